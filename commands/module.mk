@@ -1,0 +1,61 @@
+# The shell (a service) and the small programs. What they share is in libcommand.
+LIBS += libcommand
+libcommand_SRCS := \
+    commands/common/arguments.c \
+    commands/common/processes.c \
+    commands/common/table.c
+
+PROGRAMS += shell
+shell_SRCS := \
+    commands/shell/boot_arguments.c \
+    commands/shell/builtins.c \
+    commands/shell/editor.c \
+    commands/shell/execute.c \
+    commands/shell/main.c \
+    commands/shell/parse.c \
+    commands/shell/terminal.c
+shell_LIBS := librs libanole
+
+PROGRAMS += service
+service_SRCS := \
+    commands/service/control.c \
+    commands/service/list.c \
+    commands/service/log.c \
+    commands/service/main.c
+service_LIBS := libcommand librs libanole
+
+PROGRAMS += ps
+ps_SRCS := commands/ps.c
+ps_LIBS := libcommand libanole
+
+PROGRAMS += lsdev
+lsdev_SRCS := commands/lsdev.c
+lsdev_LIBS := libcommand libanole
+
+PROGRAMS += dmesg
+dmesg_SRCS := commands/dmesg.c
+dmesg_LIBS := libcommand libanole
+
+PROGRAMS += uptime
+uptime_SRCS := commands/uptime.c
+uptime_LIBS := libcommand libanole
+
+PROGRAMS += date
+date_SRCS := commands/date.c
+date_LIBS := libcommand libanole
+
+PROGRAMS += sleep
+sleep_SRCS := commands/sleep.c
+sleep_LIBS := libcommand libanole
+
+PROGRAMS += poweroff
+poweroff_SRCS := commands/poweroff.c
+poweroff_LIBS := libcommand librs libanole
+
+PROGRAMS += reboot
+reboot_SRCS := commands/reboot.c
+reboot_LIBS := libcommand librs libanole
+
+PROGRAMS += hexdump
+hexdump_SRCS := commands/hexdump.c
+hexdump_LIBS := libblk libchan libanole

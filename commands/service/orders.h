@@ -1,0 +1,16 @@
+/*
+ * The parts of the `service` command: each prints its result or error and returns the exit status.
+ */
+#ifndef SERVICE_ORDERS_H
+#define SERVICE_ORDERS_H
+
+#include <proto/rs.h>
+
+int service_list(void);
+int service_status(const char *name);
+/* Orders, then waits (bounded) until the service is where the order leads. */
+int service_order(const char *name, enum rs_order order);
+/* name NULL: of all services. */
+int service_log(const char *name);
+
+#endif

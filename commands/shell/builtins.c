@@ -1,0 +1,88 @@
+/*
+ * The shell's builtins and its help.
+ */
+#include "builtins.h"
+
+#include "execute.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int run_help(unsigned argc, const char *const argv[]);
+static int run_echo(unsigned argc, const char *const argv[]);
+
+static const struct builtin builtins[] = {
+    {"help", "[COMMAND]", "this list, or one command of it", run_help},
+    {"echo", "[-n] [WORD...]", "prints its arguments", run_echo},
+    {"service", "list | status NAME | start|stop|kill|restart NAME | log [NAME]",
+     "shows and controls services", NULL},
+    {"ps", "", "processes and what they use", NULL},
+    {"lsdev", "", "devices and their drivers", NULL},
+    {"dmesg", "[-l LEVEL]", "the kernel's log", NULL},
+    {"uptime", "", "time since the start, load and memory", NULL},
+    {"date", "", "the wall-clock time (UTC)", NULL},
+    {"sleep", "SECONDS", "waits", NULL},
+    {"hexdump", "DEV OFFSET LEN", "bytes of a disk", NULL},
+    {"poweroff", "[STATUS]", "stops all services and the machine", NULL},
+    {"reboot", "", "stops all services and starts anew", NULL},
+    {"blktest", "DEV [--rw] [--seed N] [--group G] [--channel|--message]",
+     "tests a block driver by request messages", NULL},
+    {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
+    {"faulttest", "SERVICE KIND|all", "orders deaths and times the recoveries", NULL},
+    {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
+    {"blkbench", "DEV", "times reads of a disk", NULL},
+    {"recoverybench", "SERVICE [TIMES]", "times restarts of a service by phase", NULL},
+};
+
+#define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
+
+const struct builtin *builtin_find(const char *name)
+{
+    for (unsigned i = 0; i < BUILTINS; i++) {
+        if (strcmp(builtins[i].name, name) == 0)
+            return &builtins[i];
+    }
+    return NULL;
+}
+
+const char *builtin_name(void *context, unsigned n)
+{
+    (void)context;
+    return n < BUILTINS ? builtins[n].name : NULL;
+}
+
+static int run_help(unsigned argc, const char *const argv[])
+{
+    if (argc > 2) {
+        printf("usage: help [COMMAND]\n");
+        return STATUS_USAGE;
+    }
+    if (argc == 2) {
+        const struct builtin *builtin = builtin_find(argv[1]);
+
+        if (builtin == NULL) {
+            printf("help: nothing is known of %s\n", argv[1]);
+            return 1;
+        }
+        printf("%s %s\n    %s\n", builtin->name, builtin->usage, builtin->summary);
+        return 0;
+    }
+    for (unsigned i = 0; i < BUILTINS; i++)
+        printf("  %-14s %s\n", builtins[i].name, builtins[i].summary);
+    printf("\n"
+           "  a; b   a, then b          'x y'  \"x y\"  x\\ y   one word\n"
+           "  a && b  b if a succeeded   $?              status of the last command\n"
+           "  a || b  b if a failed      Ctrl-C          ends the running program\n");
+    return 0;
+}
+
+static int run_echo(unsigned argc, const char *const argv[])
+{
+    unsigned first = argc > 1 && strcmp(argv[1], "-n") == 0 ? 2 : 1;
+
+    for (unsigned i = first; i < argc; i++)
+        printf("%s%s", i > first ? " " : "", argv[i]);
+    if (first == 1)
+        printf("\n");
+    return 0;
+}

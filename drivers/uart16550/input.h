@@ -1,0 +1,23 @@
+/*
+ * What comes in: a ring of bytes that nobody has read yet, and the readers who wait, first come first
+ * served. Bytes go to a reader who is there to take them, or stay.
+ */
+#ifndef UART16550_INPUT_H
+#define UART16550_INPUT_H
+
+#include <anole/ipc.h>
+#include <stdint.h>
+
+#define INPUT_RING_BYTES 1024u
+#define INPUT_READERS 16u
+
+/* Handler for service.h's table: TTY_READ. */
+int input_read(struct ipc_delivery *request);
+/* A byte was typed: Ctrl-C ends the foreground program, if there is one; all others are input. */
+void input_byte(uint8_t byte);
+/* Gives what there is to those who wait for it. */
+void input_deliver(void);
+/* Bytes dropped because nobody read them in time. */
+uint64_t input_lost(void);
+
+#endif

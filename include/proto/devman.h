@@ -1,0 +1,35 @@
+/*
+ * The device manager, as seen from programs. Its work for RS is in proto/rs.h: devman calls up.
+ */
+#ifndef PROTO_DEVMAN_H
+#define PROTO_DEVMAN_H
+
+#include <anole/message.h>
+#include <assert.h>
+#include <stdint.h>
+
+enum devman_request {
+    DEVMAN_LIST = MESSAGE_TYPE(PROTO_DEVMAN, 1), /* w0 grant (write) for struct device_info[], w1
+                                                    bytes -> w0 how many there are, w1 copied */
+};
+
+enum device_state {
+    DEVICE_READY = 1,  /* reset, handed over or waiting for a driver */
+    DEVICE_FAILED = 2, /* it didn't come out of reset */
+    DEVICE_RESETTING = 3,
+};
+
+struct device_info {
+    uint32_t number;
+    uint32_t virtio_id; /* 0: not a virtio device */
+    uint64_t base;
+    uint32_t len;
+    uint32_t irq;
+    uint32_t state;  /* enum device_state */
+    uint32_t resets; /* done so far */
+    char compatible[32];
+    char node[32]; /* device-tree node, "serial@10000000" */
+};
+static_assert(sizeof(struct device_info) == 96, "shared layout");
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * The process manager: programs. A program's id is the endpoint of its main thread.
+ */
+#ifndef PROTO_PM_H
+#define PROTO_PM_H
+
+#include <anole/message.h>
+
+#define PM_ARGUMENTS_MAX 3072 /* bytes of a spawn's strings */
+
+enum pm_request {
+    PM_SPAWN = MESSAGE_TYPE(PROTO_PM, 1), /* w0 grant (read) of NUL-terminated argument strings, the
+                                             first one names the program, w1 bytes, w2 PM_SPAWN_*
+                                             -> w0 endpoint. ENOENT: no such program */
+    PM_WAIT = MESSAGE_TYPE(PROTO_PM, 2),  /* w0 endpoint of my child: answered when it is dead -> w0
+                                             enum death_cause, w1 detail (exit status). Once only */
+    PM_KILL = MESSAGE_TYPE(PROTO_PM, 3),  /* w0 endpoint: my child, or any for the operator */
+    PM_FOREGROUND = MESSAGE_TYPE(PROTO_PM, 4), /* w0 endpoint of my child or ENDPOINT_NONE: whom
+                                                  PM_INTERRUPT kills. Operator only */
+    PM_INTERRUPT = MESSAGE_TYPE(PROTO_PM, 5), /* of the console driver: Ctrl-C was typed -> w0 = 1 if
+                                                 a foreground program was killed, else 0 */
+};
+
+#define PM_SPAWN_FOREGROUND 1u /* and make it the foreground program */
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * The reincarnation server: names, control of services, devices and resets, and what RS knows.
+ *
+ * Names are at most 15 characters, NUL-padded in two words (rs_name_pack). RS never blocks on the
+ * caller or on anyone else; every request is answered at once.
+ */
+#ifndef PROTO_RS_H
+#define PROTO_RS_H
+
+#include <anole/endpoint.h>
+#include <anole/message.h>
+#include <anole/process.h>
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#define RS_NAME_LEN 16
+
+enum rs_request {
+    /* Of services about themselves */
+    RS_READY = MESSAGE_TYPE(PROTO_RS, 1),   /* initialized: publishes the service's own name */
+    RS_PUBLISH = MESSAGE_TYPE(PROTO_RS, 2), /* w0-1 name: one more name; its prefix must be granted
+                                               in system.dts (EPERM); EEXIST if another has it */
+    RS_PONG = MESSAGE_TYPE(PROTO_RS, 3),    /* answer to NOTIFY_PING */
+    RS_INJECT_FETCH = MESSAGE_TYPE(PROTO_RS, 4), /* answer to NOTIFY_INJECT -> w0 enum fault_kind */
+
+    /* Of anyone */
+    RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8), /* w0-1 name -> w0 endpoint, w1 generation of its service.
+                                              ENOENT: no such name; EAGAIN: not up at the moment;
+                                              EGIVENUP: RS gave its service up */
+    RS_SUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 9), /* w0-1 name, w2 doorbell made for RS: rung whenever
+                                                 the name is published or given up. One a name and
+                                                 process; a second replaces the first */
+    RS_UNSUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 10), /* w0-1 name */
+    RS_LIST = MESSAGE_TYPE(PROTO_RS, 11),  /* w0 grant (write) for struct rs_service_info[], w1 its
+                                              bytes -> w0 how many there are, w1 how many copied */
+    RS_LOG = MESSAGE_TYPE(PROTO_RS, 12),   /* w0 grant (write) for struct rs_log_entry[], w1 bytes,
+                                              w2 first sequence number wanted -> w0 next one,
+                                              w1 copied: entries are in order, old ones are lost */
+    RS_COMPLAIN = MESSAGE_TYPE(PROTO_RS, 13), /* w0 endpoint, w1 enum rs_complaint */
+    RS_SERVED = MESSAGE_TYPE(PROTO_RS, 14),   /* w0 endpoint: its first request to me was answered */
+    RS_RECORD = MESSAGE_TYPE(PROTO_RS, 15),   /* w0-1 name, w2 grant (write) for struct
+                                                 rs_death: the last death -> ENOENT if none */
+
+    /* Of who may control services (system.dts: may-control-services); EPERM for all others */
+    RS_CONTROL = MESSAGE_TYPE(PROTO_RS, 20),  /* w0-1 service, w2 enum rs_order -> at once */
+    RS_INJECT = MESSAGE_TYPE(PROTO_RS, 21),   /* w0-1 service, w2 enum fault_kind -> at once */
+    RS_SHUTDOWN = MESSAGE_TYPE(PROTO_RS, 22), /* w0 POWER_OFF or POWER_REBOOT, w1 exit status */
+
+    /* Of devman */
+    RS_DEVICE = MESSAGE_TYPE(PROTO_RS, 30), /* w0 device number | virtio device id << 32, w1 window
+                                               base, w2 window length | irq << 32, w3-6 compatible
+                                               string or "virtio,ID" (32 bytes): it is there. A
+                                               number that RS knows is the same device again -> w0
+                                               enum device_state, w1 resets done so far */
+    RS_DEVICE_GONE = MESSAGE_TYPE(PROTO_RS, 31), /* w0 device number */
+    RS_RESET_FETCH = MESSAGE_TYPE(PROTO_RS, 32), /* -> w0 device number, w1 endpoint of the dead
+                                                    process or ENDPOINT_NONE; EAGAIN: none to do */
+    RS_RESET_DONE = MESSAGE_TYPE(PROTO_RS, 33),  /* w0 device number, w1 status: 0 or an error */
+    RS_DEVICES_DONE = MESSAGE_TYPE(PROTO_RS, 34), /* all that were there at boot are told */
+};
+
+enum rs_order { RS_START = 1, RS_STOP = 2, RS_KILL = 3, RS_RESTART = 4 };
+
+enum rs_complaint {
+    RS_COMPLAINT_TIMEOUT = 1,  /* a request's deadline passed */
+    RS_COMPLAINT_PROTOCOL = 2, /* it broke a channel's rules */
+};
+
+/* Faults that can be ordered. X(KIND, number, name on the command line, what it does) */
+#define FAULT_KINDS(X)                                                                             \
+    X(LOAD, 1, "load", "load from an unmapped page")                                               \
+    X(STORE, 2, "store", "store to an unmapped page")                                              \
+    X(JUMP, 3, "jump", "jump to address 0")                                                        \
+    X(ILLEGAL, 4, "illegal", "illegal instruction")                                                \
+    X(PRIVILEGED, 5, "privileged", "privileged instruction")                                       \
+    X(OVERFLOW, 6, "overflow", "stack overflow")                                                   \
+    X(SPIN, 7, "spin", "endless loop")                                                             \
+    X(SLEEP, 8, "sleep", "endless sleep")                                                          \
+    X(SILENT, 9, "silent", "goes on receiving, never answers")                                     \
+    X(EXIT, 10, "exit", "exit(1)")                                                                 \
+    X(PANIC, 11, "panic", "panic()")
+
+enum fault_kind {
+#define FAULT_KIND_ENUM(kind, number, name, text) FAULT_##kind = (number),
+    FAULT_KINDS(FAULT_KIND_ENUM)
+#undef FAULT_KIND_ENUM
+};
+
+enum rs_state {
+    RS_STATE_WAITING_DEVICE = 1, /* its device isn't there */
+    RS_STATE_WAITING_START = 2,  /* for its turn in the start order */
+    RS_STATE_STARTING = 3,       /* started, not READY yet */
+    RS_STATE_UP = 4,
+    RS_STATE_DYING = 5,   /* killed or died, not yet buried */
+    RS_STATE_RESET = 6,   /* devman resets its device */
+    RS_STATE_BACKOFF = 7, /* RS waits before the next start */
+    RS_STATE_STOPPED = 8, /* by order, or it exited with status 0 and isn't to be restarted */
+    RS_STATE_FAILED = 9,  /* given up; reason in last_cause */
+    RS_STATE_DEVICE_FAILED = 10, /* its device didn't come out of reset */
+};
+
+struct rs_service_info {
+    char name[RS_NAME_LEN];
+    char program[RS_NAME_LEN];
+    char device[32]; /* what it drives; empty if none */
+    endpoint_t endpoint; /* ENDPOINT_NONE if there is no process */
+    uint32_t state;      /* enum rs_state */
+    uint32_t restarts;
+    uint32_t last_cause; /* enum death_cause */
+    uint64_t last_detail;
+    uint64_t up_since_ticks;
+    uint32_t service_id;
+    uint32_t deaths_in_window; /* that count for backoff and limit */
+    uint32_t backoff_ms;       /* before the next restart */
+    uint32_t reserved;
+};
+static_assert(sizeof(struct rs_service_info) == 112, "shared layout");
+
+/* One decision of RS. Recovery phases are consecutive entries with the same service and death. */
+enum rs_event {
+    RS_EVENT_START = 1,
+    RS_EVENT_READY = 2,
+    RS_EVENT_PUBLISHED = 3, /* name */
+    RS_EVENT_DETECTED = 4,  /* detail: enum death_cause that RS decided upon */
+    RS_EVENT_DEAD = 5,      /* cause, detail of the death record */
+    RS_EVENT_QUIESCED = 6,  /* the device was reset, or none was needed */
+    RS_EVENT_SPAWNED = 7,
+    RS_EVENT_SERVED = 8, /* first request answered */
+    RS_EVENT_BACKOFF = 9, /* detail: ms */
+    RS_EVENT_GIVEN_UP = 10,
+    RS_EVENT_ORDER = 11,   /* detail: enum rs_order */
+    RS_EVENT_INJECT = 12,  /* detail: enum fault_kind */
+    RS_EVENT_COMPLAINT = 13, /* detail: enum rs_complaint */
+    RS_EVENT_STOPPED = 14,
+    RS_EVENT_DEVICE = 15, /* a device appeared */
+    RS_EVENT_RESET_FAILED = 16,
+};
+
+struct rs_log_entry {
+    uint64_t sequence;
+    uint64_t time_ticks;
+    char service[RS_NAME_LEN];
+    char name[RS_NAME_LEN]; /* RS_EVENT_PUBLISHED: the name */
+    uint32_t event;         /* enum rs_event */
+    uint32_t death;         /* how many deaths of this service came before: 0 for its first life */
+    uint32_t cause;         /* enum death_cause where one belongs */
+    endpoint_t endpoint;
+    uint64_t detail;
+};
+static_assert(sizeof(struct rs_log_entry) == 72, "shared layout");
+
+/* The last messages that a service took before it died, oldest first: read from the corpse. */
+#define RS_DEATH_MESSAGES 16
+struct rs_death_message {
+    endpoint_t source; /* ENDPOINT_KERNEL: notifications, word[0] has the bits */
+    uint32_t type;
+    uint64_t word[3]; /* the first ones */
+};
+
+/* RS_RECORD. */
+struct rs_death {
+    char program[RS_NAME_LEN];
+    endpoint_t endpoint;
+    uint32_t number; /* 1: the service's first death */
+    uint32_t message_count;
+    uint32_t reserved;
+    struct death_record record;
+    struct rs_death_message message[RS_DEATH_MESSAGES];
+};
+static_assert(sizeof(struct rs_death) == 32 + 344 + RS_DEATH_MESSAGES * 32, "shared layout");
+
+/* Packs a name into two message words; longer ones are cut at 15 characters. */
+static inline void rs_name_pack(uint64_t words[2], const char *name)
+{
+    char buffer[RS_NAME_LEN] = {0};
+    strncpy(buffer, name, RS_NAME_LEN - 1);
+    memcpy(words, buffer, RS_NAME_LEN);
+}
+
+/* The reverse; the result is always terminated. */
+static inline void rs_name_unpack(char name[RS_NAME_LEN], const uint64_t words[2])
+{
+    memcpy(name, words, RS_NAME_LEN);
+    name[RS_NAME_LEN - 1] = '\0';
+}
+
+#endif

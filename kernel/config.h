@@ -1,0 +1,21 @@
+/*
+ * The kernel's fixed limits. Everything else is bounded by the quotas of processes.
+ */
+#ifndef KERNEL_CONFIG_H
+#define KERNEL_CONFIG_H
+
+#define MAX_HARTS 8
+#define KERNEL_STACK_SIZE 8192 /* one per hart; nothing sleeps on it */
+#define LOG_SIZE 65536         /* bytes of kernel log kept */
+#define BOOT_ARGUMENTS_MAX 4096
+
+/* Work done under one hold of the big lock, at most; then the call saves its progress. */
+#define STEP_PAGES 64
+#define STEP_COPY_BYTES 16384
+#define STEP_ITEMS 64
+
+#define TIME_SLICE_MS 10
+#define IRQ_OVERDUE_MS 10 /* a shared line's driver that doesn't wait is skipped after that */
+#define IRQ_STORM_PER_MS 64 /* claims of one line in a millisecond that get it masked for one */
+
+#endif

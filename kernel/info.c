@@ -1,0 +1,238 @@
+/*
+ * Kernel calls that tell what the kernel knows, and the log, the clock and the power switch.
+ */
+#include "frame.h"
+#include "hart.h"
+#include "irq.h"
+#include "kcall.h"
+#include "kprintf.h"
+#include "machine.h"
+#include "process.h"
+#include "random.h"
+#include "region.h"
+#include "vm.h"
+#include <string.h>
+
+static int reply_struct(struct thread *caller, unsigned argument, const void *data, size_t len)
+{
+    return vm_write(caller->process, kcall_arg(caller, argument), data, len);
+}
+
+static void count_all(struct system_info *info)
+{
+    for (uint32_t slot = 1; slot < ENDPOINT_SLOTS; slot++) {
+        struct thread *thread = thread_in_slot(slot);
+        if (!thread)
+            continue;
+        info->threads += thread->state != THREAD_DEAD;
+        if (thread != &thread->process->main)
+            continue;
+        info->processes++;
+        if (!process_is_live(thread->process))
+            info->frames_quarantined += thread->process->pinned_frames;
+    }
+}
+
+/* address of struct system_info */
+int kcall_system_info(struct thread *caller)
+{
+    struct system_info info = {
+        .frames_total = frame_total(),
+        .frames_free = frame_free_count(),
+        .frames_orphaned = region_orphaned_frames(),
+        .log_end = log_end(),
+        .process_slots = ENDPOINT_SLOTS,
+        .harts = hart_count,
+        .boot_ticks = machine.boot_ticks,
+    };
+
+    count_all(&info);
+    for (unsigned i = 0; i < hart_count; i++)
+        info.idle_ticks += harts[i]->idle_ticks;
+    return reply_struct(caller, 0, &info, sizeof(info));
+}
+
+/* slot, address of struct process_info */
+int kcall_process_info(struct thread *caller)
+{
+    struct process *process = process_in_slot((uint32_t)min_u64(kcall_arg(caller, 0), UINT32_MAX));
+    struct process_info info = {0};
+
+    if (!process)
+        return -ANOLE_ENOENT;
+    memcpy(info.name, process->name, sizeof(info.name));
+    info.endpoint = process->endpoint;
+    info.service_id = process->service_id;
+    info.state = process->state;
+    info.priority = process->priority;
+    info.main_state = process->main.state;
+    info.main_peer = process->main.state == THREAD_CALLING ? process->main.partner->endpoint
+                                                           : ENDPOINT_NONE;
+    info.threads = process->thread_count;
+    info.frames = process->frames;
+    info.max_frames = process->max_frames;
+    info.handles = process->handles;
+    info.max_handles = process->max_handles;
+    info.cpu_ticks = process->cpu_ticks;
+    info.start_ticks = process->start_ticks;
+    info.pinned_frames = process->pinned_frames;
+    return reply_struct(caller, 1, &info, sizeof(info));
+}
+
+static void add_counters(struct counters *sum, const struct counters *more)
+{
+    uint64_t longest = sum->longest_lock_ticks > more->longest_lock_ticks
+                           ? sum->longest_lock_ticks
+                           : more->longest_lock_ticks;
+
+    for (unsigned i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+        ((uint64_t *)sum)[i] += ((const uint64_t *)more)[i];
+    sum->longest_lock_ticks = longest;
+}
+
+/* endpoint or 0, address of struct counters */
+int kcall_counters(struct thread *caller)
+{
+    endpoint_t endpoint = (endpoint_t)kcall_arg(caller, 0);
+    struct process *process = endpoint == ENDPOINT_SELF ? caller->process
+                                                        : process_lookup(endpoint);
+    struct counters sum = {0};
+
+    if (endpoint != ENDPOINT_KERNEL) {
+        if (!process)
+            return -ANOLE_ENOENT;
+        sum = process->counters;
+    } else {
+        for (unsigned i = 0; i < hart_count; i++)
+            add_counters(&sum, &harts[i]->counters);
+    }
+    return reply_struct(caller, 1, &sum, sizeof(sum));
+}
+
+/* -> four random words */
+int kcall_random(struct thread *caller)
+{
+    uint64_t words[4];
+
+    (void)caller;
+    random_words(words);
+    for (unsigned i = 0; i < 4; i++)
+        kcall_result(i, words[i]);
+    return 0;
+}
+
+/* address, len, level */
+int kcall_log_write(struct thread *caller)
+{
+    uint64_t len = min_u64(kcall_arg(caller, 1), 512), level = kcall_arg(caller, 2);
+    char text[512];
+    int status;
+
+    if (level > LOG_DEBUG)
+        return -ANOLE_EINVAL;
+    status = vm_read(caller->process, kcall_arg(caller, 0), text, len);
+    if (!status)
+        log_append((enum log_level)level, text, len);
+    return status;
+}
+
+/* position, address, len -> next position, bytes */
+int kcall_log_read(struct thread *caller)
+{
+    uint64_t position = kcall_arg(caller, 0);
+    size_t len = min_u64(kcall_arg(caller, 2), STEP_COPY_BYTES);
+    const char *text = log_peek(&position, &len);
+    int status = vm_write(caller->process, kcall_arg(caller, 1), text, len);
+
+    kcall_result(0, position + len);
+    kcall_result(1, len);
+    return status;
+}
+
+/* address, len -> full length */
+int kcall_boot_arguments(struct thread *caller)
+{
+    size_t full = strlen(machine.arguments);
+
+    kcall_result(0, full);
+    return reply_struct(caller, 0, machine.arguments, min_u64(kcall_arg(caller, 1), full + 1));
+}
+
+static void describe(const struct thread *thread, struct liveness *entry)
+{
+    const struct thread *oldest = list_empty(&thread->takens)
+                                      ? NULL
+                                      : container_of(thread->takens.next, struct thread, queue_link);
+
+    *entry = (struct liveness){
+        .thread = thread->endpoint,
+        .process = thread->process->endpoint,
+        .state = thread->state,
+        .service_id = thread->process->service_id,
+        .last_wait_ticks = thread->last_wait_ticks,
+        .cpu_since_wait_ticks = thread->cpu_since_wait,
+    };
+    for (int queued = 0; queued < 2; queued++) {
+        const struct list *list = queued ? &thread->senders : &thread->takens;
+        for (const struct list *node = list->next; node != list; node = node->next) {
+            const struct thread *caller = container_of(node, struct thread, queue_link);
+            entry->callers++;
+            if (!oldest || caller->call_ticks < oldest->call_ticks)
+                oldest = caller;
+        }
+    }
+    entry->oldest_caller_ticks = oldest ? oldest->call_ticks : 0;
+    /* A thread that is running now has not been charged for its current turn yet. */
+    if (thread->state == THREAD_RUNNING && thread->hart != this_hart())
+        entry->cpu_since_wait_ticks += this_hart()->now - thread->hart->ran_since;
+}
+
+/* array of struct liveness, max -> count. progress: the next slot; progress_object: entries so far */
+int kcall_liveness(struct thread *caller)
+{
+    uint64_t array = kcall_arg(caller, 0), max = kcall_arg(caller, 1);
+
+    if (caller->progress == 0)
+        caller->progress = 1;
+    for (unsigned i = 0; i < STEP_ITEMS && caller->progress_object < max; i++) {
+        struct thread *thread;
+        struct liveness entry;
+        int status;
+        if (caller->progress >= ENDPOINT_SLOTS)
+            break;
+        thread = thread_in_slot((uint32_t)caller->progress++);
+        if (!thread || thread->state == THREAD_DEAD || thread->process->state != PROCESS_RUNNING)
+            continue;
+        describe(thread, &entry);
+        status = vm_write(caller->process, array + caller->progress_object * sizeof(entry), &entry,
+                          sizeof(entry));
+        if (status)
+            return status;
+        caller->progress_object++;
+    }
+    kcall_result(0, caller->progress_object);
+    return caller->progress < ENDPOINT_SLOTS && caller->progress_object < max ? KCALL_AGAIN : 0;
+}
+
+int kcall_console_take(struct thread *caller)
+{
+    log_hand_over(caller);
+    return 0;
+}
+
+/* nanoseconds since 1970 at tick 0 */
+int kcall_wall_clock_set(struct thread *caller)
+{
+    vm_info_page()->wall_clock_ns = kcall_arg(caller, 0);
+    return 0;
+}
+
+/* POWER_*, exit status */
+int kcall_power(struct thread *caller)
+{
+    uint64_t operation = kcall_arg(caller, 0);
+
+    if (operation != POWER_OFF && operation != POWER_REBOOT)
+        return -ANOLE_EINVAL;
+    machine_power((unsigned)operation, (unsigned)(kcall_arg(caller, 1) & 0xff));
+}

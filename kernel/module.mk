@@ -1,0 +1,1 @@
+KERNEL_SRCS := $(wildcard kernel/*.c) $(wildcard kernel/riscv/*.c) $(wildcard kernel/riscv/*.S)

@@ -1,0 +1,13 @@
+/*
+ * The kernel's random numbers: ChaCha20 (RFC 8439) keyed from the firmware's seed, with the key
+ * replaced by each output block, so that earlier output can't be found from a later state.
+ */
+#ifndef KERNEL_RANDOM_H
+#define KERNEL_RANDOM_H
+
+#include <stdint.h>
+
+void random_init(const uint8_t *seed, unsigned len, uint64_t more);
+void random_words(uint64_t words[4]);
+
+#endif

@@ -1,0 +1,155 @@
+/*
+ * Harts: their structures and stacks, the big lock, clocks, and starting the others.
+ */
+#include "hart.h"
+#include "kprintf.h"
+#include "machine.h"
+#include "mmu.h"
+#include "riscv/csr.h"
+#include "riscv/hart_offsets.h"
+#include "riscv/sbi.h"
+#include "riscv/trap.h"
+#include "sched.h"
+#include <stdatomic.h>
+
+/* The structure lies right above the stack's top, so that both are hot in the same pages. */
+struct hart_memory {
+    uint8_t stack[KERNEL_STACK_SIZE - sizeof(struct hart)];
+    struct hart hart;
+} __attribute__((aligned(PAGE_SIZE)));
+_Static_assert(offsetof(struct hart_memory, hart) % 16 == 0, "stack alignment");
+
+static struct hart_memory memory[MAX_HARTS];
+struct hart *harts[MAX_HARTS];
+unsigned hart_count;
+uint64_t ticks_per_second;
+
+/* ---- the big lock: a ticket lock ---- */
+
+static _Atomic uint32_t lock_next, lock_serving;
+
+void kernel_lock(void)
+{
+    uint32_t ticket = atomic_fetch_add_explicit(&lock_next, 1, memory_order_relaxed);
+    struct hart *hart;
+
+    /* Acquire: pairs with the release in kernel_unlock. */
+    while (atomic_load_explicit(&lock_serving, memory_order_acquire) != ticket)
+        __asm__ volatile("nop");
+    hart = this_hart();
+    hart->now = time_now();
+    hart->lock_ticks = hart->now;
+}
+
+void kernel_unlock(void)
+{
+    struct hart *hart = this_hart();
+    uint64_t held = time_now() - hart->lock_ticks;
+
+    if (held > hart->counters.longest_lock_ticks)
+        hart->counters.longest_lock_ticks = held;
+    atomic_store_explicit(&lock_serving,
+                          atomic_load_explicit(&lock_serving, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
+
+void kernel_lock_break(void)
+{
+    kernel_unlock();
+    kernel_lock();
+}
+
+/* ---- clocks and interrupts ---- */
+
+uint64_t time_now(void)
+{
+    return csr_read(time);
+}
+
+void timer_program(uint64_t deadline_ticks)
+{
+    this_hart()->programmed = deadline_ticks;
+    if (machine.has_stimecmp)
+        __asm__ volatile("csrw " CSR_STIMECMP ", %0" ::"r"(deadline_ticks));
+    else
+        sbi_set_timer(deadline_ticks);
+}
+
+void hart_interrupt(uint64_t index_mask)
+{
+    uint64_t ids = 0;
+
+    index_mask &= ~((uint64_t)1 << this_hart()->index);
+    if (!index_mask)
+        return;
+    for (unsigned i = 0; i < hart_count; i++)
+        if (index_mask & (uint64_t)1 << i)
+            ids |= (uint64_t)1 << harts[i]->hart_id;
+    this_hart()->counters.ipis++;
+    sbi_send_ipi(ids);
+}
+
+void hart_wait(void)
+{
+    /* Wakes for interrupts that are enabled in sie, though sstatus.SIE is off. */
+    __asm__ volatile("wfi" ::: "memory");
+}
+
+/* ---- starting ---- */
+
+static struct hart *hart_prepare(unsigned index)
+{
+    struct hart *hart = &memory[index].hart;
+
+    hart->stack_top = (uint64_t)hart;
+    hart->index = index;
+    hart->hart_id = machine.hart_ids[index];
+    hart->plic_context = machine.plic_contexts[index];
+    return hart;
+}
+
+extern char secondary_start[];
+void secondary_main(struct hart *hart);
+
+void hart_boot_init(uint32_t hart_id)
+{
+    struct hart *hart = &memory[0].hart;
+
+    hart->stack_top = (uint64_t)hart;
+    hart->hart_id = hart_id;
+    __asm__ volatile("mv tp, %0" ::"r"(hart));
+    harts[0] = hart;
+    hart_count = 1;
+}
+
+void harts_init(void)
+{
+    /* machine_read has put the boot hart first. */
+    for (unsigned i = 0; i < machine.hart_count; i++)
+        harts[i] = hart_prepare(i);
+    hart_count = machine.hart_count;
+    trap_init_hart();
+    sched_init_hart();
+}
+
+void harts_start(void)
+{
+    for (unsigned i = 1; i < machine.hart_count; i++) {
+        uint64_t entry = direct_to_paddr(secondary_start).raw;
+        long error = sbi_hart_start(harts[i]->hart_id, entry, (uint64_t)harts[i]);
+        if (error)
+            kprintf(LOG_WARNING, "hart %u doesn't start: firmware error %ld", harts[i]->hart_id,
+                    error);
+    }
+}
+
+/* Called by start.S on the hart's own stack, with the provisional tables. */
+void secondary_main(struct hart *hart)
+{
+    (void)hart; /* tp is it already */
+    mmu_load_kernel();
+    trap_init_hart();
+    kernel_lock();
+    sched_init_hart();
+    kernel_exit();
+}

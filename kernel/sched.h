@@ -1,0 +1,34 @@
+/*
+ * Scheduling: fixed priorities, round robin inside one, a run queue per hart.
+ *
+ * A call hands the hart and the rest of the time slice to the server directly; the time is charged to
+ * the caller's budget. Nothing here sleeps on a kernel stack.
+ */
+#ifndef KERNEL_SCHED_H
+#define KERNEL_SCHED_H
+
+#include "thread.h"
+
+void sched_init_hart(void);
+/* Makes a thread READY on the hart where it runs soonest, and tells that hart. */
+void sched_ready(struct thread *thread);
+/* The current thread has blocked or is gone: this hart has nothing to run until kernel_exit picks. */
+void sched_current_stopped(void);
+/* Charges the time so far to the current thread and to who pays for it. */
+void sched_account(void);
+/* Hands this hart from the (blocked) current thread to `thread`, with slice and payer. */
+void sched_switch_to(struct thread *thread);
+/* Takes a READY thread out of its run queue. */
+void sched_remove(struct thread *thread);
+/* The thread's priority or hart mask, or its process's throttling, changed. */
+void sched_requeue(struct thread *thread);
+/* True if the current thread must give way at the next exit. */
+bool sched_must_yield(void);
+/* Leaves the kernel: picks what runs next on this hart, or idles. Called with the lock held. */
+_Noreturn void kernel_exit(void);
+/* Handles the interrupts that are pending on this hart (riscv/trap.c). */
+void interrupts_poll(void);
+/* Floating-point state of the thread that this hart leaves (riscv/trap.c). */
+void fp_leave(struct thread *next);
+
+#endif

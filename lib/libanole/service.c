@@ -1,0 +1,167 @@
+/*
+ * The service loop: one trap a request in steady state (ipc_reply_receive answers the last one and
+ * takes the next). It owns what RS may ask of any service: pings, stop orders, ordered protocol
+ * faults. Everything else is the service's table of handlers.
+ */
+#include <libanole/anole.h>
+#include <libanole/recent.h>
+#include <libanole/service.h>
+#include <proto/common.h>
+#include <proto/rs.h>
+#include <stdlib.h>
+
+#define HOT __attribute__((hot))
+
+#define LOOP_BITS (NOTIFY_BIT(NOTIFY_INJECT) | NOTIFY_BIT(NOTIFY_PING) | NOTIFY_BIT(NOTIFY_STOP))
+
+/* FAULT_SILENT was ordered: goes on receiving, does nothing, answers nobody. */
+__attribute__((section(".bss.hot"))) static bool service_silent;
+
+void service_ready(void)
+{
+    struct message message = {0};
+    int error = anole_call(startup_page()->rs, RS_READY, &message, DEADLINE_NEVER);
+
+    if (error) {
+        panic("RS refuses to take this service as ready: %s", anole_error_text(error));
+    }
+}
+
+int service_publish(const char *name)
+{
+    struct message message = {0};
+
+    rs_name_pack(message.word, name);
+    return anole_call(startup_page()->rs, RS_PUBLISH, &message, DEADLINE_NEVER);
+}
+
+void service_reply(struct ipc_delivery *request, int status)
+{
+    request->message.type = (uint32_t)status;
+    (void)ipc_reply(&request->message, request->call_id); /* a caller that is gone is no error */
+}
+
+/* ---- what RS orders ---- */
+
+static void fault_commit(void)
+{
+    struct message message = {0};
+
+    if (anole_call(startup_page()->rs, RS_INJECT_FETCH, &message, DEADLINE_NEVER)) {
+        return; /* none was ordered (any more) */
+    }
+    switch (message.word[0]) {
+    case FAULT_SILENT:
+        service_silent = true;
+        break;
+    case FAULT_EXIT:
+        kcall_exit(DEATH_EXIT, 1);
+    case FAULT_PANIC:
+        panic("ordered to panic");
+    default:
+        log_printf(LOG_WARNING, "RS ordered fault %lu, which is none of the service loop's",
+                   message.word[0]);
+        break;
+    }
+}
+
+static void pong(void)
+{
+    struct message message = {0};
+
+    (void)anole_call(startup_page()->rs, RS_PONG, &message, DEADLINE_NEVER);
+}
+
+static void loop_notified(const struct service *service, uint64_t bits)
+{
+    if (bits & NOTIFY_BIT(NOTIFY_INJECT)) {
+        fault_commit();
+    }
+    if (service_silent) {
+        return;
+    }
+    if (bits & NOTIFY_BIT(NOTIFY_PING)) {
+        pong();
+    }
+    if ((bits & ~LOOP_BITS) && service->notified) {
+        service->notified(bits & ~LOOP_BITS);
+    }
+    if (bits & NOTIFY_BIT(NOTIFY_STOP)) {
+        if (service->stop) {
+            service->stop();
+        }
+        exit(0);
+    }
+}
+
+/* ---- requests ---- */
+
+HOT static int handle(const struct service *service, struct ipc_delivery *delivery)
+{
+    uint32_t type = delivery->message.type;
+
+    for (unsigned i = 0; i < service->entry_count; i++) {
+        if (service->entries[i].type == type) {
+            return service->entries[i].handler(delivery);
+        }
+    }
+    return type == COMMON_PING ? 0 : -ANOLE_ENOSYS;
+}
+
+/* Handles what was received; true if delivery is now a reply to be sent. */
+HOT static bool dispatch(const struct service *service, struct ipc_delivery *delivery)
+{
+    int status;
+
+    recent_record(&delivery->message);
+    if (delivery->call_id == 0) {
+        loop_notified(service, delivery->message.word[0]);
+        return false;
+    }
+    if (service_silent) {
+        return false;
+    }
+    status = handle(service, delivery);
+    delivery->message.type = (uint32_t)status;
+    return status != SERVICE_NO_REPLY;
+}
+
+/*
+ * What is to be done before a wait; returns the wait's deadline. One that is over is served first,
+ * however many requests are waiting.
+ */
+HOT static uint64_t prepare_wait(const struct service *service)
+{
+    uint64_t deadline;
+
+    if (service_silent) {
+        return DEADLINE_NEVER;
+    }
+    if (service->before_wait) {
+        service->before_wait();
+    }
+    deadline = service->deadline ? service->deadline() : DEADLINE_NEVER;
+    if (deadline != DEADLINE_NEVER && deadline <= ticks_now() && service->timeout) {
+        service->timeout();
+        if (service->before_wait) {
+            service->before_wait();
+        }
+        deadline = service->deadline();
+    }
+    return deadline;
+}
+
+HOT _Noreturn void service_run(const struct service *service)
+{
+    struct ipc_delivery delivery = {0};
+    bool reply = false;
+
+    for (;;) {
+        uint64_t deadline = prepare_wait(service);
+        int error;
+
+        error = reply ? ipc_reply_receive(&delivery, NOTIFY_ALL, deadline)
+                      : ipc_receive(&delivery, NOTIFY_ALL, deadline, 0);
+        reply = error ? false : dispatch(service, &delivery);
+    }
+}

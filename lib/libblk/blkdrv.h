@@ -1,0 +1,245 @@
+/*
+ * Inside libblk's driver side: the state that its files share. There is one device a process, so
+ * there is one struct blk_server.
+ *
+ *   server.c       start, the work before each wait, notifications, the poll timer, stopping
+ *   session.c      who has opened what; death of clients
+ *   attach.c       channels and pools
+ *   message.c      from a message to a checked request; the table of request types
+ *   information.c  INFO, STATS, IDENTIFY
+ *   dispatch.c     from pending requests to pieces in the device, fairly; completion and replies
+ *   gather.c       from grants, vectors and pool offsets to DMA segments
+ *   partition.c, gpt.c   partition tables
+ */
+#ifndef LIBBLK_BLKDRV_H
+#define LIBBLK_BLKDRV_H
+
+#include "partition.h"
+#include "server.h"
+
+#include <libchan/channel.h>
+
+#define BLK_BIT_CHANNEL 0u /* doorbells of all channels */
+#define BLK_BIT_WATCH 1u   /* a client died */
+
+#define BLK_SESSIONS 64u
+#define BLK_SESSIONS_A_PROCESS 16u
+#define BLK_JOBS 512u
+#define BLK_SHARE 4u    /* requests that each session can always have */
+#define BLK_VECTORS 16u /* vectored requests in the device at a time */
+#define BLK_POOL_BYTES_MAX (16u * 1024u * 1024u)
+#define BLK_NONE 0xffffu
+
+/* A DMA_MAP pins so many bytes at most, so that its pages fit one pin wherever they lie. */
+#define BLK_MAP_BYTES_MAX (512u * 1024u)
+#define BLK_POOL_MAPS (BLK_POOL_BYTES_MAX / BLK_MAP_BYTES_MAX)
+#define BLK_PAGES_OF(bytes) ((bytes) / 4096u + 2u) /* pages that a buffer can touch */
+/* Segments of one request, at most: its pages, and two more for each element of a vector. */
+#define BLK_SEGMENTS (BLK_REQUEST_BYTES_MAX / 4096u + 2u * BLK_VECTOR_MAX)
+
+enum blk_job_state {
+    BLK_JOB_FREE,
+    BLK_JOB_PENDING,   /* on its session's list */
+    BLK_JOB_SUBMITTED, /* pieces of it are in the device */
+};
+
+/* A request of a client that the device has to do with: a job for the device. */
+struct blk_job {
+    uint16_t next; /* free list, or its session's pending list */
+    uint8_t state; /* enum blk_job_state */
+    uint8_t session;
+    uint32_t type;
+    uint32_t id;
+    uint32_t flags;
+    endpoint_t caller; /* by message */
+    uint32_t bytes;    /* of data; for a vector known when it is mapped */
+    uint64_t call_id;  /* by message; 0: by channel */
+    uint64_t sector;   /* of the minor */
+    handle_t grant;
+    uint64_t offset;
+    uint64_t length; /* bytes, or elements of the vector */
+    uint64_t deadline_ticks; /* 0: the default */
+    handle_t mapping;        /* of a single buffer */
+    uint32_t submitted_poll;
+    uint16_t vector; /* index of its mappings, or BLK_NONE */
+    uint16_t pieces; /* in the device */
+    int32_t status;  /* first error of its pieces */
+    bool flushing;   /* FUA: data is written, its flush is in the device */
+};
+
+/* Mappings of a vectored request in the device. */
+struct blk_vector {
+    uint16_t next;
+    uint16_t count;
+    handle_t mapping[BLK_VECTOR_MAX];
+};
+
+/* A pool's memory as the device sees it, in order. */
+struct blk_pool_segment {
+    uint64_t offset; /* into the pool */
+    uint64_t device_address;
+};
+
+struct blk_pool {
+    handle_t grant; /* HANDLE_NONE: no pool */
+    uint64_t len_bytes;
+    struct blk_pool_segment *segments; /* mapped memory of segments_len bytes */
+    size_t segments_len;
+    uint32_t segment_count;
+    uint32_t map_count;
+    handle_t map[BLK_POOL_MAPS];
+};
+
+enum blk_session_state {
+    BLK_SESSION_FREE,
+    BLK_SESSION_OPEN,
+    BLK_SESSION_ENDING, /* its client is gone; requests are still in the device */
+};
+
+struct blk_session {
+    uint8_t state; /* enum blk_session_state */
+    uint8_t flags; /* BLK_OPEN_* */
+    uint8_t minor;
+    bool attached;
+    bool detaching; /* DETACH waits in `detach` for the channel's last request */
+    bool broken;    /* the client broke its channel's rules */
+    uint32_t generation;
+    endpoint_t process;
+    endpoint_t opener; /* the thread that opened, for a quick comparison */
+    uint16_t pending_first, pending_last;
+    uint16_t slots;           /* requests of it, pending or in the device */
+    uint16_t channel_slots;   /* those that came by channel */
+    handle_t watch;
+    struct channel channel;
+    endpoint_t doorbell_maker;
+    handle_t doorbell;     /* the client's, to be rung by us */
+    handle_t own_doorbell; /* ours, given to the client */
+    void *channel_memory;
+    size_t channel_len;
+    struct blk_pool pool;
+    struct ipc_delivery detach;
+};
+
+/* Who sent a request, and by which way. */
+struct blk_source {
+    struct blk_session *channel; /* whose channel; NULL: a message */
+    endpoint_t endpoint;         /* sender of the message, or the channel's process */
+    uint64_t call_id;
+    struct ipc_delivery *delivery; /* of a message */
+};
+
+struct blk_server {
+    struct blk_device *device;
+    uint64_t pending_mask; /* sessions with pending requests */
+    uint64_t awake_mask;   /* attached sessions whose channel isn't armed */
+    uint64_t reply_mask;   /* sessions with unpublished replies */
+    uint64_t arm_mask;    /* awake ones that were found empty: to be armed before a wait */
+    uint64_t attached_mask;
+    uint64_t timer_ticks; /* when to look at the device again; DEADLINE_NEVER: idle */
+    uint64_t poll_ticks;  /* BLK_POLL_US */
+    uint32_t polls;
+    uint16_t free_job;
+    uint16_t free_jobs;
+    uint16_t free_vector;
+    uint16_t turn;            /* the session whose turn it is in the device */
+    uint16_t sessions_open;
+    uint16_t by_message;      /* requests in the device that a thread waits for */
+    bool again;               /* don't sleep: there is more to do than one round does */
+    bool unkicked;            /* the device has pieces that it wasn't told of */
+    bool own_done;            /* the server's own request is finished ... */
+    int own_status;           /* ... with this */
+    uint32_t max_request_bytes;
+    uint64_t minor_sectors[BLK_MINORS]; /* as the disk's size allows; 0: no such minor */
+    struct blk_job job[BLK_JOBS];
+    struct blk_session session[BLK_SESSIONS];
+    struct blk_vector vector[BLK_VECTORS];
+    struct partition_table table;
+};
+
+extern struct blk_server blk_server;
+
+/* ---- session.c ---- */
+uint64_t blk_session_id(const struct blk_session *session);
+/* The session that a source may use under that id, or NULL. */
+struct blk_session *blk_session_of(const struct blk_source *source, uint64_t id);
+int blk_session_open(const struct blk_source *source, const struct message *request,
+                     struct message *reply);
+int blk_session_close(const struct blk_source *source, const struct message *request,
+                      struct message *reply);
+/* Ends the sessions of processes that are dead. */
+void blk_session_bury(void);
+/* One request of the session is finished: it may have waited for that. */
+void blk_session_settle(struct blk_session *session);
+
+static inline unsigned blk_session_index(const struct blk_session *session)
+{
+    return (unsigned)(session - blk_server.session);
+}
+
+static inline uint64_t blk_session_bit(const struct blk_session *session)
+{
+    return (uint64_t)1 << blk_session_index(session);
+}
+
+/* ---- attach.c ---- */
+int blk_attach(const struct blk_source *source, const struct message *request,
+               struct message *reply);
+int blk_detach(const struct blk_source *source, const struct message *request,
+               struct message *reply);
+/* Gives up what the session's channel and pool hold; nothing of them is in the device. */
+void blk_attach_release(struct blk_session *session);
+/* Takes requests from awake channels, as many as there is room for. */
+void blk_channels_take(void);
+/* Publishes replies and rings those who want it. */
+void blk_channels_publish(void);
+/* Arms all awake channels for a wait; true: there is something already. */
+bool blk_channels_arm(void);
+void blk_channel_reply(struct blk_session *session, const struct message *reply);
+
+/* ---- message.c ---- */
+extern const struct service_entry blk_service_entries[];
+extern const unsigned blk_service_entry_count;
+/* Handles one request; SERVICE_NO_REPLY: it is pending and will be answered. */
+int blk_handle(const struct blk_source *source, struct message *message);
+/* The range of a request in its minor: 0, -EINVAL (empty, not whole blocks), -ERANGE. */
+int blk_check_range(const struct blk_session *session, uint64_t sector, uint64_t bytes);
+
+/* ---- information.c ---- */
+int blk_info_tell(const struct blk_source *source, const struct message *request,
+                  struct message *reply);
+int blk_stats_tell(const struct blk_source *source, const struct message *request,
+                   struct message *reply);
+int blk_identify(const struct blk_source *source, const struct message *request,
+                 struct message *reply);
+
+/* ---- dispatch.c ---- */
+/* Whether the session may have one more request. */
+bool blk_job_may(const struct blk_session *session);
+/* A new request of a session that may have one more. */
+struct blk_job *blk_job_alloc(struct blk_session *session);
+void blk_job_enqueue(struct blk_job *job);
+/* Submits pending requests while the device has room; sessions take turns. */
+void blk_dispatch(void);
+/* Answers a pending request without having done it. */
+void blk_job_refuse(struct blk_job *job, int status);
+/* Answers all pending requests of the session that came by channel (or all) as canceled. */
+void blk_cancel_pending(struct blk_session *session, bool channel_only);
+/* The request with that id, or NULL. */
+struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id);
+
+/* ---- gather.c ---- */
+/* All of a request's memory, in order. */
+struct blk_gathering {
+    struct dma_segment segments[BLK_SEGMENTS];
+    unsigned count;
+    uint64_t bytes;
+};
+/* Maps the memory of a READ or WRITE. 0; -EAGAIN: no room for its mappings now; or why not: then
+ * nothing is mapped. */
+int blk_gather(struct blk_job *job, struct blk_gathering *gathering);
+/* Unmaps what the request has mapped. */
+void blk_gather_release(struct blk_job *job);
+/* The device's limit on bytes of a request, whatever its memory looks like. */
+uint32_t blk_gather_limit(const struct blk_device *device);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * libblk, client side: a disk (or partition) that survives its driver.
+ *
+ * One struct blk_client is used by one thread. Requests go through a channel (or, on request,
+ * synchronous messages); buffers lie in the client's pool, which is granted once per driver instance,
+ * so that a request is an offset. When the driver dies, libblk finds the new one by its name, opens,
+ * attaches and grants again and replays, first what was answered but not flushed, then what was not
+ * answered, in submission order. The program sees a longer wait; after BLK_CLIENT_TRIES recoveries
+ * without progress, or when RS gave the driver up, a clear error (EGIVENUP, EIO).
+ *
+ * Retained writes (design section 6): libblk copies what was written into memory that it owns, until
+ * a FLUSH that was submitted after the write's completion is acknowledged in the same epoch; beyond
+ * retain_bytes it flushes by itself. Overlapping requests are never in flight together.
+ */
+#ifndef LIBBLK_CLIENT_H
+#define LIBBLK_CLIENT_H
+
+#include <proto/blk.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLK_CLIENT_TRIES 10u
+
+struct blk_client; /* opaque */
+
+struct blk_client_options {
+    bool write;            /* open for writing (exclusive unless shared) */
+    bool shared;           /* shared writing: keeps no retained writes; for tests */
+    bool message;          /* use synchronous messages instead of a channel */
+    uint32_t depth;        /* requests in flight at most; 0: 64 */
+    size_t pool_bytes;     /* of the data pool that libblk maps; 0: 1 MiB */
+    size_t retain_bytes;   /* limit of retained writes; 0: 4 MiB */
+    unsigned notify_bit;   /* first of two own notification bits that libblk may use */
+    uint64_t timeout_us;   /* of one request in one driver instance; 0: 5 s */
+};
+
+/* Opens "vda", "vda1". Waits for the driver up to timeout_us. ENOENT, EBUSY, EROFS, EGIVENUP ... */
+int blk_open(struct blk_client **client, const char *name, const struct blk_client_options *options);
+/* Flushes if written to, detaches and frees. The flush's error is returned; all is freed anyway. */
+int blk_close(struct blk_client *client);
+
+const struct blk_info *blk_client_info(const struct blk_client *client);
+/* The pool that requests' buffers lie in. */
+void *blk_client_pool(struct blk_client *client, size_t *len);
+
+enum blk_op { BLK_OP_READ, BLK_OP_WRITE, BLK_OP_FLUSH, BLK_OP_DISCARD, BLK_OP_WRITE_ZEROES };
+
+struct blk_io {
+    enum blk_op op;
+    uint32_t flags;      /* BLK_FUA, BLK_UNMAP */
+    uint64_t sector;
+    size_t pool_offset;  /* READ, WRITE: where in the pool the data is */
+    size_t len_bytes;    /* up to max_request_bytes: the caller splits */
+    uint64_t tag;        /* the caller's, given back with the completion */
+};
+
+struct blk_completion {
+    uint64_t tag;
+    int status; /* 0 or -error */
+};
+
+/* Queues a request. -EAGAIN: depth reached, reap first. The data of a write must stay unchanged until
+ * its completion. */
+int blk_submit(struct blk_client *client, const struct blk_io *io);
+/* Publishes what was queued and returns up to max completions, waiting until there are at least min
+ * (or nothing is in flight). Recovers as needed meanwhile. Returns how many. */
+int blk_reap(struct blk_client *client, struct blk_completion *completions, unsigned max,
+             unsigned min);
+
+/* Synchronous conveniences over the same path; buffer may lie anywhere (one copy unless it lies in
+ * the pool), any length that is a multiple of the block size. */
+int blk_read(struct blk_client *client, uint64_t sector, void *buffer, size_t len);
+int blk_write(struct blk_client *client, uint64_t sector, const void *buffer, size_t len);
+int blk_flush(struct blk_client *client);
+
+struct blk_client_stats {
+    uint64_t epochs;     /* driver instances used */
+    uint64_t recoveries;
+    uint64_t replayed;   /* requests submitted again */
+    uint64_t retained_bytes_now, retained_bytes_max;
+    uint64_t own_flushes; /* because of the retain limit */
+    uint64_t longest_recovery_ticks;
+};
+void blk_client_stats(const struct blk_client *client, struct blk_client_stats *stats);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * What the files of libblk's client side share. Which file does what:
+ *
+ *   client.c           open, close, submit, reap: what programs call
+ *   client_sync.c      synchronous reads, writes and flushes over the same path
+ *   client_path.c      moves requests and answers: through the channel, or one message at a time
+ *   client_session.c   one driver instance: session, grants, channel; coming and leaving
+ *   client_recover.c   from one instance to the next, and when to stop trying
+ *   client_replay.c    what may be sent, what must be sent again (pure)
+ *   client_retained.c  what was answered and not flushed (pure)
+ */
+#ifndef LIBBLK_CLIENT_INTERNAL_H
+#define LIBBLK_CLIENT_INTERNAL_H
+
+#include <libanole/anole.h>
+#include <libblk/client.h>
+#include <libblk/client_replay.h>
+#include <libchan/channel.h>
+#include <proto/blk.h>
+#include <proto/rs.h>
+
+/* Each synchronous piece has its own part of the memory behind the program's pool. */
+#define SYNC_PIECE_BYTES ((size_t)32 * 1024)
+
+/* One driver instance. Handles are HANDLE_NONE while there is none. */
+struct blk_session {
+    endpoint_t driver; /* ENDPOINT_NONE: no instance */
+    uint64_t id;
+    bool open;     /* the driver has this session */
+    bool attached; /* ... and its channel */
+    handle_t watch;
+    handle_t info_grant, pool_grant, copies_grant;
+    handle_t region, offer, doorbell;
+    handle_t driver_doorbell; /* the driver's, made for us */
+    void *channel_memory;
+    size_t channel_bytes;
+    struct channel channel;
+};
+
+struct blk_client {
+    char driver_name[RS_NAME_LEN];
+    unsigned minor;
+    struct blk_client_options options; /* defaults filled in, sizes rounded */
+    struct blk_info info;
+    struct blk_info info_buffer; /* the driver writes here */
+    struct replay replay;
+    struct blk_session session;
+    uint8_t *pool; /* the program's, then that of the synchronous calls */
+    size_t pool_mapped;
+    uint8_t *copies; /* of retained writes; NULL: none are kept */
+    size_t copies_bytes;
+
+    int error;      /* not 0: given up; what every request gets */
+    bool broken;    /* this session is to be left: its driver died or can't be trusted */
+    bool held;      /* the driver was too busy; wait for an answer before sending more */
+    unsigned tries; /* recoveries since a request was last answered */
+    uint64_t complained_ticks; /* in this session; 0: not yet */
+    uint64_t recovery_began;   /* 0: requests have been answered since */
+    struct blk_client_stats stats;
+};
+
+static inline unsigned client_channel_bit(const struct blk_client *client)
+{
+    return client->options.notify_bit;
+}
+
+/* For all that is rare: deaths, names, pins. */
+static inline unsigned client_event_bit(const struct blk_client *client)
+{
+    return client->options.notify_bit + 1;
+}
+
+static inline uint64_t client_deadline(const struct blk_client *client)
+{
+    return deadline_in_us(client->options.timeout_us);
+}
+
+/* Does the driver's process live? */
+bool client_driver_alive(const struct blk_client *client);
+
+/* ---- client_session.c ---- */
+/* Watches the driver and reads what the disk is. */
+int session_begin(struct blk_client *client, endpoint_t driver);
+/* Opens and grants; attaches a channel unless messages are wanted. The memory must be there. */
+int session_establish(struct blk_client *client);
+/* Makes a living driver forget the session: 0 means that nothing of ours is in flight there. */
+int session_quit(struct blk_client *client);
+/* Takes back all that the driver was given; waits for pins to go. -EBUSY: some are still there. */
+int session_release(struct blk_client *client, uint64_t deadline_ticks);
+
+/* ---- client_recover.c ---- */
+/* Finds the driver by its name: 0 and an endpoint that lives. ENOENT, EGIVENUP, ETIMEDOUT. */
+int client_find_driver(struct blk_client *client, endpoint_t *driver);
+/* Leaves the broken session, waits for a driver, begins a new epoch; or gives up. */
+void client_recover(struct blk_client *client);
+void client_give_up(struct blk_client *client, int error);
+void client_complain(struct blk_client *client, enum rs_complaint complaint);
+
+/* ---- client_path.c ---- */
+/* One round: sends what may be sent, takes what is answered, recovers if need be. With wait it
+ * returns only after something has happened. */
+void client_step(struct blk_client *client, bool wait);
+
+/* ---- client.c ---- */
+/* 0 if the disk could do that: EINVAL, ERANGE, EROFS, ENOSYS. Says nothing about the buffer. */
+int client_check_io(const struct blk_client *client, const struct blk_io *io);
+
+#endif

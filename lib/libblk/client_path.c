@@ -1,0 +1,215 @@
+/*
+ * How requests get to the driver and answers come back: many at a time through the channel, or one
+ * synchronous message each. What may go next and what an answer means is the replay code's business.
+ */
+#include <libblk/client_internal.h>
+
+#define BUSY_RETRY_US 1000u
+
+static const uint32_t request_types[] = {
+    [BLK_OP_READ] = BLK_READ,       [BLK_OP_WRITE] = BLK_WRITE,
+    [BLK_OP_FLUSH] = BLK_FLUSH,     [BLK_OP_DISCARD] = BLK_DISCARD,
+    [BLK_OP_WRITE_ZEROES] = BLK_WRITE_ZEROES,
+};
+
+static struct message request_message(const struct blk_client *client,
+                                      const struct replay_send *send)
+{
+    const struct blk_session *session = &client->session;
+    struct message message = {
+        .endpoint = session->driver,
+        .type = request_types[send->op],
+        .word = {BLK_ID(send->id, send->flags), session->id},
+    };
+    if (send->op != BLK_OP_FLUSH) {
+        message.word[2] = send->sector;
+        message.word[5] = send->len_bytes;
+    }
+    if (send->op == BLK_OP_READ || send->op == BLK_OP_WRITE) {
+        message.word[3] = send->from_copies ? session->copies_grant : session->pool_grant;
+        message.word[4] = send->offset;
+    }
+    return message;
+}
+
+/* ---- answers ---- */
+
+/* What a driver may say about a request; anything else is an I/O error for the program. */
+static int judge_status(int status)
+{
+    switch (status) {
+    case 0:
+    case -ANOLE_EINVAL:
+    case -ANOLE_ERANGE:
+    case -ANOLE_EROFS:
+    case -ANOLE_EPERM:
+    case -ANOLE_EIO:
+    case -ANOLE_ENOMEM:
+    case -ANOLE_ENOSYS:
+    case -ANOLE_EBUSY:
+        return status;
+    default:
+        return -ANOLE_EIO;
+    }
+}
+
+static void first_answer_of_epoch(struct blk_client *client)
+{
+    uint64_t took = ticks_now() - client->recovery_began;
+    if (took > client->stats.longest_recovery_ticks)
+        client->stats.longest_recovery_ticks = took;
+    client->recovery_began = 0;
+    struct message message = {.word = {client->session.driver}};
+    /* For RS's log of phases; nothing depends on it. */
+    (void)anole_call(startup_page()->rs, RS_SERVED, &message, client_deadline(client));
+}
+
+static void take_answer(struct blk_client *client, const struct message *answer)
+{
+    int status = message_status(answer);
+    if (status == -ANOLE_EBADHANDLE) { /* it doesn't know the session or the grants any more */
+        client->broken = true;
+        return;
+    }
+    status = judge_status(status);
+    if (replay_answered(&client->replay, BLK_ID_OF(answer->word[0]), status) != 0) {
+        client_complain(client, RS_COMPLAINT_PROTOCOL);
+        client->broken = true;
+        return;
+    }
+    client->held = status == -ANOLE_EBUSY;
+    if (client->held)
+        return;
+    client->complained_ticks = 0;
+    if (!retained_catching_up(&client->replay.retained))
+        client->tries = 0;
+    if (client->recovery_began != 0)
+        first_answer_of_epoch(client);
+}
+
+/* ---- the channel ---- */
+
+static void channel_send(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    struct replay_send send;
+    if (client->held && replay_in_flight(&client->replay) > 0)
+        return;
+    uint64_t now = ticks_now();
+    while (replay_next(&client->replay, &send, now)) {
+        struct message message = request_message(client, &send);
+        /* The ring holds all that can be in flight: only a broken one refuses. */
+        if (channel_put(&session->channel, &message) != 0) {
+            client->broken = true;
+            return;
+        }
+    }
+    int published = channel_publish(&session->channel);
+    if (published < 0 ||
+        (published == 1 && ipc_notify(session->driver, session->driver_doorbell) != 0))
+        client->broken = true;
+}
+
+static bool channel_receive(struct blk_client *client)
+{
+    struct message answer;
+    bool any = false;
+    int taken = 0;
+    while (!client->broken && (taken = channel_take(&client->session.channel, &answer)) == 1) {
+        take_answer(client, &answer);
+        any = true;
+    }
+    if (taken < 0) {
+        client_complain(client, RS_COMPLAINT_PROTOCOL);
+        client->broken = true;
+    }
+    return any;
+}
+
+/* A request has been in flight for too long. RS hears of it and may kill the driver; if it lives on
+ * and still doesn't answer after as much time again, the session is left. */
+static void channel_overdue(struct blk_client *client)
+{
+    client->broken = client->complained_ticks != 0 || !client_driver_alive(client);
+    client_complain(client, RS_COMPLAINT_TIMEOUT);
+}
+
+static uint64_t channel_deadline(const struct blk_client *client)
+{
+    uint64_t since = replay_oldest_sent(&client->replay);
+    if (since == UINT64_MAX) /* nothing is in flight: the driver was too busy for all of it */
+        return deadline_in_us(BUSY_RETRY_US);
+    if (client->complained_ticks > since)
+        since = client->complained_ticks;
+    return since + ticks_from_us(client->options.timeout_us);
+}
+
+static void channel_sleep(struct blk_client *client)
+{
+    uint64_t mask =
+        NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
+    struct ipc_delivery delivery;
+    int armed = channel_arm(&client->session.channel);
+    if (armed != 0)
+        return; /* an answer is there, or the channel is broken: the next look finds out */
+    int error = ipc_receive(&delivery, mask, channel_deadline(client), RECEIVE_NO_REQUESTS);
+    if (error && replay_in_flight(&client->replay) == 0)
+        client->held = false;
+    else if (error)
+        channel_overdue(client);
+    else if (delivery.message.word[0] & NOTIFY_BIT(client_event_bit(client)))
+        client->broken = !client_driver_alive(client);
+}
+
+static void channel_step(struct blk_client *client, bool wait)
+{
+    channel_send(client);
+    if (client->broken)
+        return;
+    if (!channel_receive(client) && wait && !client->broken && replay_busy(&client->replay))
+        channel_sleep(client);
+}
+
+/* ---- messages ---- */
+
+static void message_step(struct blk_client *client)
+{
+    struct replay_send send;
+    if (client->held) {
+        sleep_us(BUSY_RETRY_US);
+        client->held = false;
+    }
+    if (!replay_next(&client->replay, &send, ticks_now()))
+        return;
+    struct message message = request_message(client, &send);
+    int error = ipc_call(&message, client_deadline(client));
+    switch (error) {
+    case 0:
+        message.word[0] = BLK_ID_OF(message.word[0]);
+        if (message_status(&message) != 0 && message.word[0] == 0)
+            message.word[0] = send.id; /* refused before it was looked at */
+        take_answer(client, &message);
+        break;
+    case -ANOLE_ETIMEDOUT:
+        client_complain(client, RS_COMPLAINT_TIMEOUT);
+        client->broken = true;
+        break;
+    case -ANOLE_EDEADENDPOINT:
+        client->broken = true;
+        break;
+    default:
+        client_give_up(client, error);
+    }
+}
+
+void client_step(struct blk_client *client, bool wait)
+{
+    if (client->error)
+        return;
+    if (client->broken)
+        client_recover(client);
+    else if (client->options.message)
+        message_step(client);
+    else
+        channel_step(client, wait);
+}

@@ -1,0 +1,228 @@
+/*
+ * One driver instance as the client sees it: a session, grants of the client's memory, a channel.
+ * Everything here is made anew for each instance; nothing of it survives the driver.
+ */
+#include <libblk/client_internal.h>
+#include <string.h>
+
+#define LOGICAL_BLOCK_MAX 65536u
+#define QUIT_RETRY_US 1000u
+
+bool client_driver_alive(const struct blk_client *client)
+{
+    endpoint_t process;
+    unsigned service_id;
+    return client->session.driver != ENDPOINT_NONE &&
+           kcall_endpoint_info(client->session.driver, &process, &service_id) == 0;
+}
+
+static int call_driver(struct blk_client *client, uint32_t type, struct message *message)
+{
+    return anole_call(client->session.driver, type, message, client_deadline(client));
+}
+
+/* ---- coming ---- */
+
+/* The driver's word about its disk: what this client computes with must be sane. */
+static int check_info(const struct blk_info *info)
+{
+    uint32_t block = info->logical_block_bytes;
+    if (block < BLK_SECTOR_SIZE || block > LOGICAL_BLOCK_MAX || (block & (block - 1)) != 0)
+        return -ANOLE_EPROTO;
+    if (info->capacity_sectors > UINT64_MAX / BLK_SECTOR_SIZE)
+        return -ANOLE_EPROTO;
+    if (info->max_request_bytes < block)
+        return -ANOLE_EPROTO;
+    return 0;
+}
+
+static int read_info(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    int error = kcall_grant(session->driver, &client->info_buffer, sizeof client->info_buffer,
+                            GRANT_WRITE, &session->info_grant);
+    if (error)
+        return error;
+    struct message message = {.word = {BLK_ID(0, 0), client->minor, session->info_grant}};
+    error = call_driver(client, BLK_INFO, &message);
+    if (error)
+        return error;
+
+    /* Take the grant back first: then nobody changes what is being judged. */
+    error = kcall_revoke(session->info_grant, -1);
+    if (error)
+        return error;
+    session->info_grant = HANDLE_NONE;
+    error = check_info(&client->info_buffer);
+    if (error)
+        return error;
+    client->info = client->info_buffer;
+    client->info.partition_name[sizeof client->info.partition_name - 1] = '\0';
+    return 0;
+}
+
+int session_begin(struct blk_client *client, endpoint_t driver)
+{
+    client->session = (struct blk_session){.driver = driver};
+    int error = kcall_watch(driver, client_event_bit(client), &client->session.watch);
+    return error ? error : read_info(client);
+}
+
+static int grant_memory(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    unsigned access = client->options.write ? GRANT_READ | GRANT_WRITE : GRANT_WRITE;
+    int error = kcall_grant(session->driver, client->pool, client->pool_mapped, access,
+                            &session->pool_grant);
+    if (error || !client->copies)
+        return error;
+    return kcall_grant(session->driver, client->copies, client->copies_bytes, GRANT_READ,
+                       &session->copies_grant);
+}
+
+/* The smallest ring that holds all requests that can be in flight. */
+static uint32_t ring_entries(const struct blk_client *client)
+{
+    uint32_t entries = CHANNEL_ENTRIES_MIN;
+    while (entries < client->replay.slots)
+        entries *= 2;
+    return entries;
+}
+
+static int make_channel(struct blk_client *client, uint32_t entries)
+{
+    struct blk_session *session = &client->session;
+    size_t bytes = (channel_size(entries) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    int error = kcall_region_create(bytes, 0, &session->region);
+    if (!error)
+        error = kcall_region_map(ENDPOINT_SELF, session->region, 0, bytes,
+                                 PROT_READ_BIT | PROT_WRITE_BIT, &session->channel_memory);
+    if (error)
+        return error;
+    session->channel_bytes = bytes;
+    error = channel_init(&session->channel, CHANNEL_CLIENT, session->channel_memory, bytes, entries);
+    if (!error)
+        error = kcall_region_offer(session->region, session->driver,
+                                   PROT_READ_BIT | PROT_WRITE_BIT, &session->offer);
+    if (!error)
+        error = kcall_doorbell(session->driver, client_channel_bit(client), &session->doorbell);
+    return error;
+}
+
+static int attach_channel(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    uint32_t entries = ring_entries(client);
+    int error = make_channel(client, entries);
+    if (error)
+        return error;
+    struct message message = {.word = {BLK_ID(0, 0), session->id, session->offer,
+                                       session->doorbell, session->pool_grant,
+                                       client->pool_mapped, entries}};
+    error = call_driver(client, BLK_ATTACH, &message);
+    if (error)
+        return error;
+    session->driver_doorbell = message.word[1];
+    session->attached = true;
+    return 0;
+}
+
+int session_establish(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    uint32_t flags = client->options.write ? BLK_OPEN_WRITE : 0;
+    if (client->options.shared)
+        flags |= BLK_OPEN_SHARED;
+    struct message message = {.word = {BLK_ID(0, flags), client->minor}};
+    int error = call_driver(client, BLK_OPEN, &message);
+    if (error)
+        return error;
+    session->id = message.word[1];
+    session->open = true;
+    error = grant_memory(client);
+    if (!error && !client->options.message)
+        error = attach_channel(client);
+    client->broken = false;
+    client->held = false;
+    client->complained_ticks = 0;
+    client->stats.epochs++;
+    return error;
+}
+
+/* ---- leaving ---- */
+
+/* CLOSE is refused while requests are in flight: success proves that there are none. */
+static int close_session(struct blk_client *client)
+{
+    uint64_t deadline = client_deadline(client);
+    while (true) {
+        struct message message = {.word = {BLK_ID(0, 0), client->session.id}};
+        int error = call_driver(client, BLK_CLOSE, &message);
+        if (error != -ANOLE_EBUSY)
+            return error;
+        if (ticks_now() >= deadline)
+            return -ANOLE_ETIMEDOUT;
+        sleep_us(QUIT_RETRY_US);
+    }
+}
+
+int session_quit(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    int error = 0;
+    if (session->attached) {
+        struct message message = {.word = {BLK_ID(0, 0), session->id}};
+        error = call_driver(client, BLK_DETACH, &message);
+        if (error)
+            return error;
+        session->attached = false;
+    }
+    if (session->open) {
+        error = close_session(client);
+        if (!error)
+            session->open = false;
+    }
+    return error;
+}
+
+/* A buffer is ours again only when this has succeeded: a device may still be writing to it. */
+static int revoke(const struct blk_client *client, handle_t *grant, uint64_t deadline_ticks)
+{
+    unsigned bit = client_event_bit(client);
+    struct ipc_delivery delivery;
+    while (*grant != HANDLE_NONE && kcall_revoke(*grant, (int)bit) == -ANOLE_EBUSY) {
+        if (ipc_receive(&delivery, NOTIFY_BIT(bit), deadline_ticks, RECEIVE_NO_REQUESTS) != 0)
+            return -ANOLE_EBUSY;
+    }
+    *grant = HANDLE_NONE;
+    return 0;
+}
+
+/* Handles of our own making; one that the kernel closed already is as good as closed. */
+static void close_handle(handle_t *handle)
+{
+    if (*handle != HANDLE_NONE)
+        (void)kcall_close(*handle);
+    *handle = HANDLE_NONE;
+}
+
+int session_release(struct blk_client *client, uint64_t deadline_ticks)
+{
+    struct blk_session *session = &client->session;
+    int error = revoke(client, &session->info_grant, deadline_ticks);
+    if (!error)
+        error = revoke(client, &session->pool_grant, deadline_ticks);
+    if (!error)
+        error = revoke(client, &session->copies_grant, deadline_ticks);
+    if (error)
+        return error;
+
+    if (session->channel_memory)
+        (void)kcall_unmap(session->channel_memory, session->channel_bytes);
+    close_handle(&session->watch);
+    close_handle(&session->doorbell);
+    close_handle(&session->offer);
+    close_handle(&session->region);
+    *session = (struct blk_session){.driver = ENDPOINT_NONE};
+    return 0;
+}

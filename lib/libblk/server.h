@@ -1,0 +1,106 @@
+/*
+ * libblk, driver side: everything of a block driver that isn't its device. It serves the protocol of
+ * <proto/blk.h> by messages and channels, validates it, keeps sessions and partitions, maps clients'
+ * memory for DMA, shares the device fairly among clients and watches over deadlines. A driver brings
+ * a struct blk_device and calls blk_server_start() and blk_server_run(). One device a process.
+ *
+ * The device may be anything that moves bytes between sectors and device addresses.
+ */
+#ifndef LIBBLK_SERVER_H
+#define LIBBLK_SERVER_H
+
+#include <anole/handle.h>
+#include <libanole/service.h>
+#include <proto/blk.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Largest READ or WRITE that any device is given out with; what one DMA_MAP can always pin. */
+#define BLK_REQUEST_BYTES_MAX (512u * 1024u)
+/* Segments of one piece, at most. */
+#define BLK_PIECE_SEGMENTS_MAX 64u
+
+/* Own notification bits 0 and 1 are the server's; the device's start here. */
+#define BLK_DEVICE_BIT 8u
+
+/* One thing for the device to do: a request of a client or a part of one. */
+struct blk_piece {
+    uint32_t type;   /* BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES */
+    uint16_t token;  /* to be given back to blk_server_done() */
+    bool unmap;      /* WRITE_ZEROES: may deallocate */
+    uint64_t sector; /* of the disk */
+    uint64_t bytes;
+    const struct dma_segment *segments; /* READ, WRITE: together `bytes`; valid during submit */
+    unsigned segment_count;             /* at most max_segments */
+};
+
+struct blk_device;
+
+struct blk_device_ops {
+    /* How many pieces can be submitted now, whatever they look like. */
+    unsigned (*room)(struct blk_device *device);
+    /* Takes a piece; room() was not 0. The device needn't see it before kick(). */
+    void (*submit)(struct blk_device *device, const struct blk_piece *piece);
+    void (*kick)(struct blk_device *device);
+    /* Calls blk_server_done() for all that is finished. */
+    void (*reap)(struct blk_device *device);
+    /* Before a wait: asks for an interrupt after that many more completions (at least 1). True: they
+     * are there already, reap. */
+    bool (*arm)(struct blk_device *device, unsigned after);
+    /* Notification bits from BLK_DEVICE_BIT on. Reaping follows by itself. */
+    void (*notified)(struct blk_device *device, uint64_t bits);
+    /* Looks whether the device is sound; called every BLK_POLL_US while something is in flight. */
+    void (*check)(struct blk_device *device);
+    /* Sleeps until the device's next interrupt or the deadline; may return early. */
+    void (*wait)(struct blk_device *device, uint64_t deadline_ticks);
+    /* A request's deadline passed inside the device: ends the process as DEATH_DEVICE_RESET. */
+    void (*stuck)(struct blk_device *device);
+    /* Makes the device quiet at the end of the process. */
+    void (*quiesce)(struct blk_device *device);
+};
+
+/* Filled in by the driver before blk_server_start; whatever it says is clamped to what makes sense. */
+struct blk_device {
+    const struct blk_device_ops *ops;
+    const char *name; /* "vda", for the log */
+    uint64_t capacity_sectors;
+    uint32_t flags; /* BLK_INFO_* */
+    uint32_t logical_block_bytes;
+    uint32_t physical_block_bytes;
+    uint32_t optimal_io_bytes;
+    uint32_t max_segments;      /* of a piece: 1..BLK_PIECE_SEGMENTS_MAX */
+    uint32_t max_segment_bytes; /* of each */
+    uint32_t max_in_flight;     /* pieces */
+    uint64_t max_discard_sectors; /* of a piece */
+    uint64_t max_zeroes_sectors;  /* likewise */
+    char serial[20];
+    struct blk_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
+};
+
+/*
+ * How often the server looks at the device by itself while something is in flight. A deadline is
+ * noticed that late at most; and it is what a lost interrupt costs.
+ */
+#define BLK_POLL_US 100000u
+/* Requests without a deadline get this many looks. */
+#define BLK_DEFAULT_POLLS 100u
+/* A request that entered the device fewer looks ago doesn't make the device stuck: no client can
+ * have it reset by asking for the impossible. */
+#define BLK_PATIENCE_POLLS 10u
+
+/*
+ * Takes the device over and reads its partition tables, through len bytes (a multiple of 4096, at
+ * least 4096) of memory that the device reaches. Tables that can't be read or are nonsense give a
+ * disk without partitions and a line in the log.
+ */
+void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_device_address,
+                      size_t len);
+/* Serves for ever. The driver has made itself known before. */
+_Noreturn void blk_server_run(void);
+/* A piece is finished: status 0 or a negated error. Called from ops->reap only. */
+void blk_server_done(struct blk_device *device, uint16_t token, int status);
+/* The disk has another size now. Partitions beyond its end shrink. */
+void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors);
+
+#endif

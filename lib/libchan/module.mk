@@ -1,0 +1,2 @@
+LIBS += libchan
+libchan_SRCS := lib/libchan/channel.c

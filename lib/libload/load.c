@@ -1,0 +1,111 @@
+/*
+ * libload: the kernel calls that make a process: create, map, write, start, bury.
+ */
+#include "load.h"
+#include <libanole/anole.h>
+
+static uint64_t round_up(uint64_t len)
+{
+    return (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+/* handle HANDLE_NONE: zeroed memory; else the kernel's region of that number, from offset on. */
+static int map(endpoint_t child, uint64_t vaddr, uint64_t len, uint32_t prot, handle_t handle,
+               uint64_t offset)
+{
+    struct message message = {
+        .word = {child, vaddr, len, prot, ENDPOINT_KERNEL, handle, offset},
+    };
+    return kcall(KCALL_PROCESS_MAP, &message);
+}
+
+static int write(endpoint_t child, uint64_t vaddr, const void *data, uint64_t len)
+{
+    struct message message = {.word = {child, vaddr, (uintptr_t)data, len}};
+    return kcall(KCALL_PROCESS_WRITE, &message);
+}
+
+static int map_segment(const struct load_request *request, const struct boot_segment *segment,
+                       endpoint_t child)
+{
+    const uint8_t *image = (const uint8_t *)request->image->image;
+    uint64_t memory_len = round_up(segment->memory_len);
+    uint64_t shared_len = 0;
+    int error = 0;
+    if (!(segment->prot & PROT_WRITE_BIT)) {
+        shared_len = round_up(segment->file_len);
+        if (shared_len > 0) {
+            error = map(child, segment->vaddr, shared_len, segment->prot, KERNEL_REGION_BOOT_IMAGE,
+                        segment->file_offset);
+        }
+    }
+    if (!error && memory_len > shared_len) {
+        error = map(child, segment->vaddr + shared_len, memory_len - shared_len, segment->prot,
+                    HANDLE_NONE, 0);
+    }
+    if (!error && shared_len == 0 && segment->file_len > 0) {
+        error = write(child, segment->vaddr, image + segment->file_offset, segment->file_len);
+    }
+    return error;
+}
+
+static int map_startup(const struct load_request *request, endpoint_t child, uint64_t stack_bytes)
+{
+    static uint8_t page[PAGE_SIZE];
+    struct startup_page header = *request->header;
+    header.self = child;
+    header.stack_bytes = stack_bytes;
+    int error = load_startup_build(page, &header, request->strings, request->strings_len);
+    if (!error) {
+        error = map(child, USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ_BIT, HANDLE_NONE, 0);
+    }
+    return error ? error : write(child, USER_STARTUP_PAGE, page, PAGE_SIZE);
+}
+
+int load_create(const struct load_request *request, endpoint_t *child)
+{
+    struct message message = {.word = {(uintptr_t)request->create}};
+    int error = kcall(KCALL_PROCESS_CREATE, &message);
+    if (error) {
+        return error;
+    }
+    endpoint_t created = (endpoint_t)message.word[0];
+    for (unsigned i = 0; !error && i < request->program->segment_count; i++) {
+        error = map_segment(request, &request->program->segment[i], created);
+    }
+    uint64_t stack_bytes = round_up(request->stack_bytes);
+    if (!error) {
+        error = map(created, USER_STACK_TOP - stack_bytes, stack_bytes,
+                    PROT_READ_BIT | PROT_WRITE_BIT, HANDLE_NONE, 0);
+    }
+    if (!error) {
+        error = map_startup(request, created, stack_bytes);
+    }
+    if (error) {
+        load_discard(created);
+        return error;
+    }
+    *child = created;
+    return 0;
+}
+
+int load_start(const struct boot_entry *program, endpoint_t child)
+{
+    struct message message = {.word = {child, program->entry, USER_STACK_TOP, 0}};
+    int error = kcall(KCALL_PROCESS_START, &message);
+    if (error) {
+        load_discard(child);
+    }
+    return error;
+}
+
+int load_bury(endpoint_t corpse)
+{
+    struct message message = {.word = {corpse}};
+    return kcall(KCALL_PROCESS_BURY, &message);
+}
+
+void load_discard(endpoint_t child)
+{
+    (void)load_bury(child); /* one that never ran needs no killing before */
+}

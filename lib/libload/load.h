@@ -1,0 +1,69 @@
+/*
+ * libload: makes a process out of an entry of the boot image. Used by RS (services) and PM (programs).
+ *
+ * A start has three steps, so that RS can hand a device over between them: load_create, (resources),
+ * load_start. Read-only segments are mapped straight from the boot image, so that all instances share
+ * them; writable ones are zeroed memory of the child with a copy of what the image holds. The stack
+ * ends at USER_STACK_TOP; nothing is ever mapped below it, which is its guard.
+ */
+#ifndef LIBLOAD_LOAD_H
+#define LIBLOAD_LOAD_H
+
+#include <anole/bootimage.h>
+#include <anole/layout.h>
+#include <anole/process.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- the boot image (image.c) ---- */
+
+struct load_image {
+    const struct boot_image *image;
+    size_t len;
+};
+
+/* Maps the kernel's boot image into the caller and checks it. 0 or a negated error. */
+int load_image_map(struct load_image *image);
+/* Is it a boot image of len bytes in which nothing points outside? 0 or -EINVAL. */
+int load_image_check(const struct boot_image *image, size_t len);
+/* The entry of that name, or NULL. */
+const struct boot_entry *load_find(const struct load_image *image, const char *name);
+/* The same, if it is a program. */
+const struct boot_entry *load_find_program(const struct load_image *image, const char *name);
+/* Bytes of a plain file. */
+const void *load_file(const struct load_image *image, const struct boot_entry *entry);
+
+/* ---- the startup page (startup.c) ---- */
+
+/*
+ * Builds the page that the child finds at USER_STARTUP_PAGE: the header, with magic and arguments
+ * filled in, and the strings, NUL-terminated one after the other. -EINVAL: the last one isn't
+ * terminated, or there are more than STARTUP_ARGUMENTS_MAX. -ENOSPC: they don't fit.
+ */
+int load_startup_build(uint8_t page[PAGE_SIZE], const struct startup_page *header,
+                       const char *strings, size_t len);
+/* Room for strings in the page. */
+#define LOAD_STRINGS_MAX (PAGE_SIZE - sizeof(struct startup_page))
+
+/* ---- processes (load.c) ---- */
+
+struct load_request {
+    const struct load_image *image;
+    const struct boot_entry *program;
+    const struct process_create *create;
+    const struct startup_page *header; /* self and stack_bytes are filled in */
+    const char *strings;               /* argv, see load_startup_build */
+    size_t strings_len;
+    size_t stack_bytes; /* rounded up to pages */
+};
+
+/* Creates a process that is not started yet; on an error none is left. */
+int load_create(const struct load_request *request, endpoint_t *child);
+/* Starts it; on an error none is left. */
+int load_start(const struct boot_entry *program, endpoint_t child);
+/* Buries a child that was never started. */
+void load_discard(endpoint_t child);
+/* Frees what a dead child had. Its DMA pins stay if its device isn't quiet yet. */
+int load_bury(endpoint_t corpse);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * librs: the questions that programs ask the reincarnation server, and words for its answers. Used
+ * by the `service` command, the tests that order faults and the benchmarks.
+ *
+ * Functions return 0 or a negated error of include/anole/error.h; those of proto/rs.h are handed on.
+ */
+#ifndef LIBRS_RS_CLIENT_H
+#define LIBRS_RS_CLIENT_H
+
+#include <anole/endpoint.h>
+#include <proto/rs.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Fetches all services. *services is from malloc and the caller's to free; NULL on an error. */
+int rs_list(struct rs_service_info **services, unsigned *count);
+/* One service by its name. -ENOENT: RS knows no such service. */
+int rs_find(const char *name, struct rs_service_info *info);
+/* Orders a start, stop, kill or restart; RS answers at once, the service follows. */
+int rs_control(const char *name, enum rs_order order);
+int rs_inject(const char *name, enum fault_kind kind);
+/* Copies entries from sequence number `first` on; *next is the number to go on with. */
+int rs_log_read(uint64_t first, struct rs_log_entry *entries, unsigned max, uint64_t *next,
+                unsigned *count);
+/* The sequence number that the next decision will get. */
+int rs_log_end(uint64_t *next);
+/* Tells RS that the instance answered its first request to us. */
+int rs_served(endpoint_t endpoint);
+/* Stops all services, then the machine: how is POWER_*, status what the machine's power-off carries.
+ * Answered at once. */
+int rs_shutdown(uint32_t how, unsigned status);
+
+/* ---- words (text.c); never NULL ---- */
+const char *rs_state_text(uint32_t state);
+const char *rs_event_text(uint32_t event);
+const char *rs_order_text(uint32_t order);
+const char *fault_kind_name(uint32_t kind);
+const char *fault_kind_text(uint32_t kind);
+/* The kind of that name, or 0. */
+uint32_t fault_kind_find(const char *name);
+
+/* ---- the phases of one recovery (phases.c; pure) ---- */
+enum recovery_phase {
+    PHASE_DETECTED, /* RS decided that it must die; only if it didn't die by itself */
+    PHASE_DEAD,
+    PHASE_QUIESCED,
+    PHASE_SPAWNED,
+    PHASE_READY,
+    PHASE_PUBLISHED, /* the last of its names */
+    PHASE_SERVED,
+    PHASES,
+};
+
+struct recovery {
+    bool reached[PHASES];
+    uint64_t time_ticks[PHASES];
+    uint32_t cause;  /* enum death_cause of the DEAD entry */
+    uint64_t detail; /* likewise */
+    endpoint_t dead_endpoint;
+    endpoint_t new_endpoint;
+    bool given_up;
+};
+
+/*
+ * Adds one log entry to what is known of the recovery of `service`. Entries come in order. Phases
+ * after a death count once that death was seen; those of a second death are ignored.
+ */
+void recovery_add(struct recovery *recovery, const char *service, const struct rs_log_entry *entry);
+const char *recovery_phase_name(enum recovery_phase phase);
+
+#endif

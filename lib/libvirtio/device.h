@@ -1,0 +1,70 @@
+/*
+ * A virtio device from the driver's side: bringing it up in the order that the specification demands
+ * (virtio 1.4, 3.1.1), its queues and its configuration space.
+ *
+ *   virtio_device_open    reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK
+ *   virtio_device_queue   for each queue
+ *   virtio_device_start   DRIVER_OK
+ *
+ * Whatever fails on the way sets FAILED; the next open starts with a reset.
+ */
+#ifndef LIBVIRTIO_DEVICE_H
+#define LIBVIRTIO_DEVICE_H
+
+#include <libvirtio/virtq.h>
+
+#define VIRTIO_ID_NET 1u
+#define VIRTIO_ID_BLOCK 2u
+#define VIRTIO_ID_CONSOLE 3u
+#define VIRTIO_ID_RNG 4u
+
+struct virtio_device {
+    struct virtio_transport *transport;
+    struct feature_set offered;
+    struct feature_set features; /* accepted by both sides */
+    unsigned missing_feature;    /* of the last open that returned -ENODEV */
+    uint8_t status;              /* all bits written since the reset */
+};
+
+/*
+ * 0, or -ETIMEDOUT: the device doesn't come out of reset; -ENODEV: it lacks a required feature
+ * (device->missing_feature); -EPROTO: it refuses what it offered itself.
+ */
+int virtio_device_open(struct virtio_device *device, struct virtio_transport *transport,
+                       const struct feature_rule *rules, unsigned rule_count)
+    __attribute__((warn_unused_result));
+
+/*
+ * Sets queue number index up with the largest power of two that is at most size_limit and what the
+ * device has. chains: size_limit elements of the caller's, for the queue's life. 0 with queue ready;
+ * -ENODEV: no such queue; -EBUSY: in use after a reset; -ENOMEM.
+ */
+int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint16_t index,
+                        uint16_t size_limit, struct virtq_chain *chains)
+    __attribute__((warn_unused_result));
+
+/* Makes the device live. 0, or -EPROTO: it needs a reset already. */
+int virtio_device_start(struct virtio_device *device) __attribute__((warn_unused_result));
+
+/* Gives up: sets FAILED. */
+void virtio_device_fail(struct virtio_device *device);
+
+/* Whether the device says that it must be reset (DEVICE_NEEDS_RESET), or has lost its status. */
+bool virtio_device_needs_reset(struct virtio_device *device);
+
+/* A field of configuration space: offset and width (1, 2, 4, 8) in, value out. */
+struct virtio_config_field {
+    uint32_t offset;
+    uint32_t width;
+    uint64_t value;
+};
+
+/*
+ * Reads fields that belong together: again until the generation was the same before and after (virtio
+ * 1.4, 2.5.3), a bounded number of times. 0; -ERANGE: a field is beyond the space or misaligned;
+ * -EAGAIN: the device keeps changing it.
+ */
+int virtio_config_read(struct virtio_device *device, struct virtio_config_field *fields,
+                       unsigned count) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * The MMIO transport: the only file that touches virtio-mmio registers. Each function follows the
+ * register table's rules (virtio 1.4, 4.2.2.2): selectors are written before what they select,
+ * nothing write-only is read, nothing of a queue is written while it is ready.
+ */
+#include <anole/error.h>
+#include <libvirtio/mmio.h>
+#include <libvirtio/mmio_regs.h>
+
+#define RESET_TIMEOUT_US 1000000u
+#define RESET_POLL_US 100u
+#define QUEUE_SIZE_LIMIT 32768u
+
+static struct virtio_mmio *mmio_of(struct virtio_transport *transport)
+{
+    return (struct virtio_mmio *)transport; /* its first member */
+}
+
+static uint32_t reg_read(struct virtio_transport *transport, uint32_t offset)
+{
+    return transport->platform->read32(transport->platform, mmio_of(transport)->base + offset);
+}
+
+static void reg_write(struct virtio_transport *transport, uint32_t offset, uint32_t value)
+{
+    transport->platform->write32(transport->platform, mmio_of(transport)->base + offset, value);
+}
+
+static int mmio_reset(struct virtio_transport *transport)
+{
+    struct virtio_platform *platform = transport->platform;
+    reg_write(transport, MMIO_STATUS, 0);
+    uint64_t deadline = platform->now_us(platform) + RESET_TIMEOUT_US;
+    while (reg_read(transport, MMIO_STATUS) != 0) {
+        uint64_t now = platform->now_us(platform);
+        if (now >= deadline)
+            return -ANOLE_ETIMEDOUT;
+        platform->wait(platform, now + RESET_POLL_US);
+    }
+    return 0;
+}
+
+static uint8_t mmio_status(struct virtio_transport *transport)
+{
+    return (uint8_t)reg_read(transport, MMIO_STATUS);
+}
+
+static void mmio_set_status(struct virtio_transport *transport, uint8_t status)
+{
+    reg_write(transport, MMIO_STATUS, status);
+}
+
+static struct feature_set mmio_offered(struct virtio_transport *transport)
+{
+    reg_write(transport, MMIO_DEVICE_FEATURES_SEL, 0);
+    uint64_t low = reg_read(transport, MMIO_DEVICE_FEATURES);
+    reg_write(transport, MMIO_DEVICE_FEATURES_SEL, 1);
+    uint64_t high = reg_read(transport, MMIO_DEVICE_FEATURES);
+    return (struct feature_set){.mask = high << 32 | low};
+}
+
+static void mmio_accept(struct virtio_transport *transport, struct feature_set features)
+{
+    reg_write(transport, MMIO_DRIVER_FEATURES_SEL, 0);
+    reg_write(transport, MMIO_DRIVER_FEATURES, (uint32_t)features.mask);
+    reg_write(transport, MMIO_DRIVER_FEATURES_SEL, 1);
+    reg_write(transport, MMIO_DRIVER_FEATURES, (uint32_t)(features.mask >> 32));
+}
+
+static int mmio_queue_size_max(struct virtio_transport *transport, uint16_t index)
+{
+    reg_write(transport, MMIO_QUEUE_SEL, index);
+    if (reg_read(transport, MMIO_QUEUE_READY) != 0)
+        return -ANOLE_EBUSY;
+    uint32_t size = reg_read(transport, MMIO_QUEUE_SIZE_MAX);
+    if (size == 0)
+        return -ANOLE_ENODEV;
+    return (int)(size < QUEUE_SIZE_LIMIT ? size : QUEUE_SIZE_LIMIT);
+}
+
+static void write_address(struct virtio_transport *transport, uint32_t low_offset, uint64_t address)
+{
+    reg_write(transport, low_offset, (uint32_t)address);
+    reg_write(transport, low_offset + 4, (uint32_t)(address >> 32));
+}
+
+static void mmio_queue_enable(struct virtio_transport *transport, uint16_t index, uint16_t size,
+                              const struct virtq_addresses *addresses)
+{
+    reg_write(transport, MMIO_QUEUE_SEL, index);
+    reg_write(transport, MMIO_QUEUE_SIZE, size);
+    write_address(transport, MMIO_QUEUE_DESC_LOW, addresses->descriptors);
+    write_address(transport, MMIO_QUEUE_DRIVER_LOW, addresses->driver_area);
+    write_address(transport, MMIO_QUEUE_DEVICE_LOW, addresses->device_area);
+    reg_write(transport, MMIO_QUEUE_READY, 1);
+}
+
+static void mmio_notify(struct virtio_transport *transport, uint16_t index)
+{
+    reg_write(transport, MMIO_QUEUE_NOTIFY, index);
+}
+
+static unsigned mmio_interrupt(struct virtio_transport *transport)
+{
+    uint32_t causes = reg_read(transport, MMIO_INTERRUPT_STATUS) &
+                      (VIRTIO_INTERRUPT_RING | VIRTIO_INTERRUPT_CONFIG);
+    if (causes != 0)
+        reg_write(transport, MMIO_INTERRUPT_ACK, causes);
+    return causes;
+}
+
+static uint64_t mmio_config_field(struct virtio_transport *transport, uint32_t offset,
+                                  unsigned width)
+{
+    struct virtio_platform *platform = transport->platform;
+    uintptr_t address = mmio_of(transport)->base + MMIO_CONFIG + offset;
+    switch (width) {
+    case 1:
+        return platform->read8(platform, address);
+    case 2:
+        return platform->read16(platform, address);
+    case 4:
+        return platform->read32(platform, address);
+    default: {
+        uint64_t low = platform->read32(platform, address);
+        return (uint64_t)platform->read32(platform, address + 4) << 32 | low;
+    }
+    }
+}
+
+static uint32_t mmio_config_generation(struct virtio_transport *transport)
+{
+    return reg_read(transport, MMIO_CONFIG_GENERATION);
+}
+
+static const struct virtio_transport_ops mmio_ops = {
+    .reset = mmio_reset,
+    .status = mmio_status,
+    .set_status = mmio_set_status,
+    .offered = mmio_offered,
+    .accept = mmio_accept,
+    .queue_size_max = mmio_queue_size_max,
+    .queue_enable = mmio_queue_enable,
+    .notify = mmio_notify,
+    .interrupt = mmio_interrupt,
+    .config_field = mmio_config_field,
+    .config_generation = mmio_config_generation,
+};
+
+int virtio_mmio_probe(struct virtio_mmio *mmio, struct virtio_platform *platform, uintptr_t base,
+                      size_t window_len)
+{
+    struct virtio_transport *transport = &mmio->transport;
+    *mmio = (struct virtio_mmio){
+        .transport = {.ops = &mmio_ops, .platform = platform},
+        .base = base,
+    };
+    if (window_len < MMIO_CONFIG || window_len > UINT32_MAX)
+        return -ANOLE_EINVAL;
+    mmio->magic = reg_read(transport, MMIO_MAGIC_VALUE);
+    if (mmio->magic != MMIO_MAGIC)
+        return -ANOLE_EINVAL;
+    mmio->version = reg_read(transport, MMIO_VERSION);
+    if (mmio->version != MMIO_VERSION_MODERN)
+        return -ANOLE_ENOSYS;
+    transport->device_id = reg_read(transport, MMIO_DEVICE_ID);
+    if (transport->device_id == 0)
+        return -ANOLE_ENODEV;
+    transport->config_len = (uint32_t)window_len - MMIO_CONFIG;
+    /* What needs PCI, and queue reset: its register is optional here and missing in QEMU. */
+    transport->barred = feature_with(transport->barred, VIRTIO_F_SR_IOV);
+    transport->barred = feature_with(transport->barred, VIRTIO_F_ADMIN_VQ);
+    transport->barred = feature_with(transport->barred, VIRTIO_F_NOTIF_CONFIG_DATA);
+    transport->barred = feature_with(transport->barred, VIRTIO_F_RING_RESET);
+    return 0;
+}

@@ -1,0 +1,206 @@
+/*
+ * Split rings, driver side (virtio 1.4, 2.7).
+ *
+ * Of the shared memory only three things are ever read: the used index, the used elements (each
+ * once), and what the device says about notifications. Indices run freely through 16 bits; all
+ * comparisons are of distances.
+ *
+ * Order (virtio 1.4, 2.7.13): descriptors and ring slot, dma_wmb, available index, io_mb, look at
+ * avail_event or the used flags, notify. The other way: used index, dma_rmb, used element.
+ */
+#include <anole/error.h>
+#include <libvirtio/barrier.h>
+#include <libvirtio/split.h>
+#include <libvirtio/virtq.h>
+#include <stdatomic.h>
+
+static uint64_t align_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
+
+/* Offsets of the parts in one block of memory: alignments are 16, 2 and 4 (virtio 1.4, 2.7). */
+static uint64_t available_offset(uint16_t size)
+{
+    return (uint64_t)size * sizeof(struct split_descriptor);
+}
+
+static uint64_t used_offset(uint16_t size)
+{
+    return align_up(available_offset(size) + 6 + 2 * (uint64_t)size, 4);
+}
+
+static uint64_t split_memory_len(uint16_t size)
+{
+    return used_offset(size) + 6 + 8 * (uint64_t)size;
+}
+
+static void split_init(struct virtq *queue, const struct dma_memory *memory,
+                       struct virtq_addresses *addresses)
+{
+    char *base = memory->address;
+    uint64_t available = available_offset(queue->size);
+    uint64_t used = used_offset(queue->size);
+    struct virtq_split *split = &queue->split;
+    *split = (struct virtq_split){
+        .descriptors = (struct split_descriptor *)(void *)base,
+        .available = (struct split_available *)(void *)(base + available),
+        .used = (struct split_used *)(void *)(base + used),
+    };
+    split->used_event = &split->available->ring[queue->size];
+    split->avail_event = (_Atomic uint16_t *)(void *)&split->used->ring[queue->size];
+    *addresses = (struct virtq_addresses){
+        .descriptors = memory->device_address,
+        .driver_area = memory->device_address + available,
+        .device_area = memory->device_address + used,
+    };
+}
+
+static struct split_descriptor descriptor_of(const struct virtq_segment *segments, unsigned i,
+                                             unsigned readable, unsigned count, uint16_t next)
+{
+    bool last = i + 1 == count;
+    unsigned flags = (last ? 0 : SPLIT_DESCRIPTOR_NEXT) | (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE);
+    return (struct split_descriptor){
+        .address = segments[i].device_address,
+        .len_bytes = segments[i].len_bytes,
+        .flags = (uint16_t)flags,
+        .next = last ? 0 : next,
+    };
+}
+
+/* The buffer in the caller's table, the table in one slot (virtio 1.4, 2.7.5.3). */
+static void put_indirect(struct virtq *queue, uint16_t head, const struct virtq_segment *segments,
+                         unsigned readable, unsigned count, const struct virtq_table *table)
+{
+    struct split_descriptor *entries = table->address;
+    for (unsigned i = 0; i < count; i++)
+        entries[i] = descriptor_of(segments, i, readable, count, (uint16_t)(i + 1));
+    queue->split.descriptors[head] = (struct split_descriptor){
+        .address = table->device_address,
+        .len_bytes = (uint32_t)(count * sizeof(struct split_descriptor)),
+        .flags = SPLIT_DESCRIPTOR_INDIRECT,
+    };
+}
+
+static void split_add(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
+                      unsigned writable, const struct virtq_table *table, uint16_t token)
+{
+    struct virtq_split *split = &queue->split;
+    unsigned count = readable + writable;
+    unsigned slots = table != NULL ? 1 : count;
+    uint16_t head = queue->free_head;
+    uint16_t slot = head;
+
+    if (table != NULL)
+        put_indirect(queue, head, segments, readable, count, table);
+    else
+        for (unsigned i = 0; i < count; i++) {
+            uint16_t next = queue->chains[slot].next;
+            split->descriptors[slot] = descriptor_of(segments, i, readable, count, next);
+            if (i + 1 < count)
+                slot = next;
+        }
+    queue->free_head = queue->chains[slot].next;
+    queue->free_slots = (uint16_t)(queue->free_slots - slots);
+
+    uint64_t writable_bytes = 0;
+    for (unsigned i = readable; i < count; i++)
+        writable_bytes += segments[i].len_bytes;
+    struct virtq_chain *chain = &queue->chains[head];
+    chain->writable_bytes = (uint32_t)writable_bytes;
+    chain->batch = queue->batch;
+    chain->descriptors = (uint16_t)slots;
+    chain->token = token;
+
+    unsigned position = split->available_index & (queue->size - 1u);
+    atomic_store_explicit(&split->available->ring[position], head, memory_order_relaxed);
+    split->available_index++;
+}
+
+static bool split_publish(struct virtq *queue)
+{
+    struct virtq_split *split = &queue->split;
+    uint16_t old = split->shown_index;
+    uint16_t new = split->available_index;
+    dma_wmb();
+    atomic_store_explicit(&split->available->index, new, memory_order_relaxed);
+    split->shown_index = new;
+    /* Pairs with the device's fence between publishing avail_event (or flags) and looking at the
+     * index: one of the two sees the other. Also before the register write of a notification. */
+    io_mb();
+    if (!queue->event_index) {
+        unsigned flags = atomic_load_explicit(&split->used->flags, memory_order_relaxed);
+        return (flags & SPLIT_USED_NO_NOTIFY) == 0;
+    }
+    uint16_t event = atomic_load_explicit(split->avail_event, memory_order_relaxed);
+    return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+}
+
+/* Used elements that are there and not taken, or -EPROTO if there can't be that many. */
+static int used_pending(const struct virtq *queue)
+{
+    const struct virtq_split *split = &queue->split;
+    uint16_t index = atomic_load_explicit(&split->used->index, memory_order_relaxed);
+    uint16_t pending = (uint16_t)(index - split->used_index);
+    return pending > queue->shown ? -ANOLE_EPROTO : pending;
+}
+
+static void free_chain(struct virtq *queue, uint16_t head)
+{
+    struct virtq_chain *chain = &queue->chains[head];
+    uint16_t last = head;
+    for (unsigned i = 1; i < chain->descriptors; i++)
+        last = queue->chains[last].next;
+    queue->chains[last].next = queue->free_head;
+    queue->free_head = head;
+    queue->free_slots = (uint16_t)(queue->free_slots + chain->descriptors);
+    chain->descriptors = 0;
+}
+
+static int split_take(struct virtq *queue, struct virtq_used *used)
+{
+    struct virtq_split *split = &queue->split;
+    int pending = used_pending(queue);
+    if (pending <= 0)
+        return pending;
+    dma_rmb();
+    struct split_used_element *element = &split->used->ring[split->used_index & (queue->size - 1u)];
+    uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
+    uint32_t len_bytes = atomic_load_explicit(&element->len_bytes, memory_order_relaxed);
+    if (id >= queue->size)
+        return -ANOLE_EPROTO;
+    struct virtq_chain *chain = &queue->chains[id];
+    /* Not a head in flight, or one that the device wasn't shown yet, or more than it may write. */
+    if (chain->descriptors == 0 || (queue->added != 0 && chain->batch == queue->batch) ||
+        len_bytes > chain->writable_bytes)
+        return -ANOLE_EPROTO;
+    used->token = chain->token;
+    used->len_bytes = len_bytes;
+    free_chain(queue, (uint16_t)id);
+    split->used_index++;
+    queue->shown--;
+    return 1;
+}
+
+static int split_arm(struct virtq *queue, uint16_t after)
+{
+    struct virtq_split *split = &queue->split;
+    if (queue->event_index)
+        atomic_store_explicit(split->used_event, (uint16_t)(split->used_index + after - 1),
+                              memory_order_relaxed);
+    /* Without EVENT_IDX the available flags stay 0: every used buffer interrupts. Pairs with the
+     * device's fence between publishing the used index and looking at used_event. */
+    io_mb();
+    int pending = used_pending(queue);
+    return pending < 0 ? pending : pending >= after;
+}
+
+const struct virtq_format virtq_split_format = {
+    .memory_len = split_memory_len,
+    .init = split_init,
+    .add = split_add,
+    .publish = split_publish,
+    .take = split_take,
+    .arm = split_arm,
+};

@@ -1,0 +1,67 @@
+/*
+ * How a driver reaches its device: one of these structs of functions per bus. MMIO is in mmio.c.
+ * Nothing above this interface knows a register.
+ */
+#ifndef LIBVIRTIO_TRANSPORT_H
+#define LIBVIRTIO_TRANSPORT_H
+
+#include <libvirtio/feature.h>
+#include <libvirtio/platform.h>
+#include <stdint.h>
+
+/* Device status bits (virtio 1.4, 2.1). */
+#define VIRTIO_STATUS_ACKNOWLEDGE 1u
+#define VIRTIO_STATUS_DRIVER 2u
+#define VIRTIO_STATUS_DRIVER_OK 4u
+#define VIRTIO_STATUS_FEATURES_OK 8u
+#define VIRTIO_STATUS_NEEDS_RESET 64u
+#define VIRTIO_STATUS_FAILED 128u
+
+/* Causes of an interrupt. */
+#define VIRTIO_INTERRUPT_RING 1u
+#define VIRTIO_INTERRUPT_CONFIG 2u
+
+/* Where a queue's three parts are, as the device sees them (virtio 1.4, 2.6). */
+struct virtq_addresses {
+    uint64_t descriptors;
+    uint64_t driver_area; /* available ring, or driver event suppression */
+    uint64_t device_area; /* used ring, or device event suppression */
+};
+
+struct virtio_transport;
+
+struct virtio_transport_ops {
+    /* Writes 0 to the status and waits, up to a second, until it reads 0: 0 or -ETIMEDOUT. */
+    int (*reset)(struct virtio_transport *transport);
+    uint8_t (*status)(struct virtio_transport *transport);
+    void (*set_status)(struct virtio_transport *transport, uint8_t status);
+
+    struct feature_set (*offered)(struct virtio_transport *transport);
+    void (*accept)(struct virtio_transport *transport, struct feature_set features);
+
+    /* Largest size of a queue that isn't in use: 1..32768, -ENODEV: none there, -EBUSY: in use. */
+    int (*queue_size_max)(struct virtio_transport *transport, uint16_t index);
+    void (*queue_enable)(struct virtio_transport *transport, uint16_t index, uint16_t size,
+                         const struct virtq_addresses *addresses);
+    /* Tells the device that the queue has new buffers. Memory must be in order already (io_mb). */
+    void (*notify)(struct virtio_transport *transport, uint16_t index);
+
+    /* Reads the causes of an interrupt (VIRTIO_INTERRUPT_*; 0: not ours) and acknowledges exactly
+     * these. The caller looks at the rings afterwards. */
+    unsigned (*interrupt)(struct virtio_transport *transport);
+
+    /* Configuration space: one field of 1, 2, 4 or 8 bytes; offset and width were checked against
+     * config_len. 8 bytes are two reads: see virtio_config_read. */
+    uint64_t (*config_field)(struct virtio_transport *transport, uint32_t offset, unsigned width);
+    uint32_t (*config_generation)(struct virtio_transport *transport);
+};
+
+struct virtio_transport {
+    const struct virtio_transport_ops *ops;
+    struct virtio_platform *platform;
+    uint32_t device_id;          /* virtio 1.4, 5: 2 is a block device */
+    uint32_t config_len;         /* bytes of configuration space that can be read */
+    struct feature_set barred;   /* features that this transport can't do */
+};
+
+#endif

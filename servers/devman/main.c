@@ -1,0 +1,204 @@
+/*
+ * The device manager: finds the machine's devices, tells RS, and resets devices for RS, before the
+ * first hand-over as well as after a driver's death. RS rings it; it fetches what to do.
+ *
+ * It owns no state that matters: started again, it finds the same devices under the same numbers,
+ * learns from RS what became of them, and touches none that isn't RS's wish to reset.
+ */
+#include "devman.h"
+#include <libanole/anole.h>
+#include <libanole/service.h>
+#include <proto/rs.h>
+#include <string.h>
+
+static struct device devices[DEVICES];
+static unsigned device_count;
+
+/* ---- at the start ---- */
+
+static void device_map(struct device *device)
+{
+    struct message message = {.word = {device->base, device->len}};
+    int error = kcall(KCALL_DEVICE_MAP, &message);
+    if (error) {
+        log_printf(LOG_WARNING, "%s: can't map its registers at 0x%lx: %s", device->node,
+                   (unsigned long)device->base, anole_error_text(error));
+        return;
+    }
+    device->registers = (uint8_t *)(uintptr_t)message.word[0];
+}
+
+static void device_probe(struct device *device)
+{
+    device_map(device);
+    if (!device->registers) {
+        return;
+    }
+    device->present = device->kind->identify(device);
+    if (!device->present) {
+        (void)kcall_unmap(device->registers, device->len);
+        device->registers = NULL;
+    }
+}
+
+/* Tells RS about a device, and learns what RS knows about it from a former devman. */
+static void device_announce(struct device *device)
+{
+    struct message message = {
+        .word = {device->number | (uint64_t)device->virtio_id << 32, device->base,
+                 device->len | (uint64_t)device->irq << 32},
+    };
+    memcpy(&message.word[3], device->compatible, sizeof(device->compatible));
+    int error = anole_call(startup_page()->rs, RS_DEVICE, &message, DEADLINE_NEVER);
+    if (error) {
+        log_printf(LOG_ERROR, "%s: RS refuses it: %s", device->node, anole_error_text(error));
+        device->present = false;
+        return;
+    }
+    device->state = message.word[0] == DEVICE_FAILED ? DEVICE_FAILED : DEVICE_READY;
+    device->resets = (uint32_t)message.word[1];
+    log_printf(LOG_INFO, "%s: %s, interrupt %u", device->node, device->compatible,
+               (unsigned)device->irq);
+}
+
+static void tree_read(void)
+{
+    size_t len;
+    unsigned prot;
+    void *blob;
+    int error = kcall_region_info(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, &len, &prot);
+    if (!error) {
+        error = kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, 0, len,
+                                 PROT_READ_BIT, &blob);
+    }
+    if (error) {
+        panic("can't map the device tree: %s", anole_error_text(error));
+    }
+    int count = tree_find(blob, len, devices, DEVICES);
+    if (count < 0) {
+        panic("the device tree is none: %s", anole_error_text(count));
+    }
+    device_count = (unsigned)count;
+}
+
+static void devices_tell(void)
+{
+    struct message done = {0};
+    for (unsigned i = 0; i < device_count; i++) {
+        device_probe(&devices[i]);
+        if (devices[i].present) {
+            device_announce(&devices[i]);
+        }
+    }
+    int error = anole_call(startup_page()->rs, RS_DEVICES_DONE, &done, DEADLINE_NEVER);
+    if (error) {
+        panic("RS refuses the end of the device list: %s", anole_error_text(error));
+    }
+}
+
+/* ---- work for RS ---- */
+
+static struct device *device_find(uint64_t number)
+{
+    if (number < device_count && devices[number].present) {
+        return &devices[number];
+    }
+    return NULL;
+}
+
+static void work_fetch(void)
+{
+    for (;;) {
+        struct message message = {0};
+        if (anole_call(startup_page()->rs, RS_RESET_FETCH, &message, DEADLINE_NEVER)) {
+            return;
+        }
+        uint64_t number = message.word[0];
+        struct device *device = device_find(number);
+        if (device) {
+            reset_begin(device, (endpoint_t)message.word[1]);
+            continue;
+        }
+        message = (struct message){.word = {number, (uint64_t)(int64_t)-ANOLE_ENODEV}};
+        if (anole_call(startup_page()->rs, RS_RESET_DONE, &message, DEADLINE_NEVER)) {
+            return;
+        }
+    }
+}
+
+static void notified(uint64_t bits)
+{
+    if (bits & NOTIFY_BIT(NOTIFY_WORK)) {
+        work_fetch();
+    }
+}
+
+static uint64_t deadline(void)
+{
+    return reset_next_poll(devices, device_count);
+}
+
+static void timeout(void)
+{
+    reset_poll(devices, device_count);
+}
+
+/* ---- requests ---- */
+
+/* w0 grant, w1 bytes -> w0 how many there are, w1 copied. */
+static int request_list(struct ipc_delivery *request)
+{
+    static struct device_info infos[DEVICES];
+    struct message *message = &request->message;
+    size_t count = 0;
+    for (unsigned i = 0; i < device_count; i++) {
+        const struct device *device = &devices[i];
+        if (!device->present) {
+            continue;
+        }
+        struct device_info *info = &infos[count++];
+        *info = (struct device_info){
+            .number = device->number,
+            .virtio_id = device->virtio_id,
+            .base = device->base,
+            .len = device->len,
+            .irq = device->irq,
+            .state = device->state,
+            .resets = device->resets,
+        };
+        memcpy(info->compatible, device->compatible, sizeof(info->compatible));
+        memcpy(info->node, device->node, sizeof(info->node));
+    }
+    size_t room = message->word[1] / sizeof(infos[0]);
+    size_t copied = room < count ? room : count;
+    int error = 0;
+    if (copied > 0) {
+        error = kcall_copy(message->endpoint, message->word[0], 0, infos,
+                           copied * sizeof(infos[0]), COPY_TO_GRANT);
+    }
+    message->word[0] = count;
+    message->word[1] = copied;
+    return error;
+}
+
+static const struct service_entry entries[] = {
+    {DEVMAN_LIST, request_list},
+};
+
+static const struct service service = {
+    .name = "devman",
+    .entries = entries,
+    .entry_count = sizeof(entries) / sizeof(entries[0]),
+    .notified = notified,
+    .deadline = deadline,
+    .timeout = timeout,
+};
+
+int main(void)
+{
+    tree_read();
+    devices_tell();
+    service_ready();
+    work_fetch();
+    service_run(&service);
+}

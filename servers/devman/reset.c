@@ -1,0 +1,85 @@
+/*
+ * Resets: begun when RS asks, looked at until the device reads back as reset or its time is over.
+ * Several may be under way; nothing here waits. When a device is quiet, the frames that its late
+ * driver had mapped for it may be used again.
+ */
+#include "devman.h"
+#include <libanole/anole.h>
+#include <libvirtio/barrier.h>
+#include <proto/rs.h>
+
+static void tell_rs(const struct device *device, int status)
+{
+    struct message message = {.word = {device->number, (uint64_t)(int64_t)status}};
+    int error = anole_call(startup_page()->rs, RS_RESET_DONE, &message, DEADLINE_NEVER);
+    if (error) {
+        log_printf(LOG_WARNING, "%s: RS doesn't want to know about its reset: %s", device->node,
+                   anole_error_text(error));
+    }
+}
+
+static void quarantine_end(const struct device *device)
+{
+    struct message message = {.word = {device->dead}};
+    if (device->dead == ENDPOINT_NONE) {
+        return;
+    }
+    int error = kcall(KCALL_QUARANTINE_END, &message);
+    if (error && error != -ANOLE_ENOENT) {
+        log_printf(LOG_WARNING, "%s: its late driver's memory stays in quarantine: %s",
+                   device->node, anole_error_text(error));
+    }
+}
+
+static void finish(struct device *device, int status)
+{
+    device->resets++;
+    if (status == 0) {
+        io_mb(); /* the device was seen quiet before its memory goes to others */
+        device->state = DEVICE_READY;
+        quarantine_end(device);
+    } else {
+        device->state = DEVICE_FAILED;
+        log_printf(LOG_ERROR, "%s: didn't come out of reset within %u ms", device->node,
+                   RESET_BOUND_US / 1000);
+    }
+    device->dead = ENDPOINT_NONE;
+    tell_rs(device, status);
+}
+
+static void poll(struct device *device)
+{
+    if (device->kind->is_reset(device)) {
+        finish(device, 0);
+    } else if (ticks_now() >= device->reset_deadline) {
+        finish(device, -ANOLE_EIO);
+    }
+}
+
+void reset_begin(struct device *device, endpoint_t dead)
+{
+    device->state = DEVICE_RESETTING;
+    device->dead = dead;
+    device->reset_deadline = deadline_in_us(RESET_BOUND_US);
+    device->kind->reset(device);
+    poll(device);
+}
+
+void reset_poll(struct device *devices, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (devices[i].state == DEVICE_RESETTING) {
+            poll(&devices[i]);
+        }
+    }
+}
+
+uint64_t reset_next_poll(const struct device *devices, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (devices[i].state == DEVICE_RESETTING) {
+            return deadline_in_us(RESET_POLL_US);
+        }
+    }
+    return DEADLINE_NEVER;
+}

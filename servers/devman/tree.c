@@ -1,0 +1,93 @@
+/*
+ * The machine's device tree: which devices of a known kind it names, where their registers are and
+ * which interrupt they have. The blob comes from the firmware; whatever is odd in it is skipped.
+ */
+#include "devman.h"
+#include <anole/error.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct device_kind *kind_of(const void *fdt, int node)
+{
+    for (size_t i = 0; i < device_kind_count; i++) {
+        if (fdt_node_check_compatible(fdt, node, device_kinds[i].compatible) == 0) {
+            return &device_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_disabled(const void *fdt, int node)
+{
+    const char *status = fdt_getprop(fdt, node, "status", NULL);
+    return status && strcmp(status, "okay") != 0 && strcmp(status, "ok") != 0;
+}
+
+/* A number of one or two cells. */
+static uint64_t cells_read(const fdt32_t *cells, int count)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++) {
+        value = value << 32 | fdt32_ld(&cells[i]);
+    }
+    return value;
+}
+
+static bool window_read(const void *fdt, int node, struct device *device)
+{
+    int parent = fdt_parent_offset(fdt, node);
+    int address_cells = parent >= 0 ? fdt_address_cells(fdt, parent) : -1;
+    int size_cells = parent >= 0 ? fdt_size_cells(fdt, parent) : -1;
+    int len;
+    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &len);
+    if (!reg || address_cells < 1 || address_cells > 2 || size_cells < 1 || size_cells > 2 ||
+        len < (address_cells + size_cells) * (int)sizeof(*reg)) {
+        return false;
+    }
+    uint64_t window_len = cells_read(reg + address_cells, size_cells);
+    device->base = cells_read(reg, address_cells);
+    device->len = (uint32_t)window_len;
+    return window_len > 0 && window_len <= UINT32_MAX;
+}
+
+/* The first interrupt: its number is the first cell for PLIC and APLIC. */
+static uint32_t irq_read(const void *fdt, int node)
+{
+    int len;
+    const fdt32_t *interrupts = fdt_getprop(fdt, node, "interrupts", &len);
+    return interrupts && len >= (int)sizeof(*interrupts) ? fdt32_ld(interrupts) : 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct device *left = a;
+    const struct device *right = b;
+    return left->base < right->base ? -1 : left->base > right->base;
+}
+
+int tree_find(const void *blob, size_t len, struct device *devices, unsigned max)
+{
+    unsigned count = 0;
+    if (len < sizeof(struct fdt_header) || fdt_check_header(blob) != 0 ||
+        fdt_totalsize(blob) > len) {
+        return -ANOLE_EINVAL;
+    }
+    for (int node = fdt_next_node(blob, -1, NULL); node >= 0 && count < max;
+         node = fdt_next_node(blob, node, NULL)) {
+        struct device device = {.kind = kind_of(blob, node), .dead = ENDPOINT_NONE};
+        if (!device.kind || is_disabled(blob, node) || !window_read(blob, node, &device)) {
+            continue;
+        }
+        const char *name = fdt_get_name(blob, node, NULL);
+        snprintf(device.node, sizeof(device.node), "%.31s", name ? name : "?");
+        device.irq = irq_read(blob, node);
+        devices[count++] = device;
+    }
+    qsort(devices, count, sizeof(devices[0]), by_address);
+    for (unsigned i = 0; i < count; i++) {
+        devices[i].number = i;
+    }
+    return (int)count;
+}

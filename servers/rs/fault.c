@@ -1,0 +1,93 @@
+/*
+ * Faults by order, for tests and operators. Processor faults are made by moving the victim's program
+ * counter to one of libanole's gadgets, a right that only RS has; what the service loop itself should
+ * do is told by a notification, upon which the loop fetches the kind. No driver has code for it.
+ */
+#include "rs.h"
+#include <libanole/anole.h>
+
+static int move_pc(const struct rs_service *service, uint64_t pc)
+{
+    struct message message = {.word = {service->endpoint, pc, 0}};
+    return kcall(KCALL_PROCESS_REGS, &message);
+}
+
+static int run_gadget(const struct rs_service *service, enum inject_gadget gadget)
+{
+    const struct boot_entry *program = load_find_program(&rs.image, service->program);
+    if (!program || program->inject == 0) {
+        return -ANOLE_ENOSYS;
+    }
+    return move_pc(service, program->inject + (uint64_t)gadget * INJECT_GADGET_SIZE);
+}
+
+static int tell_loop(struct rs_service *service, enum fault_kind kind)
+{
+    service->fault = kind;
+    return service_notify(service, NOTIFY_INJECT);
+}
+
+static int inject(struct rs_service *service, enum fault_kind kind)
+{
+    switch (kind) {
+    case FAULT_LOAD:
+        return run_gadget(service, INJECT_GADGET_LOAD);
+    case FAULT_STORE:
+        return run_gadget(service, INJECT_GADGET_STORE);
+    case FAULT_JUMP:
+        return move_pc(service, 0);
+    case FAULT_ILLEGAL:
+        return run_gadget(service, INJECT_GADGET_ILLEGAL);
+    case FAULT_PRIVILEGED:
+        return run_gadget(service, INJECT_GADGET_PRIVILEGED);
+    case FAULT_OVERFLOW:
+        return run_gadget(service, INJECT_GADGET_OVERFLOW);
+    case FAULT_SPIN:
+        return run_gadget(service, INJECT_GADGET_SPIN);
+    case FAULT_SLEEP:
+        return run_gadget(service, INJECT_GADGET_SLEEP);
+    case FAULT_SILENT:
+    case FAULT_EXIT:
+    case FAULT_PANIC:
+        return tell_loop(service, kind);
+    }
+    return -ANOLE_EINVAL;
+}
+
+/* w0-1 service, w2 enum fault_kind. */
+int request_inject(struct message *message, const struct rs_caller *caller)
+{
+    char name[RS_NAME_LEN];
+    uint64_t kind = message->word[2];
+    (void)caller;
+    if (!name_unpack(name, message->word) || kind < FAULT_LOAD || kind > FAULT_PANIC) {
+        return -ANOLE_EINVAL;
+    }
+    struct rs_service *service = service_find(name);
+    if (!service) {
+        return -ANOLE_ENOENT;
+    }
+    if (service_is_rs(service)) {
+        return -ANOLE_EPERM;
+    }
+    if (service->state != RS_STATE_UP) {
+        return -ANOLE_EAGAIN;
+    }
+    int error = inject(service, (enum fault_kind)kind);
+    if (!error) {
+        service->ordered = true;
+        log_event(service, RS_EVENT_INJECT, kind);
+    }
+    return error;
+}
+
+/* -> w0 enum fault_kind. */
+int request_inject_fetch(struct message *message, const struct rs_caller *caller)
+{
+    if (caller->service->fault == 0) {
+        return -ANOLE_EAGAIN;
+    }
+    message->word[0] = caller->service->fault;
+    caller->service->fault = 0;
+    return 0;
+}

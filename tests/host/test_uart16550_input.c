@@ -1,0 +1,228 @@
+/*
+ * The console driver's input: who gets which bytes, readers that are gone, Ctrl-C.
+ */
+#include "drivers/uart16550/input.h"
+#include <anole/error.h>
+#include <libanole/anole.h>
+#include <libanole/service.h>
+#include <proto/pm.h>
+#include <proto/tty.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define READER 60u
+#define DEAD 90u /* endpoints from here on are dead */
+
+static struct message answer;
+static unsigned answers, pm_calls;
+static int reply_status;
+static int pm_status = -ANOLE_ENOENT;
+static uint64_t pm_killed;
+
+/* ---- the system ---- */
+
+int ipc_reply(const struct message *reply, uint64_t call_id)
+{
+    if (reply_status || reply->endpoint >= DEAD) {
+        return -ANOLE_ENOTWAITING;
+    }
+    assert_true(call_id != 0);
+    answer = *reply;
+    answers++;
+    return 0;
+}
+
+int kcall_endpoint_info(endpoint_t endpoint, endpoint_t *process, unsigned *service_id)
+{
+    *process = endpoint;
+    *service_id = 0;
+    return endpoint >= DEAD ? -ANOLE_EDEADENDPOINT : 0;
+}
+
+int name_lookup(const char *name, endpoint_t *endpoint)
+{
+    assert_string_equal(name, "pm");
+    *endpoint = 5;
+    return pm_status == -ANOLE_ENOENT ? pm_status : 0;
+}
+
+uint64_t deadline_in_us(uint64_t microseconds)
+{
+    return microseconds;
+}
+
+int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint64_t deadline)
+{
+    assert_int_equal(endpoint, 5);
+    assert_int_equal(type, PM_INTERRUPT);
+    assert_true(deadline != DEADLINE_NEVER);
+    pm_calls++;
+    message->word[0] = pm_killed;
+    return pm_status;
+}
+
+/* ---- helpers ---- */
+
+static int read_up_to(endpoint_t reader, uint64_t most)
+{
+    static uint64_t call_id = 1;
+    struct ipc_delivery request = {{.endpoint = reader, .type = TTY_READ, .word = {most}},
+                                   call_id++};
+
+    return input_read(&request);
+}
+
+static void type(const char *text)
+{
+    for (; *text; text++) {
+        input_byte((uint8_t)*text);
+    }
+    input_deliver();
+}
+
+static int start_over(void **state)
+{
+    (void)state;
+    reply_status = 0;
+    pm_status = 0;
+    pm_killed = 0;
+    do { /* empty the ring and forget all readers */
+        answers = 0;
+        answer.word[0] = 0;
+        read_up_to(1, TTY_INLINE_MAX);
+    } while (answers > 0);
+    reply_status = -1;
+    type("x");
+    reply_status = 0;
+    read_up_to(1, 1);
+    answers = pm_calls = 0;
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static void reader_first(void **state)
+{
+    (void)state;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    assert_int_equal(answers, 0);
+    type("abc");
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer.endpoint, READER);
+    assert_int_equal(message_status(&answer), 0);
+    assert_int_equal(answer.word[0], 3);
+    assert_memory_equal(&answer.word[1], "abc", 3);
+}
+
+static void bytes_first(void **state)
+{
+    char text[61] = "012345678901234567890123456789012345678901234567890123456789";
+
+    (void)state;
+    type(text);
+    assert_int_equal(read_up_to(READER, 5), SERVICE_NO_REPLY);
+    assert_int_equal(answer.word[0], 5);
+    assert_int_equal(read_up_to(READER, UINT64_MAX), SERVICE_NO_REPLY);
+    assert_int_equal(answer.word[0], TTY_INLINE_MAX);
+    assert_memory_equal(&answer.word[1], text + 5, 48);
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    assert_int_equal(answer.word[0], 7);
+    assert_int_equal(read_up_to(READER, 0), -ANOLE_EINVAL);
+}
+
+/* Bytes never go to a reader that isn't there to take them. */
+static void reader_gone(void **state)
+{
+    (void)state;
+    assert_int_equal(read_up_to(DEAD, 48), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(DEAD + 1, 48), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("k");
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer.endpoint, READER);
+    reply_status = -1; /* alive, but timed out */
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("l");
+    reply_status = 0;
+    assert_int_equal(read_up_to(READER + 1, 48), SERVICE_NO_REPLY);
+    assert_int_equal(answers, 2);
+    assert_memory_equal(&answer.word[1], "l", 1);
+}
+
+static void readers_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < INPUT_READERS; i++) {
+        assert_int_equal(read_up_to(READER + i, 1), SERVICE_NO_REPLY);
+    }
+    assert_int_equal(read_up_to(READER + INPUT_READERS, 1), -ANOLE_EBUSY);
+    assert_int_equal(read_up_to(READER, 1), SERVICE_NO_REPLY); /* its second replaces its first */
+    type("ab");
+    assert_int_equal(answers, 2);
+    assert_int_equal(answer.endpoint, READER + 2);
+    for (unsigned i = 0; i < INPUT_READERS; i++) {
+        type("c");
+    }
+    /* The dead don't take places away. */
+    for (unsigned i = 0; i < 3 * INPUT_READERS; i++) {
+        assert_int_equal(read_up_to(DEAD + i, 1), SERVICE_NO_REPLY);
+    }
+}
+
+static void input_overflows(void **state)
+{
+    uint64_t before = input_lost();
+
+    (void)state;
+    for (unsigned i = 0; i < INPUT_RING_BYTES + 10; i++) {
+        input_byte('z');
+    }
+    assert_int_equal(input_lost() - before, 10);
+}
+
+static void ctrl_c(void **state)
+{
+    (void)state;
+    pm_killed = 1;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("\003");
+    assert_int_equal(pm_calls, 1);
+    assert_int_equal(answers, 0);
+    pm_killed = 0;
+    type("\003");
+    assert_int_equal(answers, 1);
+    assert_memory_equal(&answer.word[1], "\003", 1);
+}
+
+static void ctrl_c_without_pm(void **state)
+{
+    (void)state;
+    pm_status = -ANOLE_EDEADENDPOINT;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("\003");
+    assert_int_equal(answers, 1);
+    pm_status = -ANOLE_ENOENT;
+    pm_calls = 0;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("\003");
+    assert_int_equal(answers, 2);
+    assert_int_equal(pm_calls, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(reader_first, start_over),
+        cmocka_unit_test_setup(bytes_first, start_over),
+        cmocka_unit_test_setup(reader_gone, start_over),
+        cmocka_unit_test_setup(readers_bounded, start_over),
+        cmocka_unit_test_setup(input_overflows, start_over),
+        cmocka_unit_test_setup(ctrl_c, start_over),
+        cmocka_unit_test_setup(ctrl_c_without_pm, start_over),
+    };
+
+    return cmocka_run_group_tests_name("uart16550_input", tests, NULL, NULL);
+}

@@ -1,0 +1,51 @@
+"""The launcher's contract with a real machine: output, statuses, ends."""
+
+import pytest
+
+from conftest import launch
+
+
+def test_output_is_the_commands_only(passes):
+    result = passes("echo one; echo two")
+    assert result.output == "one\ntwo\n"
+
+
+def test_status_of_the_first_failure(boot):
+    result = boot("no-such-program; echo on; poweroff nonsense")
+    assert result.status == 127
+    assert "no-such-program" in result.output and "on\n" in result.output
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 255])
+def test_poweroff_carries_the_status_out(boot, status):
+    assert boot(f"poweroff {status}").status == status
+
+
+def test_reboot_ends_a_run_of_commands(boot):
+    assert boot("reboot").status == 0
+
+
+def test_log_has_the_whole_console(passes, tmp_path):
+    log = tmp_path / "console.log"
+    passes("echo marked", "--log", log)
+    text = log.read_text(errors="replace")
+    assert "OpenSBI" in text and "==anole-begin==" in text and "marked" in text
+
+
+def test_end_of_input_stops_nothing():
+    result = launch(timeout=15)
+    assert result.status == 124
+    assert "anole> " in result.output
+
+
+def test_interactive_console():
+    result = launch(timeout=60, text_input="echo from the console\nservice list\npoweroff 5\n")
+    assert result.status == 5, str(result)
+    assert "anole> " in result.output
+    assert "\nfrom the console" in result.output.replace("\r", "")
+    assert "virtio_blk" in result.output
+
+
+@pytest.mark.parametrize("seed", [0, 12345])
+def test_seed_is_accepted(passes, seed):
+    passes("echo", "--seed", seed)

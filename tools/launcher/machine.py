@@ -1,0 +1,65 @@
+"""QEMU's command line."""
+
+
+def escape(value):
+    """A value inside of a comma-separated QEMU option."""
+    return value.replace(",", ",,")
+
+
+def boot_arguments(options):
+    """What the kernel finds in the device tree's /chosen/bootargs: key=value words, then ' -- '
+    and the shell's commands."""
+    words = []
+    if options.commands:
+        words += ["quiet=1", "power=off"]
+    if options.seed is not None:
+        words.append(f"seed={options.seed}")
+    if options.first_generation is not None:
+        words.append(f"generation={options.first_generation}")
+    if options.commands:
+        words += ["--", options.commands]
+    return " ".join(words)
+
+
+def disk_arguments(disk, index):
+    drive = [f"if=none,id=d{index}", f"file={escape(disk.file)}"]
+    if not disk.file.startswith("json:") and "format=" not in disk.drive_options:
+        drive.append("format=raw")
+    device = ["virtio-blk-device", f"drive=d{index}"]
+    if not any(o.startswith("bus=") for o in disk.device_options):
+        device.append(f"bus=virtio-mmio-bus.{index}")
+    return ["-drive", ",".join(drive + list(filter(None, [disk.drive_options]))),
+            "-device", ",".join(device + [escape(o) for o in disk.device_options])]
+
+
+def console_arguments(options, console_log):
+    """The serial line on standard input and output. Interactive, it shares them with QEMU's
+    monitor and leaves Ctrl-C to the guest."""
+    if options.commands:
+        return ["-chardev", "stdio,id=console,mux=off,signal=off", "-serial", "chardev:console"]
+    log = f",logfile={escape(str(console_log))}" if console_log else ""
+    return ["-chardev", f"stdio,id=console,mux=on,signal=off{log}", "-serial", "chardev:console",
+            "-mon", "chardev=console,mode=readline"]
+
+
+def command_line(options, kernel, disks, console_log):
+    command = [options.qemu, "-M", "virt", "-smp", str(options.smp), "-m", options.mem,
+               "-nodefaults", "-no-user-config", "-display", "none", "-bios", "default",
+               "-kernel", str(kernel), "-global", "virtio-mmio.force-legacy=false"]
+    command += console_arguments(options, console_log)
+    if options.commands:
+        command.append("-no-reboot")
+    arguments = boot_arguments(options)
+    if arguments:
+        command += ["-append", arguments]
+    for index, disk in enumerate(disks):
+        command += disk_arguments(disk, index)
+    for device in options.devices:
+        command += ["-device", device]
+    if options.seed is not None:
+        command += ["-seed", str(options.seed)]
+    if options.qmp:
+        command += ["-qmp", f"unix:{escape(str(options.qmp))},server=on,wait=off"]
+    if options.gdb:
+        command += ["-gdb", "tcp::1234", "-S"]
+    return command + options.qemu_args

@@ -1,0 +1,210 @@
+"""The launcher's command line. Whatever is wrong with it ends in UsageError, exit status 2."""
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+HARTS_MAX = 8
+GENERATION_MAX = 2**22 - 1
+SEED_MAX = 2**32 - 1
+COMMANDS_MAX = 3072  # what boot arguments have room for
+MMIO_SLOTS = 8
+
+# Images that QEMU reaches through a protocol driver have no file that could be looked for.
+PROTOCOLS = ("blkdebug:", "blkverify:", "json:", "nbd:", "nbd+unix:", "null-co:", "null-aio:")
+
+
+class UsageError(Exception):
+    """Bad usage, in words for the user."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UsageError(message)
+
+
+class Disk:
+    """A virtio disk: image file, options for -device and for -drive."""
+
+    def __init__(self, text):
+        parts = [p.replace("\0", ",") for p in text.replace(",,", "\0").split(",")]
+        self.file = parts[0]
+        self.device_options = parts[1:]
+        self.drive_options = ""
+        for option in self.device_options:
+            if not re.match(r"[a-zA-Z][\w.-]*=", option):
+                raise UsageError(f"--disk {text}: '{option}' is not of the form option=value "
+                                 "(a comma in the file name is written twice)")
+
+    def is_read_only(self):
+        return re.search(r"(^|,)read-?only(=on|=true)?(,|$)", self.drive_options) is not None
+
+    def check(self):
+        """The image must be there and usable: QEMU's own message would name no option."""
+        if self.file.startswith(PROTOCOLS):
+            return
+        if not os.path.exists(self.file):
+            raise UsageError(f"--disk {self.file}: no such file")
+        if os.path.isdir(self.file):
+            raise UsageError(f"--disk {self.file}: is a directory")
+        mode = os.R_OK if self.is_read_only() else os.R_OK | os.W_OK
+        if not os.access(self.file, mode):
+            raise UsageError(f"--disk {self.file}: can't be "
+                             + ("read" if self.is_read_only() else
+                                "written (for a read-only disk add --drive-opts readonly=on)"))
+
+
+class DiskAction(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        disks = getattr(namespace, self.dest) or []
+        disks.append(Disk(values))
+        setattr(namespace, self.dest, disks)
+
+
+class DriveOptionsAction(argparse.Action):
+    """Belongs to the last disk named before it, else to the demo disk."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if namespace.disks:
+            disk = namespace.disks[-1]
+            disk.drive_options = ",".join(filter(None, (disk.drive_options, values)))
+        else:
+            namespace.demo_drive_options = ",".join(
+                filter(None, (namespace.demo_drive_options, values)))
+
+
+def number(low, high):
+    def convert(text):
+        try:
+            value = int(text, 0)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not within {low} to {high}")
+        return value
+    return convert
+
+
+def seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
+
+
+def memory(text):
+    if not re.fullmatch(r"[1-9]\d*[KMGkmg]?", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size like 128M")
+    return text
+
+
+def commands(text):
+    if not text.strip():
+        raise argparse.ArgumentTypeError("no command")
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise argparse.ArgumentTypeError("control characters are not possible; "
+                                         "separate commands by ';'")
+    if len(text.encode()) > COMMANDS_MAX:
+        raise argparse.ArgumentTypeError(f"longer than {COMMANDS_MAX} bytes")
+    return text
+
+
+def make_parser():
+    parser = Parser(
+        prog="tools/run", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Boots Anole in QEMU, by default with an interactive console "
+                    "(Ctrl-a x leaves) and a fresh demo disk.",
+        epilog="exit status: with -e that of the first command that failed, else 0; without, the "
+               "one given to\npoweroff. 70: the kernel panicked. 124: timed out. 2: bad usage. "
+               "1: the machine died otherwise.")
+    add = parser.add_argument
+    add("-e", dest="commands", metavar="COMMANDS", type=commands,
+        help="run these commands (separated by ';'), print their output, power off")
+    add("--disk", dest="disks", metavar="FILE[,opt=val...]", action=DiskAction,
+        help="a virtio disk, used in place (repeatable); the options go to -device; 'none': no "
+             "disk at all (default: a fresh copy of the demo disk)")
+    add("--drive-opts", metavar="STR", action=DriveOptionsAction,
+        help="extra -drive options for the last disk")
+    add("--net", metavar="WHAT", default="none", help="network: none (default)")
+    add("--hostfwd", metavar="tcp|udp:HOSTPORT:GUESTPORT", action="append", default=[],
+        help="forward a port of the host (repeatable)")
+    add("--transport", default="mmio", choices=("mmio", "mmio-legacy", "pci"),
+        help="how virtio devices are attached (default: mmio)")
+    add("--aia", action="store_true", help="APLIC and IMSIC instead of the PLIC")
+    add("--iommu", action="store_true", help="put an IOMMU into the machine")
+    add("--smp", metavar="N", type=number(1, HARTS_MAX), default=1, help="harts (default: 1)")
+    add("--mem", metavar="SIZE", type=memory, default="128M", help="memory (default: 128M)")
+    add("--seed", metavar="N", type=number(0, SEED_MAX),
+        help="of all randomness in guest and QEMU")
+    add("--first-generation", metavar="N", type=number(1, GENERATION_MAX),
+        help="of endpoints, to test what happens when generations run out")
+    add("--device", dest="devices", metavar="STR", action="append", default=[],
+        help="another -device, verbatim (repeatable)")
+    add("--qemu", metavar="PATH", default="qemu-system-riscv64", help="the QEMU to use")
+    add("--qemu-arg", dest="qemu_args", metavar="ARG", action="append", default=[],
+        help="another argument for QEMU (repeatable)")
+    add("--timeout", metavar="S", type=seconds, help="end the machine after S seconds")
+    add("--qmp", metavar="SOCKET", type=Path, help="QEMU's control socket")
+    add("--gdb", action="store_true", help="wait for gdb on port 1234 before the first instruction")
+    add("--log", metavar="FILE", type=Path, help="write all that the console shows")
+    add("--pcap", metavar="FILE", type=Path, help="write the network's packets")
+    add("--dry-run", action="store_true", help="print QEMU's command line only")
+    parser.set_defaults(demo_drive_options="")
+    return parser
+
+
+def refuse_later_work(options):
+    """Options whose other half, in the system, is not there yet."""
+    missing = None
+    if options.transport != "mmio":
+        missing = f"--transport {options.transport}: there is no driver for this transport yet"
+    elif options.aia:
+        missing = "--aia: the kernel has no driver for APLIC and IMSIC yet"
+    elif options.iommu:
+        missing = "--iommu: there is no IOMMU server yet"
+    elif options.net != "none":
+        missing = f"--net {options.net}: there is no network driver yet"
+    elif options.hostfwd:
+        missing = "--hostfwd: there is no network driver yet"
+    elif options.pcap:
+        missing = "--pcap: there is no network driver yet"
+    if missing:
+        raise UsageError(missing)
+
+
+def choose_disks(options):
+    """None means the demo disk: options.disks becomes a list."""
+    named = options.disks or []
+    if any(disk.file == "none" for disk in named):
+        if len(named) > 1 or named[0].device_options or named[0].drive_options:
+            raise UsageError("--disk none: excludes other disks and options")
+        options.disks, options.demo = [], False
+    else:
+        options.disks, options.demo = named, not named
+        for disk in named:
+            disk.check()
+
+
+def check_slots(options):
+    slots = len(options.disks) + options.demo
+    slots += sum(re.match(r"(virtio|vhost)-[\w-]*-device(,|$)", d) is not None
+                 for d in options.devices)
+    if slots > MMIO_SLOTS:
+        raise UsageError(f"{slots} virtio devices, but the machine has {MMIO_SLOTS} MMIO slots: "
+                         "more need --transport pci")
+
+
+def parse(arguments):
+    """The options; UsageError if they are wrong."""
+    options = make_parser().parse_args(arguments)
+    refuse_later_work(options)
+    choose_disks(options)
+    check_slots(options)
+    for path in filter(None, (options.log, options.qmp)):
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"{path}: no such directory: {path.parent}")
+    return options
