@@ -4,6 +4,7 @@
 #ifndef KERNEL_HART_H
 #define KERNEL_HART_H
 
+#include "arch.h"
 #include "config.h"
 #include "list.h"
 #include "types.h"
@@ -41,13 +42,6 @@ struct hart {
 
 extern struct hart *harts[MAX_HARTS];
 extern unsigned hart_count;
-
-static inline struct hart *this_hart(void)
-{
-    struct hart *hart;
-    __asm__("mv %0, tp" : "=r"(hart));
-    return hart;
-}
 
 /* The big lock: around everything the kernel does, held for bounded work. */
 void kernel_lock(void);

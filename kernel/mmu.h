@@ -4,6 +4,7 @@
 #ifndef KERNEL_MMU_H
 #define KERNEL_MMU_H
 
+#include "arch.h"
 #include "types.h"
 
 struct process;
@@ -12,12 +13,12 @@ struct hart;
 /* Any physical address in the kernel's direct map. */
 static inline void *direct(paddr_t address)
 {
-    return (void *)(address.raw + 0xffffffc000000000ul);
+    return (void *)(address.raw + DIRECT_MAP_OFFSET);
 }
 
 static inline paddr_t direct_to_paddr(const void *pointer)
 {
-    return paddr((uint64_t)pointer - 0xffffffc000000000ul);
+    return paddr((uint64_t)pointer - DIRECT_MAP_OFFSET);
 }
 
 /* Sets up the kernel's own tables, W^X, over [ram_start, ram_end) and low device space. */

@@ -332,7 +332,9 @@ _Noreturn void kernel_exit(void)
         if (!hart->current)
             pick(hart);
         if (!hart->current) {
-            if (!more)
+            if (more)
+                kernel_lock_break();
+            else
                 idle(hart);
             continue;
         }
@@ -343,7 +345,7 @@ _Noreturn void kernel_exit(void)
     mmu_load(hart->current->process);
     if (hart->fence_i) {
         hart->fence_i = false;
-        __asm__ volatile("fence.i" ::: "memory");
+        instruction_fence();
     }
     program_slice(hart);
     struct thread *thread = hart->current;

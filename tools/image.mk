@@ -1,11 +1,11 @@
 # The kernel, the boot image that is linked behind it, and the demo disk.
 
 KERNEL_CFLAGS := $(COMMON_CFLAGS) -ffreestanding -fno-stack-protector -isystem $(PICOLIBC)/include \
-    -Iinclude -Ikernel $(DEPS_INCLUDES)
+    -Iinclude -Ikernel -Ikernel/riscv $(DEPS_INCLUDES)
 KERNEL_LDFLAGS := $(RISCV_LINK) -nostdlib -nostartfiles -static -T kernel/riscv/kernel.ld \
     -Wl,--gc-sections,--build-id=none,-z,max-page-size=4096,-Map=$(BUILD)/anole.map
 
-# The kernel has libfdt's reading half only.
+# Of picolibc the kernel takes memcpy and its like, of libfdt the reading half.
 KERNEL_LIBFDT_SRCS := $(addprefix $(LIBFDT_DIR)/,fdt.c fdt_ro.c fdt_addresses.c fdt_strerror.c)
 KERNEL_OBJS := $(call objects,$(BUILD)/kernel,$(KERNEL_SRCS) $(KERNEL_LIBFDT_SRCS))
 
@@ -14,11 +14,11 @@ $(call say,CC,$<)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) $(call warnings_for,$<
     -ffile-prefix-map=$(CURDIR)/= -c -o $@ $<
 endef
 
-$(BUILD)/kernel/%.c.o: %.c
+$(BUILD)/kernel/%.c.o: %.c tools/rules.mk tools/image.mk
 	$(compile_kernel)
-$(BUILD)/kernel/%.S.o: %.S
+$(BUILD)/kernel/%.S.o: %.S tools/rules.mk tools/image.mk
 	$(compile_kernel)
-$(BUILD)/kernel/deps/%.c.o: $(BUILD)/deps/%.c
+$(BUILD)/kernel/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk tools/image.mk
 	$(compile_kernel)
 
 # What goes into the boot image: every program, the checked system description, the start script.

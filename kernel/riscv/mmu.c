@@ -26,7 +26,7 @@
 #define MEGAPAGE (2ul << 20)
 #define GIGAPAGE (1ul << 30)
 
-_Static_assert(DIRECT_MAP_BASE == 0xffffffc000000000ul, "mmu.h and the linker script agree");
+_Static_assert(DIRECT_MAP_BASE == DIRECT_MAP_OFFSET, "C and assembly agree");
 
 extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], boot_image_start[],
     kernel_end[];
