@@ -10,6 +10,7 @@
 #include "process.h"
 #include "random.h"
 #include "region.h"
+#include "sched.h"
 #include "vm.h"
 #include <string.h>
 
@@ -60,6 +61,7 @@ int kcall_process_info(struct thread *caller)
 
     if (!process)
         return -ANOLE_ENOENT;
+    sched_account();
     memcpy(info.name, process->name, sizeof(info.name));
     info.endpoint = process->endpoint;
     info.service_id = process->service_id;

@@ -3,6 +3,7 @@
 #include "kprintf.h"
 #include "machine.h"
 #include "process.h"
+#include <string.h>
 
 #define BINDINGS 64   /* of all lines together */
 #define LINES 128
@@ -33,6 +34,8 @@ static struct timer overdue_timer;
 
 void irq_init(void)
 {
+    memset(bindings, 0, sizeof(bindings));
+    memset(lines, 0, sizeof(lines));
     timer_init(&overdue_timer, TIMER_IRQ);
 }
 

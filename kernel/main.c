@@ -55,6 +55,7 @@ _Noreturn void kernel_main(uint64_t hart_id, uint64_t device_tree)
     kprintf(LOG_INFO, "Anole: %u harts, %lu MiB of memory, %lu MiB free", hart_count,
             (machine.ram_end.raw - machine.ram_start.raw) >> 20,
             frame_free_count() * PAGE_SIZE >> 20);
+    timers_init();
     irq_init();
     random_init(machine.seed, sizeof(machine.seed), machine.boot_ticks);
     endpoints_init((uint32_t)machine_argument("generation", 1));

@@ -5,12 +5,14 @@
 #include "kprintf.h"
 #include "process.h"
 #include "sched.h"
+#include <string.h>
 
 static struct endpoint_table endpoints;
 static struct thread *slots[ENDPOINT_SLOTS];
 
 void endpoints_init(uint32_t first_generation)
 {
+    memset(slots, 0, sizeof(slots));
     endpoint_table_init(&endpoints, first_generation);
 }
 

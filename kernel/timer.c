@@ -9,6 +9,11 @@
 static struct timer *heap[TIMERS_MAX + 1]; /* from index 1; the earliest on top */
 static uint32_t heap_len;
 
+void timers_init(void)
+{
+    heap_len = 0;
+}
+
 void timer_init(struct timer *timer, enum timer_kind kind)
 {
     timer->index = 0;

@@ -15,6 +15,8 @@ struct timer {
     enum timer_kind kind;
 };
 
+/* No timer is armed. */
+void timers_init(void);
 void timer_init(struct timer *timer, enum timer_kind kind);
 void timer_arm(struct timer *timer, uint64_t deadline_ticks);
 void timer_cancel(struct timer *timer);

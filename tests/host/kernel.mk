@@ -9,6 +9,8 @@ test_fence_CFLAGS := -Ikernel
 HOST_KERNEL_SRCS := tests/host/kernel/host_machine.c $(filter-out kernel/main.c kernel/first.c, \
     $(wildcard kernel/*.c))
 HOST_KERNEL_CFLAGS := -Itests/host/kernel -Ikernel -fno-builtin-printf
-HOST_TESTS += test_handles
+HOST_TESTS += test_handles test_ipc
+test_ipc_SRCS := tests/host/kernel/test_ipc.c $(HOST_KERNEL_SRCS)
+test_ipc_CFLAGS := $(HOST_KERNEL_CFLAGS)
 test_handles_SRCS := tests/host/kernel/test_handles.c $(HOST_KERNEL_SRCS)
 test_handles_CFLAGS := $(HOST_KERNEL_CFLAGS)

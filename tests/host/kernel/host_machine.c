@@ -272,6 +272,8 @@ void host_boot(unsigned count)
     arena = aligned_alloc(PAGE_SIZE, HOST_RAM_LEN);
     host_direct_offset = (uint64_t)arena - HOST_RAM_BASE;
     machine.irq_count = LINES;
+    memset(line_enabled, 0, sizeof(line_enabled));
+    memset(line_claimed, 0, sizeof(line_claimed));
     memset(hart_memory, 0, sizeof(hart_memory));
     hart_count = count;
     for (unsigned i = 0; i < count; i++) {
@@ -284,6 +286,7 @@ void host_boot(unsigned count)
     host_now = 1000;
     frame_init(paddr(HOST_RAM_BASE), HOST_RAM_LEN, paddr(HOST_RAM_BASE), paddr(HOST_RAM_BASE));
     endpoints_init(1);
+    timers_init();
     irq_init();
     vm_info_page_init();
 }
@@ -410,6 +413,7 @@ static void run_work(void)
     }
     assert(to_run->state == THREAD_READY);
     sched_remove(to_run);
+    hart->payer = to_run->process->endpoint;
     sched_switch_to(to_run);
 }
 
