@@ -172,7 +172,10 @@ static void describe(const struct thread *thread, struct liveness *entry)
         .state = thread->state,
         .service_id = thread->process->service_id,
         .last_wait_ticks = thread->last_wait_ticks,
-        .cpu_since_wait_ticks = thread->cpu_since_wait,
+        /* Signed: the turn in which it waited may not be charged yet. */
+        .cpu_since_wait_ticks = (int64_t)(thread->cpu_ticks - thread->cpu_at_wait) > 0
+                                    ? thread->cpu_ticks - thread->cpu_at_wait
+                                    : 0,
     };
     for (int queued = 0; queued < 2; queued++) {
         const struct list *list = queued ? &thread->senders : &thread->takens;

@@ -196,9 +196,8 @@ HOT static bool take_next(struct thread *thread, uint64_t mask, uint64_t deadlin
     uint64_t bits = thread->pending & mask;
     bool sender = !no_requests && !list_empty(&thread->senders);
 
-    sched_account();
     thread->last_wait_ticks = hart->now;
-    thread->cpu_since_wait = 0;
+    thread->cpu_at_wait = thread->cpu_ticks + (hart->now - hart->ran_since);
     if (thread->irq_delivered)
         irq_thread_waits(thread);
     if (bits && !(sender && thread->notified_last)) {

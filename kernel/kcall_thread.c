@@ -80,7 +80,7 @@ int kcall_thread_pin(struct thread *caller)
         mask = ~(uint64_t)0;
     if ((mask & all) == 0)
         return -ANOLE_EINVAL;
-    caller->hart_mask = mask;
+    sched_pin_current(mask);
     return 0;
 }
 

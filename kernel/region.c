@@ -20,7 +20,7 @@ struct region {
 _Static_assert(sizeof(struct region) <= PAGE_SIZE, "a region fits in a frame");
 
 static struct region fixed_regions[2];
-static struct list dead_regions = {&dead_regions, &dead_regions};
+struct list dead_regions = {&dead_regions, &dead_regions};
 static uint64_t orphaned;
 
 static uint64_t region_cost(const struct region *region)

@@ -22,5 +22,6 @@ uint64_t region_orphaned_frames(void);
 void region_orphan_all(struct process *creator);
 /* Frees a bounded part of regions that nobody uses any more: true if there is more to do. */
 bool region_reap_step(void);
+extern struct list dead_regions; /* they wait here */
 
 #endif

@@ -5,6 +5,8 @@
 #include "process.h"
 #include "region.h"
 
+#define HOT __attribute__((section(".text.hot")))
+
 static unsigned priority_of(const struct thread *thread)
 {
     return thread->process->throttled ? PRIORITY_BACKGROUND : thread->priority;
@@ -102,12 +104,16 @@ void sched_ready(struct thread *thread)
         hart_interrupt((uint64_t)1 << hart->index);
 }
 
-void sched_requeue(struct thread *thread)
+void sched_pin_current(uint64_t hart_mask)
 {
-    if (thread->state != THREAD_READY)
-        return;
-    sched_remove(thread);
-    sched_ready(thread);
+    struct hart *hart = this_hart();
+    struct thread *thread = hart->current;
+
+    thread->hart_mask = hart_mask;
+    if (!allowed(thread, hart)) {
+        sched_current_stopped();
+        sched_ready(thread);
+    }
 }
 
 /* ---- charging ---- */
@@ -157,7 +163,7 @@ static void charge(struct hart *hart)
         hart->idle_ticks += ticks;
         return;
     }
-    thread->cpu_since_wait += ticks;
+    thread->cpu_ticks += ticks;
     thread->process->cpu_ticks += ticks;
     payer = hart->payer == thread->process->endpoint ? thread->process
                                                      : process_lookup_live(hart->payer);
@@ -228,13 +234,16 @@ static struct thread *steal(struct hart *hart)
 }
 
 /* True if a thread in the queue should run instead of the current one. */
-static bool is_outranked(const struct hart *hart, bool *slice_ended)
+static inline bool is_outranked(const struct hart *hart, bool *slice_ended)
 {
     unsigned current = priority_of(hart->current);
-    unsigned best = hart->ready_mask ? (unsigned)__builtin_ctz(hart->ready_mask) : PRIORITIES;
+    uint32_t rivals = hart->ready_mask & ((2u << current) - 1);
 
-    *slice_ended = best == current && hart->now >= hart->slice_end;
-    return best < current || *slice_ended || !allowed(hart->current, hart);
+    *slice_ended = false;
+    if (!rivals)
+        return false;
+    *slice_ended = rivals == 1u << current;
+    return !*slice_ended || hart->now >= hart->slice_end;
 }
 
 bool sched_must_yield(void)
@@ -299,7 +308,7 @@ static bool current_goes_on(struct hart *hart)
         process_thread_stopped(process);
         return false;
     }
-    if (is_outranked(hart, &slice_ended)) {
+    if (is_outranked(hart, &slice_ended) || !allowed(thread, hart)) {
         put_current_back(hart, slice_ended);
         return false;
     }
@@ -312,10 +321,11 @@ static bool current_goes_on(struct hart *hart)
     return true;
 }
 
+/* Has the clock end the slice if somebody waits for it, and a budget when it is used up. */
 static void program_slice(struct hart *hart)
 {
-    uint32_t competitors = hart->ready_mask >> priority_of(hart->current) & 1;
-    uint64_t want = competitors ? hart->slice_end : ~(uint64_t)0;
+    uint32_t rivals = hart->ready_mask >> priority_of(hart->current) & 1;
+    uint64_t want = rivals ? hart->slice_end : ~(uint64_t)0;
 
     if (hart->current->process->budget_ticks != 0)
         want = min_u64(want, hart->now + hart->current->process->budget_ticks);
@@ -323,10 +333,9 @@ static void program_slice(struct hart *hart)
         timer_program(want);
 }
 
-_Noreturn void kernel_exit(void)
+/* Finds what this hart runs next, or idles until there is something. */
+static void decide(struct hart *hart)
 {
-    struct hart *hart = this_hart();
-
     for (;;) {
         bool more = region_reap_step();
         if (!hart->current)
@@ -339,16 +348,37 @@ _Noreturn void kernel_exit(void)
             continue;
         }
         if (current_goes_on(hart))
-            break;
+            return;
     }
-    fp_leave(hart->current);
-    mmu_load(hart->current->process);
+}
+
+/* True if the current thread just goes on: nothing waits to be decided or done. */
+static inline bool nothing_to_decide(const struct hart *hart)
+{
+    const struct thread *thread = hart->current;
+
+    return thread && hart->ready_mask == 0 && !thread->in_kcall && !thread->regs_edited &&
+           process_is_live(thread->process) && list_empty(&dead_regions);
+}
+
+HOT _Noreturn void kernel_exit(void)
+{
+    struct hart *hart = this_hart();
+    struct thread *thread;
+
+    if (!nothing_to_decide(hart))
+        decide(hart);
+    thread = hart->current;
+    if (hart->fp_thread)
+        fp_leave(thread);
+    if (hart->space != thread->process)
+        mmu_load(thread->process);
     if (hart->fence_i) {
         hart->fence_i = false;
         instruction_fence();
     }
-    program_slice(hart);
-    struct thread *thread = hart->current;
+    if (hart->ready_mask != 0 || thread->process->budget_ticks != 0)
+        program_slice(hart);
     kernel_unlock();
     return_to_user(thread);
 }

@@ -20,8 +20,8 @@ void sched_account(void);
 void sched_switch_to(struct thread *thread);
 /* Takes a READY thread out of its run queue. */
 void sched_remove(struct thread *thread);
-/* The thread's priority or hart mask, or its process's throttling, changed. */
-void sched_requeue(struct thread *thread);
+/* The current thread may run on those harts only from now on: it moves if this isn't one. */
+void sched_pin_current(uint64_t hart_mask);
 /* True if the current thread must give way at the next exit. */
 bool sched_must_yield(void);
 /* Leaves the kernel: picks what runs next on this hart, or idles. Called with the lock held. */
