@@ -41,6 +41,9 @@ include $(wildcard kernel/module.mk lib/*/module.mk drivers/*/module.mk servers/
     commands/module.mk tests/guest/module.mk tests/bench/module.mk)
 include $(wildcard tests/host/*.mk)
 
+# What names sources and programs: lists made of them depend on these.
+MODULE_FILES := Makefile $(filter-out $(BUILD)/%,$(filter %.mk,$(MAKEFILE_LIST)))
+
 include tools/rules.mk
 include tools/image.mk
 include tools/check.mk

@@ -23,8 +23,9 @@ static void print_line(const struct log_line *line, uint64_t max_level)
     if ((uint64_t)(text[0] - '0') > max_level)
         return;
     const char *time = text + 2;
-    size_t digits = strcspn(time, " ");
-    printf("[%.*s]%s\n", (int)digits, time, time + digits);
+    size_t time_len = strspn(time, " ");
+    time_len += strcspn(time + time_len, " ");
+    printf("[%.*s]%s\n", (int)time_len, time, time + time_len);
 }
 
 static void add_text(struct log_line *line, const char *text, size_t len, uint64_t max_level)
@@ -48,8 +49,8 @@ int main(int argc, char *argv[])
     struct system_info system;
     size_t count;
 
-    if (argc != 1 && (argc != 3 || strcmp(argv[1], "-l") != 0 ||
-                      !parse_number(argv[2], LOG_DEBUG, &max_level)))
+    if (argc != 1 &&
+        (argc != 3 || strcmp(argv[1], "-l") != 0 || !parse_number(argv[2], LOG_DEBUG, &max_level)))
         return print_usage("dmesg [-l LEVEL]    0 errors, 1 warnings, 2 information, 3 all");
 
     /* What is logged from now on isn't waited for, or the log would never end. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define DEVMAN_TIMEOUT_US 5000000ul
-#define NOTIFY_NAME 0      /* own bit: devman's name was published */
+#define NOTIFY_NAME 0     /* own bit: devman's name was published */
 #define DEVICES_MAX 4096u /* more than any machine has: devman answers nonsense */
 
 static const char *state_text(uint32_t state)
@@ -31,7 +31,8 @@ static const char *state_text(uint32_t state)
 static int fetch(endpoint_t devman, struct device_info *devices, unsigned room, unsigned *there)
 {
     struct message message = {.word = {0, room * sizeof(*devices)}};
-    int status = kcall_grant(devman, devices, room * sizeof(*devices), GRANT_WRITE, &message.word[0]);
+    int status = kcall_grant(devman, devices, room * sizeof(*devices), GRANT_WRITE,
+                             &message.word[0]);
 
     if (status != 0)
         return status;

@@ -19,6 +19,7 @@ shell_LIBS := librs libanole
 PROGRAMS += service
 service_SRCS := \
     commands/service/control.c \
+    commands/service/death.c \
     commands/service/list.c \
     commands/service/log.c \
     commands/service/main.c

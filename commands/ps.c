@@ -11,13 +11,14 @@
 static const char *state_text(const struct process_info *process)
 {
     static const char *const process_texts[] = {
-        [PROCESS_NEW] = "new",   [PROCESS_DYING] = "dying",
-        [PROCESS_DEAD] = "dead", [PROCESS_BURYING] = "burying",
+        [PROCESS_NEW] = "new",
+        [PROCESS_DYING] = "dying",
+        [PROCESS_DEAD] = "dead",
+        [PROCESS_BURYING] = "burying",
     };
     static const char *const thread_texts[] = {
-        [THREAD_NEW] = "new",         [THREAD_READY] = "ready",
-        [THREAD_RUNNING] = "running", [THREAD_CALLING] = "calls",
-        [THREAD_RECEIVING] = "waits", [THREAD_DEAD] = "ended",
+        [THREAD_NEW] = "new",       [THREAD_READY] = "ready",     [THREAD_RUNNING] = "running",
+        [THREAD_CALLING] = "calls", [THREAD_RECEIVING] = "waits", [THREAD_DEAD] = "ended",
     };
     const char *text = NULL;
 
@@ -62,7 +63,7 @@ static void add_row(struct table *table, const struct processes *processes,
 int main(int argc, char *argv[])
 {
     static const struct table_column columns[] = {
-        {"ENDPOINT", false}, {"NAME", false},   {"STATE", false}, {"PEER", false},
+        {"ENDPOINT", false}, {"NAME", false},   {"STATE", false},  {"PEER", false},
         {"ID", true},        {"PRIO", true},    {"THREADS", true}, {"KIB", true},
         {"PINNED", true},    {"HANDLES", true}, {"CPU-MS", true},
     };

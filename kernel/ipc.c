@@ -231,6 +231,13 @@ HOT static void receive(struct thread *thread)
     uint64_t mask = thread->regs[REG_T3], deadline = thread->regs[REG_T1];
     bool no_requests = thread->regs[REG_T4] & RECEIVE_NO_REQUESTS;
 
+    if (thread->regs[REG_T4] & RECEIVE_RING) {
+        int status = doorbell_ring(thread, (endpoint_t)thread->regs[REG_A0], thread->regs[REG_A1]);
+        if (status) {
+            set_status(thread, status);
+            return;
+        }
+    }
     if (take_next(thread, mask, deadline, no_requests))
         return;
     wait(thread, mask, deadline, no_requests);

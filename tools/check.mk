@@ -4,10 +4,10 @@
 HOST_TEST_BINARIES := $(patsubst %,$(BUILD)/host/%,$(HOST_TESTS))
 
 test: all $(HOST_TEST_BINARIES)
-	@tools/testrun --build $(BUILD) unit system
+	@tools/testrun --build $(BUILD) unit system --programs $(HOST_TEST_BINARIES)
 
 unit: $(HOST_TEST_BINARIES)
-	@tools/testrun --build $(BUILD) unit
+	@tools/testrun --build $(BUILD) unit --programs $(HOST_TEST_BINARIES)
 
 system: all
 	@tools/testrun --build $(BUILD) system
@@ -39,7 +39,6 @@ database = $(call database_entries,$(KERNEL_SRCS),$(CC) $(subst $(RISCV_ISA),$(C
 
 SOURCE_DIRECTORIES := $(sort $(dir $(wildcard $(KERNEL_SRCS) \
     $(foreach part,$(LIBS) $(PROGRAMS) $(HOST_TESTS),$($(part)_SRCS)))))
-MODULE_FILES := Makefile $(filter-out $(BUILD)/%,$(filter %.mk,$(MAKEFILE_LIST)))
 
 # A directory is newer when a file came or went: lists made with wildcard are followed.
 $(BUILD)/compile_commands.json: $(MODULE_FILES) $(SOURCE_DIRECTORIES)

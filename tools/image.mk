@@ -5,7 +5,7 @@ KERNEL_CFLAGS := $(COMMON_CFLAGS) -ffreestanding -fno-stack-protector -isystem $
 KERNEL_LDFLAGS := $(RISCV_LINK) -nostdlib -nostartfiles -static -T kernel/riscv/kernel.ld \
     -Wl,--gc-sections,--build-id=none,-z,max-page-size=4096,-Map=$(BUILD)/anole.map
 
-# Of picolibc the kernel takes memcpy and its like, of libfdt the reading half.
+# Of picolibc the kernel takes string functions, of libfdt the reading half.
 KERNEL_LIBFDT_SRCS := $(addprefix $(LIBFDT_DIR)/,fdt.c fdt_ro.c fdt_addresses.c fdt_strerror.c)
 KERNEL_OBJS := $(call objects,$(BUILD)/kernel,$(KERNEL_SRCS) $(KERNEL_LIBFDT_SRCS))
 
@@ -25,10 +25,13 @@ $(BUILD)/kernel/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk tools/image.mk
 BOOT_PROGRAMS := $(patsubst %,$(BUILD)/bin/%,$(PROGRAMS))
 BOOT_FILES := $(patsubst etc/%,%=etc/%,$(wildcard etc/rc))
 
-$(BUILD)/system.dtb: etc/system.dts tools/check-system include/anole/kcall.h include/anole/process.h
-	$(call say,DTC,$<)mkdir -p $(@D) && tools/check-system $< && dtc -q -I dts -O dtb -o $@ $<
+$(BUILD)/system.dtb: etc/system.dts tools/check-system include/anole/kcall.h \
+    include/anole/process.h $(MODULE_FILES)
+	$(call say,DTC,$<)mkdir -p $(@D) && tools/check-system --programs "$(PROGRAMS)" $< && \
+	    dtc -q -I dts -O dtb -o $@ $<
 
-$(BUILD)/boot.img: tools/mkimage $(BOOT_PROGRAMS) $(BUILD)/system.dtb $(wildcard etc/rc)
+$(BUILD)/boot.img: tools/mkimage $(BOOT_PROGRAMS) $(BUILD)/system.dtb $(wildcard etc/rc) \
+    $(MODULE_FILES)
 	$(call say,IMAGE,$@)tools/mkimage -o $@ $(BOOT_PROGRAMS) system.dtb=$(BUILD)/system.dtb \
 	    $(BOOT_FILES)
 
@@ -36,9 +39,10 @@ $(BUILD)/kernel/bootimage.o: tools/bootimage.S $(BUILD)/boot.img
 	$(call say,AS,$<)mkdir -p $(@D) && $(CC) $(RISCV_ISA) -DBOOT_IMAGE='"$(BUILD)/boot.img"' \
 	    -c -o $@ $<
 
-$(BUILD)/anole.elf: $(KERNEL_OBJS) $(BUILD)/kernel/bootimage.o kernel/riscv/kernel.ld
+$(BUILD)/anole.elf: $(KERNEL_OBJS) $(BUILD)/kernel/bootimage.o $(BUILD)/lib/libmem.a \
+    kernel/riscv/kernel.ld
 	$(call say,LD,$@)$(CC) $(KERNEL_LDFLAGS) -o $@ $(KERNEL_OBJS) $(BUILD)/kernel/bootimage.o \
-	    -L$(PICOLIBC_LIB) -lc -lgcc
+	    $(BUILD)/lib/libmem.a -L$(PICOLIBC_LIB) -lc -lgcc
 
 $(BUILD)/anole.bin: $(BUILD)/anole.elf
 	$(call say,BIN,$@)$(OBJCOPY) -O binary $< $@

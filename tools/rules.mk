@@ -46,11 +46,11 @@ $(call say,CC,$<)mkdir -p $(@D) && $(CC) $(USER_CFLAGS) $(call warnings_for,$<) 
     -ffile-prefix-map=$(CURDIR)/= $(EXTRA_CFLAGS) -c -o $@ $<
 endef
 
-$(BUILD)/obj/%.c.o: %.c
+$(BUILD)/obj/%.c.o: %.c tools/rules.mk
 	$(compile_user)
-$(BUILD)/obj/%.S.o: %.S
+$(BUILD)/obj/%.S.o: %.S tools/rules.mk
 	$(compile_user)
-$(BUILD)/obj/deps/%.c.o: $(BUILD)/deps/%.c
+$(BUILD)/obj/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk
 	$(compile_user)
 
 ALL_OBJS :=
@@ -66,7 +66,7 @@ endef
 define program_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/obj,$$($(1)_SRCS))
 ALL_OBJS += $$($(1)_OBJS)
-$(1)_ARCHIVES := $$(patsubst %,$$(BUILD)/lib/%.a,$$($(1)_LIBS))
+$(1)_ARCHIVES := $$(patsubst %,$$(BUILD)/lib/%.a,$$($(1)_LIBS) libmem)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
 $$(BUILD)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES) lib/libanole/user.ld
 	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(USER_LDFLAGS) -Wl,-Map=$$@.map -o $$@ \

@@ -23,8 +23,7 @@ static bool order_done(enum rs_order order, const struct rs_service_info *before
     case RS_STATE_STOPPED:
         return order == RS_STOP || order == RS_KILL;
     case RS_STATE_UP:
-        return order == RS_START ||
-               (order != RS_STOP && now->endpoint != before->endpoint);
+        return order == RS_START || (order != RS_STOP && now->endpoint != before->endpoint);
     default:
         return false;
     }
@@ -55,7 +54,8 @@ static void print_result(const char *name, const struct rs_service_info *before,
 {
     printf("%s: %s", name, rs_state_text(now->state));
     if (now->endpoint != ENDPOINT_NONE)
-        printf(", endpoint %u/%u", endpoint_slot(now->endpoint), endpoint_generation(now->endpoint));
+        printf(", endpoint %u/%u", endpoint_slot(now->endpoint),
+               endpoint_generation(now->endpoint));
     if (before->endpoint != ENDPOINT_NONE && before->endpoint != now->endpoint)
         printf(" (was %u/%u)", endpoint_slot(before->endpoint),
                endpoint_generation(before->endpoint));

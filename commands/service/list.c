@@ -103,9 +103,7 @@ int service_status(const char *name)
                endpoint_generation(info.endpoint), ms_of_ticks(ticks_now() - info.up_since_ticks));
     printf("  restarts     %u, %u deaths count in the window, next back-off %u ms\n", info.restarts,
            info.deaths_in_window, info.backoff_ms);
-    if (info.last_cause != DEATH_NONE)
-        printf("  last death   %s (0x%lx)\n", death_cause_text(info.last_cause),
-               (unsigned long)info.last_detail);
+    service_print_death(name);
     if (processes_read(&processes) == 0) {
         const struct process_info *process = processes_find(&processes, info.endpoint);
 

@@ -13,4 +13,7 @@ int service_order(const char *name, enum rs_order order);
 /* name NULL: of all services. */
 int service_log(const char *name);
 
+/* Prints what remains of the service's last death, as a part of its status; nothing if none. */
+void service_print_death(const char *name);
+
 #endif

@@ -32,6 +32,7 @@ static const struct builtin builtins[] = {
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
     {"blkbench", "DEV", "times reads of a disk", NULL},
     {"recoverybench", "SERVICE [TIMES]", "times restarts of a service by phase", NULL},
+    {"boottime", "", "when each service was ready", NULL},
 };
 
 #define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))

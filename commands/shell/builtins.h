@@ -6,8 +6,8 @@
 
 struct builtin {
     const char *name;
-    const char *usage;   /* arguments */
-    const char *summary; /* what it does */
+    const char *usage;                                   /* arguments */
+    const char *summary;                                 /* what it does */
     int (*run)(unsigned argc, const char *const argv[]); /* NULL: it is a program */
 };
 

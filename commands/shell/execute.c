@@ -10,7 +10,6 @@
 #include <libanole/anole.h>
 #include <proto/pm.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* What pm tells about a dead program. */
 struct program_end {
@@ -88,17 +87,6 @@ static int run_program(const struct command *command)
     return report_end(name, &end);
 }
 
-/* RS stops the shell first when it turns the machine off: no further command may run then. */
-static void stop_if_told(void)
-{
-    struct ipc_delivery delivery;
-
-    if (ipc_receive(&delivery, NOTIFY_BIT(NOTIFY_STOP), DEADLINE_POLL, RECEIVE_NO_REQUESTS) == 0) {
-        fflush(stdout);
-        exit(0);
-    }
-}
-
 static void run_command(struct shell *shell, const struct command *command)
 {
     const struct builtin *builtin = builtin_find(command->argv[0]);
@@ -106,7 +94,6 @@ static void run_command(struct shell *shell, const struct command *command)
     shell->last_status = builtin != NULL && builtin->run != NULL
                              ? builtin->run(command->argc, command->argv)
                              : run_program(command);
-    stop_if_told();
 }
 
 static void refuse_line(struct shell *shell, const char *error, const char *line)

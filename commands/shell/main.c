@@ -56,15 +56,12 @@ static _Noreturn void run_boot_commands(const char *commands)
     terminal_drain();
 
     int status = rs_shutdown(POWER_OFF, (unsigned)shell.first_failure);
-    if (status != 0)
+    if (status != 0 && status != -ANOLE_EBUSY) /* busy: one of the commands was poweroff */
         panic("power-off refused: %s", anole_error_text(status));
 
-    /* Stopped like every service. */
-    struct ipc_delivery delivery;
-    do
-        status = ipc_receive(&delivery, NOTIFY_BIT(NOTIFY_STOP), DEADLINE_NEVER, RECEIVE_NO_REQUESTS);
-    while (status != 0);
-    exit(0);
+    /* RS ends the shell like all others. */
+    for (;;)
+        sleep_until(DEADLINE_NEVER);
 }
 
 static void emit(void *context, const char *bytes, size_t len)
@@ -82,8 +79,9 @@ static void print_banner(void)
         return;
     }
     if (kcall_system_info(&info) == 0)
-        printf("\nAnole: %u hart%s, %lu MiB of memory free. `help` lists the commands.\n", info.harts,
-               info.harts == 1 ? "" : "s", (unsigned long)(info.frames_free * PAGE_SIZE >> 20));
+        printf("\nAnole: %u hart%s, %lu MiB of memory free. `help` lists the commands.\n",
+               info.harts, info.harts == 1 ? "" : "s",
+               (unsigned long)(info.frames_free * PAGE_SIZE >> 20));
 }
 
 static _Noreturn void run_interactive(void)

@@ -1,7 +1,6 @@
 /*
- * The driver of the goldfish real-time clock at window 0 of its resource table. It gives the kernel
- * the wall-clock base at its start (programs read the time from the info page without asking
- * anyone), and answers proto/rtc.h.
+ * The driver of the goldfish real-time clock. It gives the kernel the wall-clock base at its start
+ * (programs read the time from the info page without asking anyone), and answers proto/rtc.h.
  *
  * Who may set the clock: whoever may call this driver at all. Reading needs no call, so only the
  * operator's shell, its `date` and the like are given that right in etc/system.dts, and the kernel
@@ -71,10 +70,10 @@ static void clock_open(void)
 {
     void *window;
     size_t len;
-    int error = kcall_window_map(0, &window, &len);
+    int error = device_window_map(&window, &len);
 
     if (error || len < RTC_WINDOW_MIN) {
-        panic("window 0 of the resource table can't be mapped: %s",
+        panic("the register window can't be mapped: %s",
               anole_error_text(error ? error : -ANOLE_ENODEV));
     }
     registers = window;
@@ -87,11 +86,11 @@ static void clock_open(void)
 
 int main(void)
 {
-    static const struct service_entry entries[] = {
+    SERVICE_TABLE static const struct service_entry entries[] = {
         {RTC_GET, rtc_get},
         {RTC_SET, rtc_set},
     };
-    static const struct service service = {
+    SERVICE_TABLE static const struct service service = {
         .name = "rtc",
         .entries = entries,
         .entry_count = sizeof(entries) / sizeof(entries[0]),

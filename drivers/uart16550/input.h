@@ -1,6 +1,6 @@
 /*
- * What comes in: a ring of bytes that nobody has read yet, and the readers who wait, first come first
- * served. Bytes go to a reader who is there to take them, or stay.
+ * What comes in: a ring of bytes that nobody has read yet, and the readers who wait, first come
+ * first served. Bytes go to a reader who is there to take them, or stay.
  */
 #ifndef UART16550_INPUT_H
 #define UART16550_INPUT_H
@@ -8,7 +8,7 @@
 #include <anole/ipc.h>
 #include <stdint.h>
 
-#define INPUT_RING_BYTES 1024u
+#define INPUT_RING_BYTES 16384u /* a paste of that size is kept whole */
 #define INPUT_READERS 16u
 
 /* Handler for service.h's table: TTY_READ. */

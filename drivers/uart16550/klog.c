@@ -1,5 +1,5 @@
 /*
- * The kernel log's lines as the console shows them. Called by output.c; tested on the build machine.
+ * The kernel log's lines as the console shows them. Called by output.c.
  */
 #include "klog.h"
 #include <anole/kcall.h>

@@ -1,5 +1,5 @@
 /*
- * The console driver: a 16550 UART, its window and interrupt at index 0 of the resource table.
+ * The console driver: a 16550 UART, its window and its interrupt line out of the resource table.
  *
  * It publishes the name "console" and answers proto/tty.h: programs write and read through their C
  * library, which waits for the next instance when this one dies. Kernel and services see it as the
@@ -71,7 +71,7 @@ static void stop(void)
 static void console_take(void)
 {
     struct message message = {0};
-    struct system_info info;
+    struct system_info info = {0};
     int error = kcall_system_info(&info);
 
     if (!error) {
@@ -88,21 +88,21 @@ static void device_open(void)
     int error = uart_open();
 
     if (error) {
-        panic("window 0 of the resource table can't be used: %s", anole_error_text(error));
+        panic("the register window can't be used: %s", anole_error_text(error));
     }
-    error = kcall_irq_bind(0, BIT_INTERRUPT);
+    error = device_irq_bind(BIT_INTERRUPT);
     if (error) {
-        panic("interrupt 0 of the resource table can't be bound: %s", anole_error_text(error));
+        panic("the interrupt can't be bound: %s", anole_error_text(error));
     }
 }
 
 int main(void)
 {
-    static const struct service_entry entries[] = {
+    SERVICE_TABLE static const struct service_entry entries[] = {
         {TTY_PUT, output_put},     {TTY_WRITE, output_write}, {TTY_READ, input_read},
         {TTY_DRAIN, output_drain}, {TTY_STATS, stats},
     };
-    static const struct service service = {
+    SERVICE_TABLE static const struct service service = {
         .name = NAME,
         .entries = entries,
         .entry_count = sizeof(entries) / sizeof(entries[0]),

@@ -1,6 +1,6 @@
 /*
- * Output: requests and kernel log to the transmit ring, the ring to the device. Called by main.c for
- * every tty request that writes, before every wait and for every interrupt.
+ * Output: requests and kernel log to the transmit ring, the ring to the device. Called by main.c
+ * for every tty request that writes, before every wait and for every interrupt.
  */
 #include "output.h"
 #include "klog.h"

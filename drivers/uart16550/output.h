@@ -1,10 +1,10 @@
 /*
- * What goes out: a ring of bytes before the device, a queue of requests that wait for room in it, and
- * the kernel's log between them.
+ * What goes out: a ring of bytes before the device, a queue of requests that wait for room in it,
+ * and the kernel's log between them.
  *
  * Requests are served in the order in which they came, one after the other, so the text of one is
- * never torn by another's. A caller has at most one in the queue: a second one means that it stopped
- * waiting for the first.
+ * never torn by another's. A caller has at most one in the queue: a second one means that it
+ * stopped waiting for the first.
  */
 #ifndef UART16550_OUTPUT_H
 #define UART16550_OUTPUT_H

@@ -4,7 +4,7 @@
 #include "uart.h"
 #include <libanole/anole.h>
 
-/* Registers by byte offset; receive and transmit share one, so do interrupt cause and FIFO control. */
+/* Registers by byte offset; some are one thing to read and another to write. */
 enum uart_register {
     UART_RBR = 0, /* read: received byte */
     UART_THR = 0, /* write: byte to transmit */
@@ -60,7 +60,7 @@ int uart_open(void)
 {
     void *window;
     size_t len;
-    int error = kcall_window_map(0, &window, &len);
+    int error = device_window_map(&window, &len);
 
     if (error) {
         return error;

@@ -1,6 +1,6 @@
 /*
- * The 16550's registers, and nothing of terminals: bytes in, bytes out, interrupts. One device, at
- * window 0 of the driver's resource table.
+ * The 16550's registers, and nothing of terminals: bytes in, bytes out, interrupts. One device, the
+ * driver's own.
  */
 #ifndef UART16550_UART_H
 #define UART16550_UART_H

@@ -20,6 +20,7 @@
 #define SYS_IPC_NOTIFY 5        /* ring doorbell a1 of thread a0; never blocks */
 
 #define RECEIVE_NO_REQUESTS 1 /* wait for notifications (or the deadline) only */
+#define RECEIVE_RING 2        /* ring doorbell a1 of thread a0 first; its error ends the call */
 
 #ifndef __ASSEMBLER__
 
@@ -65,6 +66,10 @@ static_assert(sizeof(struct ipc_delivery) == 72, "layout known to ipc.S");
 /* 0, or -ETIMEDOUT when the deadline passed with nothing to take. */
 int ipc_receive(struct ipc_delivery *delivery, uint64_t notify_mask, uint64_t deadline_ticks,
                 uint64_t flags);
+/* Rings a doorbell and receives, in one trap: who rings and then waits costs the peer no extra switch.
+ * 0, -ETIMEDOUT, or the error of the ringing. */
+int ipc_ring_receive(struct ipc_delivery *delivery, endpoint_t maker, uint64_t doorbell,
+                     uint64_t notify_mask, uint64_t deadline_ticks, uint64_t flags);
 /* 0, or -ENOTWAITING when that call timed out, died or was answered. */
 int ipc_reply(const struct message *reply, uint64_t call_id);
 /* Replies with delivery->message to delivery->call_id, then receives into it. */

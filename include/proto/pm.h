@@ -13,7 +13,8 @@ enum pm_request {
                                              first one names the program, w1 bytes, w2 PM_SPAWN_*
                                              -> w0 endpoint. ENOENT: no such program */
     PM_WAIT = MESSAGE_TYPE(PROTO_PM, 2),  /* w0 endpoint of my child: answered when it is dead -> w0
-                                             enum death_cause, w1 detail (exit status). Once only */
+                                             enum death_cause, w1 detail (exit status), w2 pc of a
+                                             fault or 0. Once only */
     PM_KILL = MESSAGE_TYPE(PROTO_PM, 3),  /* w0 endpoint: my child, or any for the operator */
     PM_FOREGROUND = MESSAGE_TYPE(PROTO_PM, 4), /* w0 endpoint of my child or ENDPOINT_NONE: whom
                                                   PM_INTERRUPT kills. Operator only */

@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 /* ---- time (time.c) ---- */
-uint64_t ticks_now(void);                           /* rdtime */
-uint64_t ticks_from_us(uint64_t microseconds);      /* saturates */
+uint64_t ticks_now(void);                      /* rdtime */
+uint64_t ticks_from_us(uint64_t microseconds); /* saturates */
 uint64_t ticks_to_us(uint64_t ticks);
-uint64_t deadline_in_us(uint64_t microseconds);     /* now + that */
-void sleep_until(uint64_t deadline_ticks);          /* takes no requests, no notifications */
+uint64_t deadline_in_us(uint64_t microseconds); /* now + that */
+void sleep_until(uint64_t deadline_ticks);      /* takes no requests, no notifications */
 void sleep_us(uint64_t microseconds);
 
 /* ---- messages ---- */
@@ -74,9 +74,15 @@ int kcall_window_map(unsigned index, void **address, size_t *len);
 int kcall_irq_bind(unsigned index, unsigned bit);
 /* Those of rs, pm, devman and the console driver are made with kcall(). */
 
+/* ---- a driver's device (device.c) ---- */
+/* The first window and the first interrupt line in the driver's resource table, in whatever order
+ * they stand there. -ENODEV: there is none. */
+int device_window_map(void **address, size_t *len);
+int device_irq_bind(unsigned bit);
+
 /* ---- names (names.c) ---- */
-/* The own notification bit that libanole uses itself, while its streams wait for a console that died.
- * Programs use the others, 0..46. */
+/* The own notification bit that libanole uses itself, while its streams wait for a console that
+ * died. Programs use the others, 0..46. */
 #define ANOLE_NOTIFY_BIT (NOTIFY_OWN_BITS - 1)
 /* Looks a name up at RS: ENOENT, EAGAIN, EGIVENUP as RS_LOOKUP has them. */
 int name_lookup(const char *name, endpoint_t *endpoint);
@@ -85,7 +91,8 @@ int name_lookup(const char *name, endpoint_t *endpoint);
 int name_wait(const char *name, endpoint_t *endpoint, unsigned bit, uint64_t deadline_ticks);
 
 /* ---- log (log.c): to the kernel's log; LOG_ERROR and LOG_WARNING reach the console too ---- */
-__attribute__((format(printf, 2, 3))) void log_printf(enum log_level level, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void log_printf(enum log_level level, const char *format,
+                                                      ...);
 /* Logs "name: text", then dies as DEATH_PANIC. For bugs in this very program only. */
 __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, ...);
 

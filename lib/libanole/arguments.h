@@ -1,5 +1,5 @@
 /*
- * A program's arguments as one run of NUL-terminated strings, the form in which PM_SPAWN takes them.
+ * A program's arguments as one run of NUL-terminated strings, the form that PM_SPAWN takes.
  */
 #ifndef LIBANOLE_ARGUMENTS_H
 #define LIBANOLE_ARGUMENTS_H

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* rate: ticks per second, more than 0 and less than 2^44. Rounds up, so that a wait is never short. */
+/* rate: ticks per second, > 0 and < 2^44. Rounds up, so that a wait is never short. */
 uint64_t convert_us_to_ticks(uint64_t microseconds, uint64_t rate);
 /* Rounds down. */
 uint64_t convert_ticks_to_us(uint64_t ticks, uint64_t rate);

@@ -10,10 +10,9 @@ static const struct {
     uint32_t number;
     const char *name;
     const char *text;
-} errors[] = {
-    {0, "OK", "no error"},
+} errors[] = {{0, "OK", "no error"},
 #define ERROR_ROW(name, number, text) {number, #name, text},
-    ANOLE_ERRORS(ERROR_ROW)
+              ANOLE_ERRORS(ERROR_ROW)
 #undef ERROR_ROW
 };
 

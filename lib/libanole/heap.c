@@ -1,7 +1,7 @@
 /*
  * The heap beneath picolibc's malloc: sbrk over memory that is mapped in steps, in a part of the
- * address space that nothing else uses. Memory is the process's own quota and never given back. Each
- * step doubles, so that a big heap needs few mappings.
+ * address space that nothing else uses. Memory is the process's own quota and never given back.
+ * Each step doubles, so that a big heap needs few mappings.
  */
 #include <errno.h>
 #include <libanole/anole.h>

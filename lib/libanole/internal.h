@@ -1,6 +1,6 @@
 /*
- * What libanole's files share with each other and with nobody else: how a process's address space is
- * used beyond what the ABI fixes, the linker script's symbols, the console behind the C library.
+ * What libanole's files share with each other and with nobody else: how a process's address space
+ * is used beyond what the ABI fixes, the linker script's symbols, the console behind the C library.
  */
 #ifndef LIBANOLE_INTERNAL_H
 #define LIBANOLE_INTERNAL_H

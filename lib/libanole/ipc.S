@@ -1,6 +1,7 @@
 /*
- * The five system calls (include/anole/ipc.h). The kernel keeps every register but t0, a0..a7 and t2,
- * so the pointer to the message waits in t5. struct message is the eight registers a0..a7 in order.
+ * The five system calls (include/anole/ipc.h). The kernel keeps every register but t0, a0..a7 and
+ * t2, so the pointer to the message waits in t5. struct message is the eight registers a0..a7 in
+ * order.
  */
 #include <anole/ipc.h>
 
@@ -44,7 +45,7 @@ ipc_call:
     ret
     .size ipc_call, . - ipc_call
 
-/* int ipc_receive(struct ipc_delivery *, uint64_t notify_mask, uint64_t deadline, uint64_t flags) */
+/* int ipc_receive(struct ipc_delivery *, uint64_t mask, uint64_t deadline, uint64_t flags) */
     .globl ipc_receive
     .type ipc_receive, @function
 ipc_receive:
@@ -56,7 +57,22 @@ ipc_receive:
     j       receive
     .size ipc_receive, . - ipc_receive
 
-/* int ipc_reply_receive(struct ipc_delivery *, uint64_t notify_mask, uint64_t deadline) */
+/* int ipc_ring_receive(struct ipc_delivery *, endpoint_t maker, uint64_t doorbell, uint64_t mask,
+ *                      uint64_t deadline, uint64_t flags) */
+    .globl ipc_ring_receive
+    .type ipc_ring_receive, @function
+ipc_ring_receive:
+    mv      t5, a0
+    mv      a0, a1
+    mv      a1, a2
+    mv      t3, a3
+    mv      t1, a4
+    ori     t4, a5, RECEIVE_RING
+    li      t0, SYS_IPC_RECEIVE
+    j       receive
+    .size ipc_ring_receive, . - ipc_ring_receive
+
+/* int ipc_reply_receive(struct ipc_delivery *, uint64_t mask, uint64_t deadline) */
     .globl ipc_reply_receive
     .type ipc_reply_receive, @function
 ipc_reply_receive:

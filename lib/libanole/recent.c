@@ -11,7 +11,7 @@ __attribute__((section(".data.hot"))) struct recent_ring anole_recent = {
 
 __attribute__((hot)) void recent_record(const struct message *message)
 {
-    /* Relaxed: several threads may record, each into its own place; the reader comes after death. */
+    /* Relaxed: several threads may record, each in its own place; the reader comes after death. */
     uint64_t n = atomic_fetch_add_explicit(&anole_recent.count, 1, memory_order_relaxed);
     struct recent_message *place = &anole_recent.message[n % RECENT_MESSAGES];
 

@@ -25,7 +25,7 @@ static_assert(sizeof(struct recent_message) == 32, "read from another process's 
 
 struct recent_ring {
     uint32_t magic;
-    uint32_t capacity;     /* RECENT_MESSAGES */
+    uint32_t capacity;      /* RECENT_MESSAGES */
     _Atomic uint64_t count; /* of all that were ever recorded */
     struct recent_message message[RECENT_MESSAGES];
 };
@@ -36,8 +36,8 @@ extern struct recent_ring anole_recent;
 /* Records a message when it is received, before it is handled. */
 void recent_record(const struct message *message);
 /*
- * Copies the messages of a ring, oldest first: how many (at most RECENT_MESSAGES). The ring may come
- * from a corpse and hold anything: 0 if it is none.
+ * Copies the messages of a ring, oldest first: how many (at most RECENT_MESSAGES). The ring may
+ * come from a corpse and hold anything: 0 if it is none.
  */
 unsigned recent_read(const struct recent_ring *ring, struct recent_message out[RECENT_MESSAGES]);
 

@@ -19,8 +19,9 @@
 #include <proto/blk.h>
 #include <proto/rs.h>
 
-/* Each synchronous piece has its own part of the memory behind the program's pool. */
-#define SYNC_PIECE_BYTES ((size_t)32 * 1024)
+#define LOGICAL_BLOCK_MAX 65536u
+/* Each synchronous piece has its own part of the memory behind the program's pool; it holds a block. */
+#define SYNC_PIECE_BYTES ((size_t)LOGICAL_BLOCK_MAX)
 
 /* One driver instance. Handles are HANDLE_NONE while there is none. */
 struct blk_session {
@@ -52,8 +53,8 @@ struct blk_client {
 
     int error;      /* not 0: given up; what every request gets */
     bool broken;    /* this session is to be left: its driver died or can't be trusted */
-    bool held;      /* the driver was too busy; wait for an answer before sending more */
     unsigned tries; /* recoveries since a request was last answered */
+    uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
     uint64_t complained_ticks; /* in this session; 0: not yet */
     uint64_t recovery_began;   /* 0: requests have been answered since */
     struct blk_client_stats stats;

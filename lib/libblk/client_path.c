@@ -77,8 +77,8 @@ static void take_answer(struct blk_client *client, const struct message *answer)
         client->broken = true;
         return;
     }
-    client->held = status == -ANOLE_EBUSY;
-    if (client->held)
+    client->held_until = status == -ANOLE_EBUSY ? deadline_in_us(BUSY_RETRY_US) : 0;
+    if (client->held_until != 0)
         return;
     client->complained_ticks = 0;
     if (!retained_catching_up(&client->replay.retained))
@@ -93,9 +93,12 @@ static void channel_send(struct blk_client *client)
 {
     struct blk_session *session = &client->session;
     struct replay_send send;
-    if (client->held && replay_in_flight(&client->replay) > 0)
-        return;
     uint64_t now = ticks_now();
+    /* Too busy: after the next answer, or if there is none to come after a while. */
+    if (client->held_until != 0 &&
+        (replay_in_flight(&client->replay) > 0 || now < client->held_until))
+        return;
+    client->held_until = 0;
     while (replay_next(&client->replay, &send, now)) {
         struct message message = request_message(client, &send);
         /* The ring holds all that can be in flight: only a broken one refuses. */
@@ -138,7 +141,7 @@ static uint64_t channel_deadline(const struct blk_client *client)
 {
     uint64_t since = replay_oldest_sent(&client->replay);
     if (since == UINT64_MAX) /* nothing is in flight: the driver was too busy for all of it */
-        return deadline_in_us(BUSY_RETRY_US);
+        return client->held_until;
     if (client->complained_ticks > since)
         since = client->complained_ticks;
     return since + ticks_from_us(client->options.timeout_us);
@@ -153,11 +156,9 @@ static void channel_sleep(struct blk_client *client)
     if (armed != 0)
         return; /* an answer is there, or the channel is broken: the next look finds out */
     int error = ipc_receive(&delivery, mask, channel_deadline(client), RECEIVE_NO_REQUESTS);
-    if (error && replay_in_flight(&client->replay) == 0)
-        client->held = false;
-    else if (error)
+    if (error && replay_in_flight(&client->replay) > 0)
         channel_overdue(client);
-    else if (delivery.message.word[0] & NOTIFY_BIT(client_event_bit(client)))
+    else if (!error && (delivery.message.word[0] & NOTIFY_BIT(client_event_bit(client))))
         client->broken = !client_driver_alive(client);
 }
 
@@ -175,19 +176,16 @@ static void channel_step(struct blk_client *client, bool wait)
 static void message_step(struct blk_client *client)
 {
     struct replay_send send;
-    if (client->held) {
-        sleep_us(BUSY_RETRY_US);
-        client->held = false;
-    }
+    if (client->held_until != 0)
+        sleep_until(client->held_until);
+    client->held_until = 0;
     if (!replay_next(&client->replay, &send, ticks_now()))
         return;
     struct message message = request_message(client, &send);
     int error = ipc_call(&message, client_deadline(client));
     switch (error) {
     case 0:
-        message.word[0] = BLK_ID_OF(message.word[0]);
-        if (message_status(&message) != 0 && message.word[0] == 0)
-            message.word[0] = send.id; /* refused before it was looked at */
+        message.word[0] = send.id; /* whose reply it is the kernel knows */
         take_answer(client, &message);
         break;
     case -ANOLE_ETIMEDOUT:

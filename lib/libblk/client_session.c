@@ -5,7 +5,6 @@
 #include <libblk/client_internal.h>
 #include <string.h>
 
-#define LOGICAL_BLOCK_MAX 65536u
 #define QUIT_RETRY_US 1000u
 
 bool client_driver_alive(const struct blk_client *client)
@@ -142,11 +141,13 @@ int session_establish(struct blk_client *client)
     error = grant_memory(client);
     if (!error && !client->options.message)
         error = attach_channel(client);
+    if (error)
+        return error;
     client->broken = false;
-    client->held = false;
+    client->held_until = 0;
     client->complained_ticks = 0;
     client->stats.epochs++;
-    return error;
+    return 0;
 }
 
 /* ---- leaving ---- */

@@ -107,7 +107,8 @@ static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t off
     static struct dma_segment segments[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
     const struct blk_session *session = &blk_server.session[job->session];
     *mapping = HANDLE_NONE;
-    if (session->pool.grant != HANDLE_NONE && session->pool.grant == grant)
+    /* A message's request is mapped by itself: DETACH doesn't wait for it. */
+    if (job->call_id == 0 && session->pool.grant != HANDLE_NONE && session->pool.grant == grant)
         return gather_pool(&session->pool, offset, len, gathering);
     unsigned used;
     int rc = kcall_dma_map(session->process, grant, offset, len, direction_of(job), segments,

@@ -64,6 +64,20 @@ static int own_read(struct partition_reader *reader, uint64_t sector, size_t len
     return 0;
 }
 
+/* The serial number; a device that has none gives an error, and an empty one. */
+static void read_serial(struct blk_device *device, const char *buffer, uint64_t device_address)
+{
+    struct dma_segment segment = {device_address, sizeof(device->serial)};
+    struct blk_piece piece = {
+        .type = BLK_IDENTIFY,
+        .bytes = sizeof(device->serial),
+        .segments = &segment,
+        .segment_count = 1,
+    };
+    if (own_request(&piece) == 0)
+        memcpy(device->serial, buffer, sizeof(device->serial));
+}
+
 /* ---- start ---- */
 
 static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
@@ -170,6 +184,7 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
     clamp_device(device);
     server->max_request_bytes = blk_gather_limit(device);
     blk_server_resized(device, device->capacity_sectors);
+    read_serial(device, buffer, buffer_device_address);
     if (device->capacity_sectors > 0)
         read_partitions(device, buffer, buffer_device_address, len);
     blk_server_resized(device, device->capacity_sectors);

@@ -26,12 +26,13 @@
 
 /* One thing for the device to do: a request of a client or a part of one. */
 struct blk_piece {
-    uint32_t type;   /* BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES */
+    uint32_t type;   /* BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES, BLK_IDENTIFY
+                        (once, at start: `bytes` of serial number into the segment) */
     uint16_t token;  /* to be given back to blk_server_done() */
     bool unmap;      /* WRITE_ZEROES: may deallocate */
     uint64_t sector; /* of the disk */
     uint64_t bytes;
-    const struct dma_segment *segments; /* READ, WRITE: together `bytes`; valid during submit */
+    const struct dma_segment *segments; /* together `bytes`; valid during submit */
     unsigned segment_count;             /* at most max_segments */
 };
 
@@ -74,7 +75,7 @@ struct blk_device {
     uint32_t max_in_flight;     /* pieces */
     uint64_t max_discard_sectors; /* of a piece */
     uint64_t max_zeroes_sectors;  /* likewise */
-    char serial[20];
+    char serial[20]; /* asked for at start */
     struct blk_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
 };
 

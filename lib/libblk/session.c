@@ -96,8 +96,13 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
     if (rc < 0)
         return rc;
     struct blk_session *session = session_free_one(process);
-    if (session == NULL || writer_conflicts((unsigned)minor, flags))
-        return -ANOLE_EBUSY;
+    if (session == NULL || writer_conflicts((unsigned)minor, flags)) {
+        /* Perhaps it is a dead one that is in the way. */
+        blk_session_bury();
+        session = session_free_one(process);
+        if (session == NULL || writer_conflicts((unsigned)minor, flags))
+            return -ANOLE_EBUSY;
+    }
     handle_t watch;
     rc = kcall_watch(process, BLK_BIT_WATCH, &watch);
     if (rc < 0)

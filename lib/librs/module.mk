@@ -1,2 +1,6 @@
 LIBS += librs
-librs_SRCS := lib/librs/query.c lib/librs/text.c lib/librs/phases.c
+librs_SRCS := \
+    lib/librs/observe.c \
+    lib/librs/phases.c \
+    lib/librs/query.c \
+    lib/librs/text.c

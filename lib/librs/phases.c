@@ -6,9 +6,8 @@
 const char *recovery_phase_name(enum recovery_phase phase)
 {
     static const char *const names[PHASES] = {
-        [PHASE_DETECTED] = "detected", [PHASE_DEAD] = "dead",
-        [PHASE_QUIESCED] = "quiesced", [PHASE_SPAWNED] = "spawned",
-        [PHASE_READY] = "ready",       [PHASE_PUBLISHED] = "published",
+        [PHASE_DETECTED] = "detected", [PHASE_DEAD] = "dead",   [PHASE_QUIESCED] = "quiesced",
+        [PHASE_SPAWNED] = "spawned",   [PHASE_READY] = "ready", [PHASE_PUBLISHED] = "published",
         [PHASE_SERVED] = "served",
     };
     return (unsigned)phase < PHASES ? names[phase] : "?";

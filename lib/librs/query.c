@@ -45,8 +45,7 @@ int rs_list(struct rs_service_info **services, unsigned *count)
 
         if (list == NULL)
             return -ANOLE_ENOMEM;
-        int status =
-            call_rs_with_buffer(RS_LIST, &message, list, (size_t)room * sizeof(*list));
+        int status = call_rs_with_buffer(RS_LIST, &message, list, (size_t)room * sizeof(*list));
         if (status == 0 && message.word[1] <= message.word[0] && message.word[1] <= room &&
             message.word[0] <= SERVICE_IDS * 4) {
             if (message.word[0] == message.word[1]) {
@@ -105,8 +104,7 @@ int rs_log_read(uint64_t first, struct rs_log_entry *entries, unsigned max, uint
                 unsigned *count)
 {
     struct message message = {.word = {0, 0, first}};
-    int status =
-        call_rs_with_buffer(RS_LOG, &message, entries, (size_t)max * sizeof(*entries));
+    int status = call_rs_with_buffer(RS_LOG, &message, entries, (size_t)max * sizeof(*entries));
 
     if (status != 0)
         return status;
@@ -119,17 +117,26 @@ int rs_log_read(uint64_t first, struct rs_log_entry *entries, unsigned max, uint
 
 int rs_log_end(uint64_t *next)
 {
-    struct rs_log_entry entries[8];
-    uint64_t position = 0;
+    struct rs_log_entry none;
     unsigned count;
 
-    do {
-        int status = rs_log_read(position, entries, 8, &position, &count);
-        if (status != 0)
-            return status;
-    } while (count > 0);
-    *next = position;
-    return 0;
+    return rs_log_read(UINT64_MAX, &none, 1, next, &count);
+}
+
+int rs_last_death(const char *name, struct rs_death *death)
+{
+    struct message message = {0};
+    handle_t grant;
+    int status = kcall_grant(startup_page()->rs, death, sizeof(*death), GRANT_WRITE, &grant);
+
+    if (status != 0)
+        return status;
+    rs_name_pack(message.word, name);
+    message.word[2] = grant;
+    status = call_rs(RS_RECORD, &message);
+
+    int revoked = kcall_revoke(grant, -1);
+    return status != 0 ? status : revoked;
 }
 
 int rs_served(endpoint_t endpoint)

@@ -24,6 +24,8 @@ int rs_log_read(uint64_t first, struct rs_log_entry *entries, unsigned max, uint
                 unsigned *count);
 /* The sequence number that the next decision will get. */
 int rs_log_end(uint64_t *next);
+/* What remains of a service's last death. -ENOENT: it has not died yet. */
+int rs_last_death(const char *name, struct rs_death *death);
 /* Tells RS that the instance answered its first request to us. */
 int rs_served(endpoint_t endpoint);
 /* Stops all services, then the machine: how is POWER_*, status what the machine's power-off carries.
@@ -67,5 +69,19 @@ struct recovery {
  */
 void recovery_add(struct recovery *recovery, const char *service, const struct rs_log_entry *entry);
 const char *recovery_phase_name(enum recovery_phase phase);
+
+/* ---- going through a recovery (observe.c) ---- */
+
+/* Waits until the service is up; *info is what RS says of it then. -ETIMEDOUT. */
+int service_settle(const char *service, struct rs_service_info *info);
+
+/*
+ * After a death was ordered: calls the instance `dead` until it is dead, which also makes the caller
+ * the one that a silent service leaves unanswered; then finds the successor by its name (waiting with
+ * the caller's own notification bit), gets an answer from it, tells RS so, and reads from RS's log,
+ * from log_start on, what happened. Everything is bounded. On an error *stage says what failed.
+ */
+int recovery_observe(const char *service, endpoint_t dead, uint64_t log_start, unsigned bit,
+                     struct recovery *recovery, const char **stage);
 
 #endif

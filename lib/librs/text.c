@@ -27,22 +27,14 @@ const char *rs_state_text(uint32_t state)
 const char *rs_event_text(uint32_t event)
 {
     static const char *const texts[] = {
-        [RS_EVENT_START] = "start",
-        [RS_EVENT_READY] = "ready",
-        [RS_EVENT_PUBLISHED] = "published",
-        [RS_EVENT_DETECTED] = "detected",
-        [RS_EVENT_DEAD] = "dead",
-        [RS_EVENT_QUIESCED] = "quiesced",
-        [RS_EVENT_SPAWNED] = "spawned",
-        [RS_EVENT_SERVED] = "served",
-        [RS_EVENT_BACKOFF] = "backoff",
-        [RS_EVENT_GIVEN_UP] = "given-up",
-        [RS_EVENT_ORDER] = "order",
-        [RS_EVENT_INJECT] = "inject",
-        [RS_EVENT_COMPLAINT] = "complaint",
-        [RS_EVENT_STOPPED] = "stopped",
-        [RS_EVENT_DEVICE] = "device",
-        [RS_EVENT_RESET_FAILED] = "reset-failed",
+        [RS_EVENT_START] = "start",         [RS_EVENT_READY] = "ready",
+        [RS_EVENT_PUBLISHED] = "published", [RS_EVENT_DETECTED] = "detected",
+        [RS_EVENT_DEAD] = "dead",           [RS_EVENT_QUIESCED] = "quiesced",
+        [RS_EVENT_SPAWNED] = "spawned",     [RS_EVENT_SERVED] = "served",
+        [RS_EVENT_BACKOFF] = "backoff",     [RS_EVENT_GIVEN_UP] = "given-up",
+        [RS_EVENT_ORDER] = "order",         [RS_EVENT_INJECT] = "inject",
+        [RS_EVENT_COMPLAINT] = "complaint", [RS_EVENT_STOPPED] = "stopped",
+        [RS_EVENT_DEVICE] = "device",       [RS_EVENT_RESET_FAILED] = "reset-failed",
     };
     return TEXT(texts, event);
 }

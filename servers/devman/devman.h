@@ -46,7 +46,10 @@ struct device {
     uint64_t reset_deadline; /* ticks */
 };
 
-/* tree.c: finds the candidates in a device tree blob, sorted by address. How many, or -EINVAL. */
+/* tree.c: where in its region the blob begins (in the first page, aligned to 8 bytes); *len becomes
+ * what follows from there. NULL: there is none. */
+const void *tree_locate(const void *region, size_t *len);
+/* Finds the candidates in a device tree blob, sorted by address. How many, or -EINVAL. */
 int tree_find(const void *blob, size_t len, struct device *devices, unsigned max);
 
 /* reset.c */

@@ -65,16 +65,17 @@ static void tree_read(void)
 {
     size_t len;
     unsigned prot;
-    void *blob;
+    void *region;
     int error = kcall_region_info(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, &len, &prot);
     if (!error) {
         error = kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, 0, len,
-                                 PROT_READ_BIT, &blob);
+                                 PROT_READ_BIT, &region);
     }
     if (error) {
         panic("can't map the device tree: %s", anole_error_text(error));
     }
-    int count = tree_find(blob, len, devices, DEVICES);
+    const void *blob = tree_locate(region, &len);
+    int count = blob ? tree_find(blob, len, devices, DEVICES) : -ANOLE_EINVAL;
     if (count < 0) {
         panic("the device tree is none: %s", anole_error_text(count));
     }

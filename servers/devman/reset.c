@@ -8,6 +8,8 @@
 #include <libvirtio/barrier.h>
 #include <proto/rs.h>
 
+static uint64_t next_poll; /* ticks */
+
 static void tell_rs(const struct device *device, int status)
 {
     struct message message = {.word = {device->number, (uint64_t)(int64_t)status}};
@@ -63,6 +65,7 @@ void reset_begin(struct device *device, endpoint_t dead)
     device->reset_deadline = deadline_in_us(RESET_BOUND_US);
     device->kind->reset(device);
     poll(device);
+    next_poll = deadline_in_us(RESET_POLL_US);
 }
 
 void reset_poll(struct device *devices, unsigned count)
@@ -72,13 +75,14 @@ void reset_poll(struct device *devices, unsigned count)
             poll(&devices[i]);
         }
     }
+    next_poll = deadline_in_us(RESET_POLL_US);
 }
 
 uint64_t reset_next_poll(const struct device *devices, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         if (devices[i].state == DEVICE_RESETTING) {
-            return deadline_in_us(RESET_POLL_US);
+            return next_poll;
         }
     }
     return DEADLINE_NEVER;

@@ -4,6 +4,7 @@
  */
 #include "devman.h"
 #include <anole/error.h>
+#include <anole/layout.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,19 @@ static int by_address(const void *a, const void *b)
     const struct device *left = a;
     const struct device *right = b;
     return left->base < right->base ? -1 : left->base > right->base;
+}
+
+const void *tree_locate(const void *region, size_t *len)
+{
+    const uint8_t *bytes = region;
+    for (size_t offset = 0; offset < PAGE_SIZE && offset + sizeof(struct fdt_header) <= *len;
+         offset += 8) {
+        if (fdt_magic(bytes + offset) == FDT_MAGIC) {
+            *len -= offset;
+            return bytes + offset;
+        }
+    }
+    return NULL;
 }
 
 int tree_find(const void *blob, size_t len, struct device *devices, unsigned max)

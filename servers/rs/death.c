@@ -83,6 +83,9 @@ static void programs_kill(void)
 
 static void log_corpse(const struct rs_service *service, const struct death_record *record)
 {
+    if (config_cause_of(record->cause, record->detail) == CONFIG_CAUSE_DONE) {
+        return;
+    }
     log_printf(LOG_INFO, "%s: %s, detail 0x%lx, pc 0x%lx", service->name,
                death_cause_text(record->cause), (unsigned long)record->detail,
                (unsigned long)record->pc);

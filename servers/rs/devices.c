@@ -69,7 +69,7 @@ static bool device_unpack(const struct message *message, struct rs_device *devic
     uint64_t len = ((message->word[2] & UINT32_MAX) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
     device->len = (uint32_t)len;
     memcpy(device->compatible, &message->word[3], sizeof(device->compatible));
-    snprintf(device->label, sizeof(device->label), "%.18s@%lx", device->compatible,
+    snprintf(device->label, sizeof(device->label), "%.22s@%lx", device->compatible,
              (unsigned long)device->base);
     return memchr(device->compatible, '\0', sizeof(device->compatible)) &&
            device->compatible[0] != '\0' && len > 0 && len <= UINT32_MAX &&

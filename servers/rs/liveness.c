@@ -6,7 +6,8 @@
 void liveness_add(struct liveness_facts *facts, const struct liveness *thread,
                   uint64_t ticks_per_ms)
 {
-    bool busy = thread->state == THREAD_READY || thread->state == THREAD_RUNNING;
+    bool busy = thread->state == THREAD_READY || thread->state == THREAD_RUNNING ||
+                thread->state == THREAD_CALLING;
     uint64_t caller_ms = thread->oldest_caller_ticks / ticks_per_ms;
     uint64_t cpu_ms = thread->cpu_since_wait_ticks / ticks_per_ms;
 
@@ -47,11 +48,24 @@ static enum liveness_verdict judge_pinged(const struct liveness_facts *facts,
     return memory->complained ? LIVENESS_CORROBORATED : LIVENESS_SILENT;
 }
 
+/*
+ * Twice in a row, and running in between: a machine that was itself kept from running charges all of
+ * that time to the thread that it was at.
+ */
+static bool spins(const struct config_liveness *bounds, const struct liveness_facts *facts,
+                  struct liveness_memory *memory)
+{
+    uint64_t before = memory->spin_ms;
+    bool over = bounds->spin_ms > 0 && facts->cpu_ms > bounds->spin_ms;
+    memory->spin_ms = over ? facts->cpu_ms : 0;
+    return over && before != 0 && facts->cpu_ms > before;
+}
+
 enum liveness_verdict liveness_judge(const struct config_liveness *bounds,
                                      const struct liveness_facts *facts,
                                      struct liveness_memory *memory, uint64_t now_ms)
 {
-    if (bounds->spin_ms > 0 && facts->cpu_ms > bounds->spin_ms) {
+    if (spins(bounds, facts, memory)) {
         return LIVENESS_SPINS;
     }
     if (memory->pinged) {

@@ -11,21 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIVENESS_PERIOD_MS 100     /* between two rounds */
-#define LIVENESS_PING_MS 100       /* for the answer to a ping */
-#define LIVENESS_STARVED_MS 1000   /* ... if the suspect is ready to run but gets no CPU */
+#define LIVENESS_PERIOD_MS 100      /* between two rounds */
+#define LIVENESS_PING_MS 100        /* for the answer to a ping */
+#define LIVENESS_STARVED_MS 1000    /* ... if the suspect is busy, maybe with the answer */
 #define LIVENESS_PING_PAUSE_MS 2000 /* at most, between pings for one old caller */
 
 /* All threads of a process together, in milliseconds. */
 struct liveness_facts {
-    bool busy;              /* some thread is on a CPU or ready */
+    bool busy;              /* some thread runs, wants to, or waits for a server above */
     uint64_t cpu_ms;        /* the most that a thread that isn't waiting has run since its last wait */
     uint64_t oldest_caller; /* when the oldest unanswered caller called; 0: none */
 };
 
 /* What RS remembers of a living service between rounds. */
 struct liveness_memory {
-    bool pinged; /* and not answered yet */
+    uint64_t spin_ms; /* CPU time beyond its bound in the last round; 0: it was within */
+    bool pinged;      /* and not answered yet */
     bool complaint; /* somebody complained since the last round */
     bool complained; /* the ping is because of that */
     uint64_t ping_ms;

@@ -8,7 +8,6 @@
 #include "rs.h"
 #include <libanole/anole.h>
 #include <proto/common.h>
-#include <string.h>
 
 struct rs rs;
 
@@ -48,32 +47,6 @@ static const struct {
     {RS_RESET_DONE, DEVMAN, request_reset_done},
     {RS_DEVICES_DONE, DEVMAN, request_devices_done},
 };
-
-bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2])
-{
-    rs_name_unpack(name, words);
-    size_t len = strlen(name);
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] <= ' ' || name[i] > '~') {
-            return false;
-        }
-    }
-    return len > 0;
-}
-
-int reply_array(struct message *message, endpoint_t maker, const void *array, size_t size,
-                size_t count, size_t grant_len)
-{
-    size_t copied = grant_len / size < count ? grant_len / size : count;
-    int error = 0;
-    if (copied > 0) {
-        error = kcall_copy(maker, message->word[0], 0, (void *)(uintptr_t)array, copied * size,
-                           COPY_TO_GRANT);
-    }
-    message->word[0] = count;
-    message->word[1] = copied;
-    return error;
-}
 
 static bool may(const struct rs_caller *caller, enum who who)
 {

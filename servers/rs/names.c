@@ -28,6 +28,18 @@ static unsigned name_count; /* names are never given back */
 static struct subscription subscriptions[SUBSCRIPTIONS];
 static unsigned subscription_count; /* entries in use or free below this */
 
+bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2])
+{
+    rs_name_unpack(name, words);
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] <= ' ' || name[i] > '~') {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
 static struct name *find(const char *name)
 {
     for (unsigned i = 0; i < name_count; i++) {

@@ -39,7 +39,8 @@ static unsigned messages_read(const struct rs_service *service, endpoint_t corps
 const struct death_record *record_take(const struct rs_service *service, endpoint_t corpse)
 {
     struct rs_death *death = &deaths[service - rs.services];
-    *death = (struct rs_death){.endpoint = corpse, .number = service->deaths};
+    uint32_t number = service->detected ? service->deaths : service->deaths + 1;
+    *death = (struct rs_death){.endpoint = corpse, .number = number};
     memcpy(death->program, service->program, strnlen(service->program, RS_NAME_LEN - 1));
     struct message message = {.word = {corpse, (uintptr_t)&death->record}};
     if (kcall(KCALL_DEATH_RECORD, &message)) {

@@ -97,12 +97,6 @@ struct rs {
 };
 extern struct rs rs;
 
-/* Copies to a grant that the caller made, at most its len bytes, in whole elements of `size`. */
-int reply_array(struct message *message, endpoint_t maker, const void *array, size_t size,
-                size_t count, size_t grant_len);
-/* Is this a terminated, printable, non-empty name? Unpacks it. */
-bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2]);
-
 /* ---- services.c: the table of services ---- */
 void services_init(void);
 struct rs_service *service_find(const char *name);
@@ -120,6 +114,8 @@ int request_list(struct message *message, const struct rs_caller *caller);
 int request_served(struct message *message, const struct rs_caller *caller);
 
 /* ---- names.c: publish, look up, subscribe ---- */
+/* Is this a terminated, printable, non-empty name? Unpacks it. */
+bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2]);
 /* Gives a name to a service for good. -EEXIST: another has it. -ENOSPC. */
 int names_reserve(struct rs_service *service, const char *name);
 int names_publish(struct rs_service *service, const char *name, endpoint_t endpoint);

@@ -117,6 +117,9 @@ int service_notify(const struct rs_service *service, unsigned bit)
 int request_ready(struct message *message, const struct rs_caller *caller)
 {
     struct rs_service *service = caller->service;
+    if (service->state == RS_STATE_DYING) {
+        return 0; /* it was told to stop before it was ready */
+    }
     if (service->state != RS_STATE_STARTING) {
         return -ANOLE_EINVAL;
     }
@@ -174,10 +177,18 @@ static void describe(const struct rs_service *service, struct rs_service_info *i
 int request_list(struct message *message, const struct rs_caller *caller)
 {
     static struct rs_service_info infos[RS_SERVICES];
+    uint64_t room = message->word[1] / sizeof(infos[0]);
+    uint64_t copied = room < rs.service_count ? room : rs.service_count;
+    int error = 0;
     (void)caller;
-    for (unsigned i = 0; i < rs.service_count; i++) {
+    for (unsigned i = 0; i < copied; i++) {
         describe(&rs.services[i], &infos[i]);
     }
-    return reply_array(message, message->endpoint, infos, sizeof(infos[0]), rs.service_count,
-                       message->word[1]);
+    if (copied > 0) {
+        error = kcall_copy(message->endpoint, message->word[0], 0, infos,
+                           copied * sizeof(infos[0]), COPY_TO_GRANT);
+    }
+    message->word[0] = rs.service_count;
+    message->word[1] = copied;
+    return error;
 }

@@ -4,21 +4,14 @@
  * down: the cause must be the one that was ordered, the endpoint must be a new one, and everything
  * must happen within bounds that only something broken misses.
  *
- * It is itself the caller that is left unanswered: it pings the service until the ping fails.
+ * It is itself the caller that a silent service leaves unanswered (recovery_observe).
  */
 #include <libanole/anole.h>
 #include <librs/rs_client.h>
-#include <proto/common.h>
 #include <stdio.h>
 #include <string.h>
 
 #define NOTIFY_NAME 0 /* own bit: the service's name was published */
-
-#define DEATH_TIMEOUT_US 5000000ul   /* from the order to the death */
-#define RETURN_TIMEOUT_US 10000000ul /* from the death to the first answer */
-#define SETTLE_TIMEOUT_US 15000000ul /* until the service is up at all before an order */
-#define PING_PAUSE_US 500ul
-#define LOG_PAUSE_US 1000ul
 
 /* No progress is to be found within 500 ms; on a busy machine that is allowed to slip. */
 #define DETECTION_AIM_US 500000ul
@@ -30,16 +23,11 @@ struct expectation {
 };
 
 static const struct expectation expectations[] = {
-    [FAULT_LOAD] = {DEATH_LOAD_FAULT, false},
-    [FAULT_STORE] = {DEATH_STORE_FAULT, false},
-    [FAULT_JUMP] = {DEATH_FETCH_FAULT, false},
-    [FAULT_ILLEGAL] = {DEATH_ILLEGAL, false},
-    [FAULT_PRIVILEGED] = {DEATH_ILLEGAL, false},
-    [FAULT_OVERFLOW] = {DEATH_STORE_FAULT, false},
-    [FAULT_SPIN] = {DEATH_NO_PROGRESS, true},
-    [FAULT_SLEEP] = {DEATH_NO_PROGRESS, true},
-    [FAULT_SILENT] = {DEATH_NO_PROGRESS, true},
-    [FAULT_EXIT] = {DEATH_EXIT, false},
+    [FAULT_LOAD] = {DEATH_LOAD_FAULT, false},    [FAULT_STORE] = {DEATH_STORE_FAULT, false},
+    [FAULT_JUMP] = {DEATH_FETCH_FAULT, false},   [FAULT_ILLEGAL] = {DEATH_ILLEGAL, false},
+    [FAULT_PRIVILEGED] = {DEATH_ILLEGAL, false}, [FAULT_OVERFLOW] = {DEATH_STORE_FAULT, false},
+    [FAULT_SPIN] = {DEATH_NO_PROGRESS, true},    [FAULT_SLEEP] = {DEATH_NO_PROGRESS, true},
+    [FAULT_SILENT] = {DEATH_NO_PROGRESS, true},  [FAULT_EXIT] = {DEATH_EXIT, false},
     [FAULT_PANIC] = {DEATH_PANIC, false},
 };
 
@@ -62,87 +50,6 @@ static int failed(const struct trial *trial, const char *what, int status)
         printf(": %s", anole_error_text(status));
     printf("\n");
     return 1;
-}
-
-/* Waits until the service is up, as it may still be coming back from something else. */
-static int settle(struct trial *trial)
-{
-    uint64_t deadline = deadline_in_us(SETTLE_TIMEOUT_US);
-
-    for (;;) {
-        int status = rs_find(trial->service, &trial->before);
-
-        if (status != 0 || trial->before.state == RS_STATE_UP)
-            return status;
-        if (ticks_now() > deadline)
-            return -ANOLE_ETIMEDOUT;
-        sleep_us(LOG_PAUSE_US);
-    }
-}
-
-/* Calls the instance until it is dead. A ping that it still answers changes nothing. */
-static int ping_until_dead(endpoint_t endpoint)
-{
-    uint64_t deadline = deadline_in_us(DEATH_TIMEOUT_US);
-
-    while (ticks_now() < deadline) {
-        struct message ping = {0};
-        int status = anole_call(endpoint, COMMON_PING, &ping, deadline);
-
-        if (status == -ANOLE_EDEADENDPOINT)
-            return 0;
-        if (status != 0)
-            return status;
-        sleep_us(PING_PAUSE_US);
-    }
-    return -ANOLE_ETIMEDOUT;
-}
-
-/* Finds the successor by its name and gets an answer from it. */
-static int wait_until_served(const char *service, endpoint_t old)
-{
-    uint64_t deadline = deadline_in_us(RETURN_TIMEOUT_US);
-
-    while (ticks_now() < deadline) {
-        struct message ping = {0};
-        endpoint_t endpoint;
-        int status = name_wait(service, &endpoint, NOTIFY_NAME, deadline);
-
-        if (status != 0)
-            return status;
-        if (endpoint != old) {
-            status = anole_call(endpoint, COMMON_PING, &ping, deadline);
-            if (status == 0)
-                return rs_served(endpoint);
-            if (status != -ANOLE_EDEADENDPOINT)
-                return status;
-        }
-        sleep_us(PING_PAUSE_US);
-    }
-    return -ANOLE_ETIMEDOUT;
-}
-
-/* Reads RS's log until it tells of the whole recovery. */
-static int read_recovery(struct trial *trial)
-{
-    uint64_t deadline = deadline_in_us(RETURN_TIMEOUT_US), position = trial->log_start;
-    static struct rs_log_entry entries[32];
-    unsigned count;
-
-    while (!trial->recovery.reached[PHASE_SERVED]) {
-        int status = rs_log_read(position, entries, 32, &position, &count);
-
-        if (status != 0)
-            return status;
-        for (unsigned i = 0; i < count; i++)
-            recovery_add(&trial->recovery, trial->service, &entries[i]);
-        if (count == 0) {
-            if (ticks_now() > deadline)
-                return -ANOLE_ETIMEDOUT;
-            sleep_us(LOG_PAUSE_US);
-        }
-    }
-    return 0;
 }
 
 static uint64_t us_since_order(const struct trial *trial, enum recovery_phase phase)
@@ -196,7 +103,8 @@ static int check_recovery(const struct trial *trial)
 static int run_trial(const char *service, uint32_t kind)
 {
     struct trial trial = {.service = service, .kind = kind};
-    int status = settle(&trial);
+    const char *stage;
+    int status = service_settle(service, &trial.before);
 
     if (status != 0)
         return failed(&trial, "the service isn't up before the order", status);
@@ -207,15 +115,10 @@ static int run_trial(const char *service, uint32_t kind)
     status = rs_inject(service, (enum fault_kind)kind);
     if (status != 0)
         return failed(&trial, "RS refuses the order", status);
-    status = ping_until_dead(trial.before.endpoint);
+    status = recovery_observe(service, trial.before.endpoint, trial.log_start, NOTIFY_NAME,
+                              &trial.recovery, &stage);
     if (status != 0)
-        return failed(&trial, "it did not die", status);
-    status = wait_until_served(service, trial.before.endpoint);
-    if (status != 0)
-        return failed(&trial, "no new instance serves", status);
-    status = read_recovery(&trial);
-    if (status != 0)
-        return failed(&trial, "RS's log doesn't tell of a whole recovery", status);
+        return failed(&trial, stage, status);
     return check_recovery(&trial);
 }
 

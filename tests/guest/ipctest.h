@@ -29,30 +29,30 @@ __attribute__((format(printf, 1, 2))) _Noreturn void skip(const char *format, ..
  * that of what it did. Patterns: pattern_fill and pattern_check with the seed given.
  */
 enum child_request {
-    CHILD_ECHO = MESSAGE_TYPE(PROTO_TEST, 1),     /* -> each word + 1 */
-    CHILD_STATUS = MESSAGE_TYPE(PROTO_TEST, 2),   /* w0 the status to answer with */
-    CHILD_HOLD = MESSAGE_TYPE(PROTO_TEST, 3),     /* kept waiting */
-    CHILD_RELEASE = MESSAGE_TYPE(PROTO_TEST, 4),  /* w0 1: answers the one kept longest, 0: the
+    CHILD_ECHO = MESSAGE_TYPE(PROTO_TEST, 1),    /* -> each word + 1 */
+    CHILD_STATUS = MESSAGE_TYPE(PROTO_TEST, 2),  /* w0 the status to answer with */
+    CHILD_HOLD = MESSAGE_TYPE(PROTO_TEST, 3),    /* kept waiting */
+    CHILD_RELEASE = MESSAGE_TYPE(PROTO_TEST, 4), /* w0 1: answers the one kept longest, 0: the
                                                      newest -> status of the reply */
-    CHILD_EXIT = MESSAGE_TYPE(PROTO_TEST, 5),     /* w0 its exit status; no answer */
-    CHILD_FAULT = MESSAGE_TYPE(PROTO_TEST, 6),    /* loads from address w0; no answer */
-    CHILD_RING = MESSAGE_TYPE(PROTO_TEST, 7),     /* w0 doorbell of the caller, w1 how often */
-    CHILD_CALL = MESSAGE_TYPE(PROTO_TEST, 8),     /* w0 endpoint, w1 type, w2 microseconds: calls
+    CHILD_EXIT = MESSAGE_TYPE(PROTO_TEST, 5),    /* w0 its exit status; no answer */
+    CHILD_FAULT = MESSAGE_TYPE(PROTO_TEST, 6),   /* loads from address w0; no answer */
+    CHILD_RING = MESSAGE_TYPE(PROTO_TEST, 7),    /* w0 doorbell of the caller, w1 how often */
+    CHILD_CALL = MESSAGE_TYPE(PROTO_TEST, 8),    /* w0 endpoint, w1 type, w2 microseconds: calls
                                                      it with w3-6 as first words */
-    CHILD_COPY = MESSAGE_TYPE(PROTO_TEST, 9),     /* w0 grant of the caller, w1 offset, w2 length,
+    CHILD_COPY = MESSAGE_TYPE(PROTO_TEST, 9),    /* w0 grant of the caller, w1 offset, w2 length,
                                                      w3 COPY_*, w4 seed: fills its buffer and
                                                      copies it, or copies and checks (EPROTO) */
-    CHILD_GRANT = MESSAGE_TYPE(PROTO_TEST, 10),   /* w0 length, w1 GRANT_*, w2 seed -> w0 grant of
+    CHILD_GRANT = MESSAGE_TYPE(PROTO_TEST, 10),  /* w0 length, w1 GRANT_*, w2 seed -> w0 grant of
                                                      its buffer, filled */
-    CHILD_MAP = MESSAGE_TYPE(PROTO_TEST, 11),     /* w0 region of the caller, w1 offset, w2 length,
+    CHILD_MAP = MESSAGE_TYPE(PROTO_TEST, 11),    /* w0 region of the caller, w1 offset, w2 length,
                                                      w3 PROT_*: maps it */
-    CHILD_PEEK = MESSAGE_TYPE(PROTO_TEST, 12),    /* w0 offset in what it mapped -> w0 the word */
-    CHILD_POKE = MESSAGE_TYPE(PROTO_TEST, 13),    /* w0 offset in what it mapped, w1 the word */
-    CHILD_REGION = MESSAGE_TYPE(PROTO_TEST, 14),  /* w0 length, w1 PROT_*, w2 seed -> w0 offer of a
+    CHILD_PEEK = MESSAGE_TYPE(PROTO_TEST, 12),   /* w0 offset in what it mapped -> w0 the word */
+    CHILD_POKE = MESSAGE_TYPE(PROTO_TEST, 13),   /* w0 offset in what it mapped, w1 the word */
+    CHILD_REGION = MESSAGE_TYPE(PROTO_TEST, 14), /* w0 length, w1 PROT_*, w2 seed -> w0 offer of a
                                                      region that it filled */
-    CHILD_SLEEP = MESSAGE_TYPE(PROTO_TEST, 15),   /* w0 microseconds: answers, then doesn't receive
+    CHILD_SLEEP = MESSAGE_TYPE(PROTO_TEST, 15),  /* w0 microseconds: answers, then doesn't receive
                                                      for so long */
-    CHILD_RIGHTS = MESSAGE_TYPE(PROTO_TEST, 16),  /* w0 kernel call: makes it with absurd words */
+    CHILD_RIGHTS = MESSAGE_TYPE(PROTO_TEST, 16), /* w0 kernel call: makes it with absurd words */
 };
 
 #define CHILD_BUFFER 131072u
@@ -76,11 +76,12 @@ struct caller {
     struct message message; /* the request; then what came back */
     uint64_t deadline_ticks;
     int status; /* of ipc_call */
-    uint64_t end_ticks;
+    _Atomic bool go;
     _Atomic bool done;
 };
 
-/* Starts a thread that calls with caller->message. Ends the group if there is no thread to be had. */
+/* Starts a thread that calls with caller->message, and returns when it is in its call (or has made it).
+ * Ends the group if there is no thread to be had. */
 void caller_start(struct caller *caller);
 /* Waits until its call has returned. False: it hasn't, after PATIENCE_US. */
 bool caller_wait(struct caller *caller);

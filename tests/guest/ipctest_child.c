@@ -15,8 +15,7 @@ static unsigned held_count;
 static _Alignas(PAGE_SIZE) unsigned char child_buffer[CHILD_BUFFER];
 static unsigned char *mapped;
 static size_t mapped_len;
-
-#define NO_REPLY 1
+static bool answered; /* the request at hand, or it is to be kept waiting */
 
 /* ---- patterns ---- */
 
@@ -65,18 +64,19 @@ static int do_hold(struct ipc_delivery *request)
     if (held_count == HELD_MAX)
         return -ANOLE_ENOMEM;
     held[held_count++] = *request;
-    return NO_REPLY;
+    answered = true;
+    return 0;
 }
 
 static int do_release(struct ipc_delivery *request)
 {
     unsigned which = request->message.word[0] == 1 ? 0 : held_count - 1;
-    struct ipc_delivery *answered = &held[which];
+    struct ipc_delivery *caller = &held[which];
 
     if (held_count == 0)
         return -ANOLE_ENOENT;
-    answered->message.type = 0;
-    int status = ipc_reply(&answered->message, answered->call_id);
+    caller->message.type = 0;
+    int status = ipc_reply(&caller->message, caller->call_id);
     memmove(&held[which], &held[which + 1], (held_count - which - 1) * sizeof(held[0]));
     held_count--;
     return status;
@@ -104,12 +104,9 @@ static int do_ring(struct ipc_delivery *request)
 static int do_call(struct ipc_delivery *request)
 {
     uint64_t *word = request->message.word;
-    endpoint_t endpoint = (endpoint_t)word[0];
-    uint32_t type = (uint32_t)word[1];
-    uint64_t deadline = deadline_in_us(word[2]);
+    struct message message = {.word = {word[3], word[4], word[5], word[6]}};
 
-    memmove(&word[0], &word[3], 4 * sizeof(word[0]));
-    return anole_call(endpoint, type, &request->message, deadline);
+    return anole_call((endpoint_t)word[0], (uint32_t)word[1], &message, deadline_in_us(word[2]));
 }
 
 static int do_copy(struct ipc_delivery *request)
@@ -137,7 +134,8 @@ static int do_grant(struct ipc_delivery *request)
     if (word[0] > sizeof(child_buffer))
         return -ANOLE_ERANGE;
     pattern_fill(child_buffer, word[0], word[2]);
-    return kcall_grant(request->message.endpoint, child_buffer, word[0], (unsigned)word[1], &word[0]);
+    return kcall_grant(request->message.endpoint, child_buffer, word[0], (unsigned)word[1],
+                       &word[0]);
 }
 
 static int do_map(struct ipc_delivery *request)
@@ -182,8 +180,8 @@ static int do_region(struct ipc_delivery *request)
     int status = kcall_region_create(word[0], 0, &region);
 
     if (status == 0)
-        status = kcall_region_map(ENDPOINT_SELF, region, 0, word[0],
-                                  PROT_READ_BIT | PROT_WRITE_BIT, &address);
+        status = kcall_region_map(ENDPOINT_SELF, region, 0, word[0], PROT_READ_BIT | PROT_WRITE_BIT,
+                                  &address);
     if (status != 0)
         return status;
     pattern_fill(address, word[0], word[2]);
@@ -198,7 +196,8 @@ static int do_sleep(struct ipc_delivery *request)
     int status = ipc_reply(&request->message, request->call_id);
     if (status == 0)
         sleep_us(us);
-    return NO_REPLY;
+    answered = true;
+    return 0;
 }
 
 static int do_rights(struct ipc_delivery *request)
@@ -211,8 +210,8 @@ static int do_rights(struct ipc_delivery *request)
 }
 
 static int (*const handlers[])(struct ipc_delivery *) = {
-    do_echo, do_status, do_hold, do_release, do_exit,   do_fault, do_ring,  do_call,
-    do_copy, do_grant,  do_map,  do_peek,    do_poke,   do_region, do_sleep, do_rights,
+    do_echo, do_status, do_hold, do_release, do_exit, do_fault,  do_ring,  do_call,
+    do_copy, do_grant,  do_map,  do_peek,    do_poke, do_region, do_sleep, do_rights,
 };
 
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
@@ -230,9 +229,10 @@ int child_main(const char *parent)
         if (ipc_receive(&delivery, NOTIFY_BIT(0), DEADLINE_NEVER, 0) != 0 ||
             delivery.message.type == MESSAGE_NOTIFICATIONS)
             return 1;
+        answered = false;
         uint32_t number = delivery.message.type - CHILD_ECHO;
         int status = number < HANDLERS ? handlers[number](&delivery) : -ANOLE_ENOSYS;
-        if (status == NO_REPLY)
+        if (answered)
             continue;
         delivery.message.type = (uint32_t)status;
         /* A caller that is gone meanwhile is what some of the tests are about. */
@@ -273,6 +273,7 @@ bool child_end(endpoint_t child)
     uint64_t detail = 0;
     int status = child_call(child, CHILD_EXIT, &message);
 
-    return EXPECT(status, -ANOLE_EDEADENDPOINT) && EXPECT(program_wait(child, &cause, &detail), 0) &&
-           CHECK(cause == DEATH_EXIT) && CHECK(detail == 42);
+    return EXPECT(status, -ANOLE_EDEADENDPOINT) &&
+           EXPECT(program_wait(child, &cause, &detail), 0) && CHECK(cause == DEATH_EXIT) &&
+           CHECK(detail == 42);
 }

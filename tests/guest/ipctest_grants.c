@@ -41,8 +41,7 @@ void group_grants(void)
 
     /* Only the peer, only while it stands, only by its id. */
     EXPECT(child_copy(other, read_only, 0, 1000, COPY_FROM_GRANT, 2), -ANOLE_EBADHANDLE);
-    EXPECT(child_copy(child, read_only + (1ul << 16), 0, 1, COPY_FROM_GRANT, 2),
-           -ANOLE_EBADHANDLE);
+    EXPECT(child_copy(child, read_only + (1ul << 16), 0, 1, COPY_FROM_GRANT, 2), -ANOLE_EBADHANDLE);
     EXPECT(child_copy(child, HANDLE_NONE, 0, 1, COPY_FROM_GRANT, 2), -ANOLE_EBADHANDLE);
     EXPECT(kcall_close(read_only), -ANOLE_EINVAL); /* a grant is revoked, not closed */
     EXPECT(kcall_revoke(read_only, NOTIFY_OWN_BITS), -ANOLE_EINVAL);

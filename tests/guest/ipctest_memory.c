@@ -107,8 +107,7 @@ void group_regions(void)
     CHECK(memcmp(tail, (char *)first + PAGE_SIZE, PAGE_SIZE) == 0);
 
     void *none;
-    EXPECT(kcall_region_map(ENDPOINT_SELF, region, 1, PAGE_SIZE, READ_WRITE, &none),
-           -ANOLE_EINVAL);
+    EXPECT(kcall_region_map(ENDPOINT_SELF, region, 1, PAGE_SIZE, READ_WRITE, &none), -ANOLE_EINVAL);
     EXPECT(kcall_region_map(ENDPOINT_SELF, region, 0, 0, READ_WRITE, &none), -ANOLE_EINVAL);
     EXPECT(kcall_region_map(ENDPOINT_SELF, region, 0, 4 * PAGE_SIZE, READ_WRITE, &none),
            -ANOLE_EINVAL);

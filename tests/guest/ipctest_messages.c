@@ -4,6 +4,7 @@
 #include "ipctest.h"
 
 #define SHORT_US 20000ul
+#define LATE_US 300000ul /* time enough for a thread to start and be received from */
 
 static uint64_t us_since(uint64_t start_ticks)
 {
@@ -135,7 +136,7 @@ void group_replies(void)
     struct ipc_delivery request, again;
     struct message stray = {.endpoint = self};
     struct caller caller = {.message = {.endpoint = self, .type = 5},
-                            .deadline_ticks = deadline_in_us(SHORT_US)};
+                            .deadline_ticks = deadline_in_us(LATE_US)};
     struct counters before, after;
 
     EXPECT(ipc_reply(&stray, 1), -ANOLE_ENOTWAITING);
@@ -195,7 +196,6 @@ void group_order(void)
             .deadline_ticks = DEADLINE_NEVER,
         };
         caller_start(&callers[i]);
-        sleep_us(SHORT_US / 4); /* so that they arrive in this order, on several harts too */
     }
     for (unsigned i = 0; i < CALLERS; i++) {
         EXPECT(take_request(&requests[i]), 0);
@@ -216,7 +216,6 @@ void group_order(void)
         callers[i] = (struct caller){.message = {.endpoint = child, .type = CHILD_HOLD},
                                      .deadline_ticks = DEADLINE_NEVER};
         caller_start(&callers[i]);
-        sleep_us(SHORT_US / 4);
     }
     struct message message = {.word = {0}};
     EXPECT(child_call(child, CHILD_RELEASE, &message), 0);

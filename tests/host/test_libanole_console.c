@@ -14,10 +14,10 @@
 
 /* The console driver's instances have the endpoints 1000, 1001, ... */
 static endpoint_t instance;
-static int lookup_status;    /* of the next name_lookup */
+static int lookup_status;     /* of the next name_lookup */
 static int calls_until_death; /* < 0: never dies */
-static int busy;             /* that many times EBUSY */
-static int put_status;       /* of every request, if not 0 */
+static int busy;              /* that many times EBUSY */
+static int put_status;        /* of every request, if not 0 */
 static char screen[8192];
 static size_t screen_len;
 static char log_lines[4096];

@@ -166,10 +166,14 @@ static void arguments_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(error_texts),           cmocka_unit_test(death_causes),
-        cmocka_unit_test(conversions_exact),     cmocka_unit_test(conversions_saturate),
-        cmocka_unit_test(conversions_round_trip), cmocka_unit_test(recent_keeps_the_last),
-        cmocka_unit_test(recent_hostile),        cmocka_unit_test(arguments_packed),
+        cmocka_unit_test(error_texts),
+        cmocka_unit_test(death_causes),
+        cmocka_unit_test(conversions_exact),
+        cmocka_unit_test(conversions_saturate),
+        cmocka_unit_test(conversions_round_trip),
+        cmocka_unit_test(recent_keeps_the_last),
+        cmocka_unit_test(recent_hostile),
+        cmocka_unit_test(arguments_packed),
         cmocka_unit_test(arguments_refused),
     };
 

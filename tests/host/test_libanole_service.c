@@ -171,8 +171,8 @@ static const struct service service = {
 
 static void request(uint32_t type, uint64_t word0)
 {
-    script[script_len] = (struct ipc_delivery){
-        {.endpoint = CLIENT, .type = type, .word = {word0}}, 1000 + script_len};
+    script[script_len] = (struct ipc_delivery){{.endpoint = CLIENT, .type = type, .word = {word0}},
+                                               1000 + script_len};
     script_len++;
 }
 
@@ -307,9 +307,8 @@ static void ordered_silence(void **state)
 
 static int startup_page_make(void **state)
 {
-    struct startup_page *page =
-        mmap((void *)USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    struct startup_page *page = mmap((void *)USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
     (void)state;
     if (page == MAP_FAILED) {

@@ -1,6 +1,6 @@
 /*
- * The console driver's output over a fake device and fake clients: order, waiting for room, dead and
- * lying clients, the kernel's log between requests, and drains.
+ * The console driver's output over a fake device and fake clients: order, waiting for room, dead
+ * and lying clients, the kernel's log between requests, and drains.
  */
 #include "drivers/uart16550/output.h"
 #include "drivers/uart16550/uart.h"
@@ -95,8 +95,8 @@ static uint64_t next_call = 1;
 
 static int put(endpoint_t client, const char *text)
 {
-    struct ipc_delivery request = {
-        {.endpoint = client, .type = TTY_PUT, .word = {strlen(text)}}, next_call++};
+    struct ipc_delivery request = {{.endpoint = client, .type = TTY_PUT, .word = {strlen(text)}},
+                                   next_call++};
 
     memcpy(&request.message.word[1], text, strlen(text));
     return output_put(&request);

@@ -1,7 +1,9 @@
 """What whole-machine tests share: booting through tools/run, and disks to boot with."""
 
+import os
 import random
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,27 @@ def launch(*arguments, timeout=BOOT_TIMEOUT, text_input=""):
                           timeout=timeout + GRACE, check=False)
     return Result(done.returncode, done.stdout.decode(errors="replace"),
                   done.stderr.decode(errors="replace"))
+
+
+def converse(*turns, arguments=(), timeout=BOOT_TIMEOUT):
+    """An interactive session: for each (text, answer[, pause]) waits until the console shows the
+    text, and that many seconds more, then types the answer."""
+    command = [str(ROOT / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
+    shown, looked_at = b"", 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as machine:
+        for text, answer, *pause in turns:
+            while text.encode() not in shown[looked_at:]:
+                data = os.read(machine.stdout.fileno(), 65536)
+                if not data:
+                    break
+                shown += data.replace(b"\r", b"")
+            looked_at = len(shown)
+            time.sleep(sum(pause))
+            machine.stdin.write(answer.encode())
+            machine.stdin.flush()
+        shown += machine.stdout.read()
+    return Result(machine.returncode, shown.decode(errors="replace").replace("\r", ""), "")
 
 
 @pytest.fixture(name="boot")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from conftest import launch
+from conftest import converse, launch
+
+PROMPT = "anole> "
 
 
 def test_output_is_the_commands_only(passes):
@@ -39,11 +41,18 @@ def test_end_of_input_stops_nothing():
 
 
 def test_interactive_console():
-    result = launch(timeout=60, text_input="echo from the console\nservice list\npoweroff 5\n")
+    result = converse((PROMPT, "echo from the console\n"), (PROMPT, "service list\n"),
+                      (PROMPT, "poweroff 5\n"), timeout=60)
     assert result.status == 5, str(result)
-    assert "anole> " in result.output
-    assert "\nfrom the console" in result.output.replace("\r", "")
+    assert "\nfrom the console\n" in result.output
     assert "virtio_blk" in result.output
+
+
+def test_ctrl_c_ends_the_foreground_program():
+    result = converse((PROMPT, "sleep 1000\n"), ("sleep 1000\n", "\x03", 1),
+                      (PROMPT, "echo still here\n"), (PROMPT, "poweroff 6\n"), timeout=60)
+    assert result.status == 6, str(result)
+    assert "\nstill here\n" in result.output
 
 
 @pytest.mark.parametrize("seed", [0, 12345])

@@ -28,7 +28,7 @@ class Filter:
         self.sent = 0  # how much of it went out
 
     def feed(self, data):
-        for piece in data.replace(b"\r\n", b"\n").replace(b"\r", b"").splitlines(keepends=True):
+        for piece in data.replace(b"\r", b"").splitlines(keepends=True):
             ended = piece.endswith(b"\n")
             self.line += piece[:-1] if ended else piece
             if ended:

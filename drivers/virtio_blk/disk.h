@@ -1,0 +1,86 @@
+/*
+ * A virtio block device (virtio 1.4, 5.2) as a device of libblk's server. disk.c brings it up,
+ * request.c moves the requests. It has one queue; each request in flight has one slot: memory for its
+ * header, its status byte and its indirect descriptors.
+ */
+#ifndef VIRTIO_BLK_DISK_H
+#define VIRTIO_BLK_DISK_H
+
+#include <libblk/server.h>
+#include <libvirtio/device.h>
+
+#define DISK_QUEUE_SIZE 256u
+#define DISK_TABLE_ENTRIES 61u
+/* A request's chain is header, data, status. */
+#define DISK_CHAIN_EXTRA 2u
+static_assert(DISK_TABLE_ENTRIES - DISK_CHAIN_EXTRA <= BLK_PIECE_SEGMENTS_MAX, "a table holds it");
+
+/* What precedes the data (virtio 1.4, 5.2.6). */
+struct disk_header {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+
+/* The data of DISCARD and WRITE_ZEROES. */
+struct disk_space {
+    uint64_t sector;
+    uint32_t sectors;
+    uint32_t flags;
+};
+
+/* Shared with the device. The status comes last: nothing of ours lies behind what it may write. */
+struct disk_slot_memory {
+    uint8_t table[DISK_TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
+    struct disk_space space;
+    struct disk_header header;
+    _Atomic uint8_t status;
+    uint8_t padding[15];
+};
+static_assert(sizeof(struct disk_slot_memory) == 1024, "slots don't straddle pages");
+
+/* Private: what the device can't change. */
+struct disk_slot {
+    uint64_t bytes;
+    uint32_t type; /* BLK_* */
+    uint16_t token;
+    uint16_t next_free;
+};
+
+/* Why the process ends as DEATH_DEVICE_RESET: the death record's detail. */
+enum disk_evidence {
+    DISK_NO_RESET = 1,    /* it doesn't come out of reset */
+    DISK_NEEDS_RESET = 2, /* it says so itself, or lost its status */
+    DISK_BROKEN_RING = 3, /* it wrote nonsense into the ring */
+    DISK_STUCK = 4,       /* a request isn't answered */
+};
+
+struct disk {
+    struct blk_device blk; /* first: libblk hands it back */
+    struct virtio_device device;
+    struct virtq queue;
+    struct disk_slot_memory *memory;
+    uint64_t memory_device_address;
+    uint16_t free_slot;
+    uint16_t free_slots;
+    struct disk_slot slots[DISK_QUEUE_SIZE];
+    struct virtq_chain chains[DISK_QUEUE_SIZE];
+};
+
+/*
+ * Brings the device up to DRIVER_OK and describes it in disk->blk. The interrupt must be bound.
+ * 0, or an error with a line in the log; -ETIMEDOUT: it doesn't come out of reset.
+ */
+int disk_open(struct disk *disk, struct virtio_transport *transport, const char *name);
+
+/* Ends the process: only a reset of the device helps (main.c; tests have their own). */
+void disk_die(struct disk *disk, enum disk_evidence evidence);
+
+/* The device says that its configuration changed. */
+void disk_config_changed(struct disk *disk);
+
+/* Sets up slots for that many requests; free memory for them is disk->memory. (request.c) */
+void disk_slots_init(struct disk *disk, unsigned count);
+extern const struct blk_device_ops disk_ops;
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * The disk's requests: a piece of libblk becomes a chain of header, data and status in the ring, and
+ * a used element becomes a completion. This is the hot path: one slot of memory and one ring slot a
+ * request, no allocation, nothing read back but the used element and the status byte.
+ */
+#include "disk.h"
+
+#include <libanole/anole.h>
+#include <libvirtio/barrier.h>
+#include <stdatomic.h>
+
+/* Request types and status values (virtio 1.4, 5.2.6). */
+#define VIRTIO_BLK_T_IN 0u
+#define VIRTIO_BLK_T_OUT 1u
+#define VIRTIO_BLK_T_FLUSH 4u
+#define VIRTIO_BLK_T_GET_ID 8u
+#define VIRTIO_BLK_T_DISCARD 11u
+#define VIRTIO_BLK_T_WRITE_ZEROES 13u
+
+#define VIRTIO_BLK_S_OK 0u
+#define VIRTIO_BLK_S_IOERR 1u
+#define VIRTIO_BLK_S_UNSUPP 2u
+#define STATUS_UNWRITTEN 0xffu
+
+#define SPACE_UNMAP 1u
+#define NO_SLOT 0xffffu
+
+static struct disk *disk_of(struct blk_device *device)
+{
+    return (struct disk *)device; /* its first member */
+}
+
+void disk_slots_init(struct disk *disk, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        disk->slots[i].next_free = (uint16_t)(i + 1 < count ? i + 1 : NO_SLOT);
+    disk->free_slot = 0;
+    disk->free_slots = (uint16_t)count;
+}
+
+static unsigned disk_room(struct blk_device *device)
+{
+    const struct disk *disk = disk_of(device);
+    unsigned ring = virtq_free_slots(&disk->queue);
+    if (!virtq_has_indirect(&disk->queue))
+        ring /= device->max_segments + DISK_CHAIN_EXTRA;
+    return ring < disk->free_slots ? ring : disk->free_slots;
+}
+
+static uint64_t device_address(const struct disk *disk, uint16_t slot, size_t offset)
+{
+    return disk->memory_device_address + slot * sizeof(struct disk_slot_memory) + offset;
+}
+
+static uint32_t header_type(uint32_t type)
+{
+    switch (type) {
+    case BLK_READ:
+        return VIRTIO_BLK_T_IN;
+    case BLK_WRITE:
+        return VIRTIO_BLK_T_OUT;
+    case BLK_FLUSH:
+        return VIRTIO_BLK_T_FLUSH;
+    case BLK_DISCARD:
+        return VIRTIO_BLK_T_DISCARD;
+    case BLK_IDENTIFY:
+        return VIRTIO_BLK_T_GET_ID;
+    default:
+        return VIRTIO_BLK_T_WRITE_ZEROES;
+    }
+}
+
+/* The data part of a chain; returns its number of segments. */
+static unsigned put_data(const struct disk *disk, uint16_t slot, const struct blk_piece *piece,
+                         struct virtq_segment *chain)
+{
+    if (piece->type == BLK_DISCARD || piece->type == BLK_WRITE_ZEROES) {
+        disk->memory[slot].space = (struct disk_space){
+            .sector = piece->sector,
+            .sectors = (uint32_t)(piece->bytes / BLK_SECTOR_SIZE),
+            .flags = piece->unmap ? SPACE_UNMAP : 0,
+        };
+        chain[0] = (struct virtq_segment){
+            .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, space)),
+            .len_bytes = sizeof(struct disk_space),
+        };
+        return 1;
+    }
+    for (unsigned i = 0; i < piece->segment_count; i++)
+        chain[i] = (struct virtq_segment){
+            .device_address = piece->segments[i].device_address,
+            .len_bytes = (uint32_t)piece->segments[i].len_bytes,
+        };
+    return piece->segment_count;
+}
+
+static void disk_submit(struct blk_device *device, const struct blk_piece *piece)
+{
+    struct disk *disk = disk_of(device);
+    uint16_t slot = disk->free_slot;
+    struct disk_slot *private = &disk->slots[slot];
+    struct disk_slot_memory *memory = &disk->memory[slot];
+    bool moves = piece->type == BLK_READ || piece->type == BLK_WRITE;
+
+    disk->free_slot = private->next_free;
+    disk->free_slots--;
+    private->type = piece->type;
+    private->token = piece->token;
+    private->bytes = piece->bytes;
+    memory->header = (struct disk_header){
+        .type = header_type(piece->type),
+        .sector = moves ? piece->sector : 0,
+    };
+    atomic_store_explicit(&memory->status, STATUS_UNWRITTEN, memory_order_relaxed);
+
+    struct virtq_segment chain[DISK_TABLE_ENTRIES];
+    chain[0] = (struct virtq_segment){
+        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, header)),
+        .len_bytes = sizeof(struct disk_header),
+    };
+    unsigned data = put_data(disk, slot, piece, &chain[1]);
+    chain[1 + data] = (struct virtq_segment){
+        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, status)),
+        .len_bytes = 1,
+    };
+    bool reads = piece->type == BLK_READ || piece->type == BLK_IDENTIFY;
+    struct virtq_table table = {
+        .address = memory->table,
+        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, table)),
+        .entries = DISK_TABLE_ENTRIES,
+    };
+    if (virtq_add(&disk->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) < 0)
+        disk_die(disk, DISK_BROKEN_RING);
+}
+
+static void disk_kick(struct blk_device *device)
+{
+    struct disk *disk = disk_of(device);
+    int rc = virtq_kick(&disk->queue);
+    if (rc < 0)
+        disk_die(disk, DISK_BROKEN_RING);
+    else if (rc > 0)
+        device->stats.kicks++;
+    else
+        device->stats.kicks_suppressed++;
+}
+
+/* The device's word on a finished request, as far as it can be believed. */
+static int outcome(const struct disk *disk, uint16_t slot, uint32_t written)
+{
+    const struct disk_slot *private = &disk->slots[slot];
+    bool reads = private->type == BLK_READ || private->type == BLK_IDENTIFY;
+    uint64_t needed = (reads ? private->bytes : 0) + 1;
+    switch (atomic_load_explicit(&disk->memory[slot].status, memory_order_relaxed)) {
+    case VIRTIO_BLK_S_OK:
+        /* Less was written than was asked for: some of it is old. */
+        return written >= needed ? 0 : -ANOLE_EIO;
+    case VIRTIO_BLK_S_UNSUPP:
+        return -ANOLE_ENOSYS;
+    default: /* VIRTIO_BLK_S_IOERR, never written, or unknown */
+        return -ANOLE_EIO;
+    }
+}
+
+static void disk_reap(struct blk_device *device)
+{
+    struct disk *disk = disk_of(device);
+    struct virtq_used used;
+    int rc;
+    while ((rc = virtq_take(&disk->queue, &used)) > 0) {
+        uint16_t slot = used.token;
+        struct disk_slot *private = &disk->slots[slot];
+        int status = outcome(disk, slot, used.len_bytes);
+        private->next_free = disk->free_slot;
+        disk->free_slot = slot;
+        disk->free_slots++;
+        blk_server_done(device, private->token, status);
+    }
+    if (rc < 0)
+        disk_die(disk, DISK_BROKEN_RING);
+}
+
+static bool disk_arm(struct blk_device *device, unsigned after)
+{
+    struct disk *disk = disk_of(device);
+    int rc = virtq_arm(&disk->queue, (uint16_t)after);
+    if (rc < 0)
+        disk_die(disk, DISK_BROKEN_RING);
+    return rc > 0;
+}
+
+/* Reads and acknowledges what the interrupt is for; the ring is looked at afterwards. */
+static bool disk_interrupt(struct disk *disk)
+{
+    struct virtio_transport *transport = disk->device.transport;
+    unsigned causes = transport->ops->interrupt(transport);
+    /* The acknowledgement comes before the look at the ring: what is used later interrupts anew. */
+    io_mb();
+    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0)
+        disk_config_changed(disk);
+    return causes != 0;
+}
+
+static void disk_notified(struct blk_device *device, uint64_t bits)
+{
+    (void)bits; /* there is one interrupt */
+    device->stats.interrupts++;
+    if (!disk_interrupt(disk_of(device)))
+        device->stats.spurious_interrupts++;
+}
+
+static void disk_check(struct blk_device *device)
+{
+    struct disk *disk = disk_of(device);
+    if (virtio_device_needs_reset(&disk->device))
+        disk_die(disk, DISK_NEEDS_RESET);
+}
+
+static void disk_wait(struct blk_device *device, uint64_t deadline_ticks)
+{
+    struct disk *disk = disk_of(device);
+    struct virtio_platform *platform = disk->device.transport->platform;
+    platform->wait(platform, ticks_to_us(deadline_ticks));
+    (void)disk_interrupt(disk);
+}
+
+static void disk_stuck(struct blk_device *device)
+{
+    disk_die(disk_of(device), DISK_STUCK);
+}
+
+static void disk_quiesce(struct blk_device *device)
+{
+    struct virtio_transport *transport = disk_of(device)->device.transport;
+    (void)transport->ops->reset(transport); /* devman resets it again before anyone gets it */
+}
+
+const struct blk_device_ops disk_ops = {
+    .room = disk_room,
+    .submit = disk_submit,
+    .kick = disk_kick,
+    .reap = disk_reap,
+    .arm = disk_arm,
+    .notified = disk_notified,
+    .check = disk_check,
+    .wait = disk_wait,
+    .stuck = disk_stuck,
+    .quiesce = disk_quiesce,
+};

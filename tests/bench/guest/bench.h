@@ -1,0 +1,23 @@
+/*
+ * What the benchmarks share: medians, and numbers of the kernel's counters per operation. There is no
+ * floating point; fractions are printed in hundredths.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <anole/process.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENCH_SAMPLES_MAX 101u
+
+/* Sorts the values and returns their median. */
+uint64_t bench_median(uint64_t *values, unsigned count);
+/* Nanoseconds of that many ticks. */
+uint64_t bench_ns(uint64_t ticks);
+/* Total per operation as "12.34", in a buffer of at least 24 bytes; returns the buffer. */
+char *bench_per_op(char *buffer, size_t len, uint64_t total, uint64_t operations);
+/* The harts' counters summed; exits with a message if the kernel doesn't tell. */
+void bench_counters(struct counters *counters);
+
+#endif

@@ -1,0 +1,14 @@
+# The shell's language and editor, the commands' helpers, and librs's reading of RS's log.
+HOST_TESTS += test_shell_parse
+test_shell_parse_SRCS := tests/host/test_shell_parse.c commands/shell/parse.c \
+    commands/shell/boot_arguments.c
+
+HOST_TESTS += test_shell_editor
+test_shell_editor_SRCS := tests/host/test_shell_editor.c commands/shell/editor.c
+
+HOST_TESTS += test_commands_common
+test_commands_common_SRCS := tests/host/test_commands_common.c commands/common/arguments.c \
+    commands/common/table.c
+
+HOST_TESTS += test_librs
+test_librs_SRCS := tests/host/test_librs.c lib/librs/phases.c lib/librs/text.c

@@ -1,0 +1,164 @@
+/*
+ * The startup page, and the check of the boot image's directory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <anole/error.h>
+#include <libanole/anole.h>
+#include <libload/load.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What load_image_map would ask the kernel; these tests bring their own image. */
+int kcall_region_info(endpoint_t maker, handle_t handle, size_t *len, unsigned *prot)
+{
+    (void)maker, (void)handle, (void)len, (void)prot;
+    return -ANOLE_EPERM;
+}
+
+int kcall_region_map(endpoint_t maker, handle_t handle, size_t offset, size_t len, unsigned prot,
+                     void **address)
+{
+    (void)maker, (void)handle, (void)offset, (void)len, (void)prot, (void)address;
+    return -ANOLE_EPERM;
+}
+
+/* ---- the startup page ---- */
+
+static uint8_t page[PAGE_SIZE];
+
+static const char *argument(unsigned i)
+{
+    const struct startup_page *startup = (const void *)page;
+    assert_true(i < startup->argument_count);
+    return (const char *)page + startup->argument[i];
+}
+
+static void test_arguments(void **state)
+{
+    static const char strings[] = "blktest\0vda\0\0--rw"; /* with an empty one */
+    struct startup_page header = {.rs = 5, .unit = 2, .name = "blktest"};
+    const struct startup_page *startup = (const void *)page;
+    (void)state;
+    assert_int_equal(load_startup_build(page, &header, strings, sizeof(strings)), 0);
+    assert_int_equal(startup->magic, STARTUP_MAGIC);
+    assert_int_equal(startup->argument_count, 4);
+    assert_string_equal(argument(0), "blktest");
+    assert_string_equal(argument(1), "vda");
+    assert_string_equal(argument(2), "");
+    assert_string_equal(argument(3), "--rw");
+    assert_int_equal(startup->rs, 5);
+    assert_int_equal(startup->unit, 2);
+}
+
+static void test_arguments_refused(void **state)
+{
+    struct startup_page header = {0};
+    char many[2 * (STARTUP_ARGUMENTS_MAX + 1)];
+    static char large[PAGE_SIZE];
+    (void)state;
+    assert_int_equal(load_startup_build(page, &header, "abc", 3), -ANOLE_EINVAL);
+    for (size_t i = 0; i < sizeof(many); i++) {
+        many[i] = i % 2 ? '\0' : 'a';
+    }
+    assert_int_equal(load_startup_build(page, &header, many, sizeof(many)), -ANOLE_EINVAL);
+    assert_int_equal(load_startup_build(page, &header, many, sizeof(many) - 2), 0);
+    memset(large, 'a', sizeof(large) - 1);
+    assert_int_equal(load_startup_build(page, &header, large, sizeof(large)), -ANOLE_ENOSPC);
+    large[LOAD_STRINGS_MAX - 1] = '\0';
+    assert_int_equal(load_startup_build(page, &header, large, LOAD_STRINGS_MAX), 0);
+    assert_int_equal(load_startup_build(page, &header, NULL, 0), 0);
+}
+
+/* ---- the boot image ---- */
+
+#define IMAGE_LEN (16 * PAGE_SIZE)
+
+static struct boot_image *image;
+
+static int image_setup(void **state)
+{
+    (void)state;
+    image = calloc(1, IMAGE_LEN);
+    image->magic = BOOT_IMAGE_MAGIC;
+    image->len = IMAGE_LEN;
+    image->entry_count = 2;
+    image->entry[0] = (struct boot_entry){
+        .name = "rs",
+        .flags = BOOT_PROGRAM,
+        .segment_count = 1,
+        .segment = {{.vaddr = USER_TEXT_BASE,
+                     .memory_len = 2 * PAGE_SIZE,
+                     .file_offset = PAGE_SIZE,
+                     .file_len = 100,
+                     .prot = PROT_READ_BIT | PROT_EXEC_BIT}},
+    };
+    image->entry[1] =
+        (struct boot_entry){.name = "system.dtb", .offset = 3 * PAGE_SIZE, .len = 77};
+    return 0;
+}
+
+static int image_teardown(void **state)
+{
+    (void)state;
+    free(image);
+    return 0;
+}
+
+static void test_image_sound(void **state)
+{
+    struct load_image load = {.image = image, .len = IMAGE_LEN};
+    (void)state;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), 0);
+    assert_ptr_equal(load_find(&load, "system.dtb"), &image->entry[1]);
+    assert_ptr_equal(load_find_program(&load, "rs"), &image->entry[0]);
+    assert_null(load_find_program(&load, "system.dtb"));
+    assert_null(load_find(&load, "rsx"));
+}
+
+static void test_image_odd(void **state)
+{
+    struct boot_entry good = image->entry[0];
+    struct boot_segment *segment = &image->entry[0].segment[0];
+    (void)state;
+    image->magic++;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    image->magic--;
+    assert_int_equal(load_image_check(image, IMAGE_LEN - 1), -ANOLE_EINVAL);
+    image->entry_count = UINT32_MAX;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    image->entry_count = 2;
+    segment->file_offset = IMAGE_LEN;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    *segment = good.segment[0];
+    segment->file_len = 3 * PAGE_SIZE; /* more than the memory */
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    *segment = good.segment[0];
+    segment->vaddr = UINT64_MAX & ~(PAGE_SIZE - 1);
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    *segment = good.segment[0];
+    segment->vaddr++;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    *segment = good.segment[0];
+    image->entry[0].segment_count = BOOT_SEGMENTS + 1;
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+    image->entry[0] = good;
+    memset(image->entry[1].name, 'x', BOOT_NAME_LEN);
+    assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_arguments_refused),
+        cmocka_unit_test_setup_teardown(test_image_sound, image_setup, image_teardown),
+        cmocka_unit_test_setup_teardown(test_image_odd, image_setup, image_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,23 @@
+# libvirtio, the driver side of libblk, and the virtio block driver, over fakes of device and kernel.
+VIRTIO_RING := lib/libvirtio/virtq.c lib/libvirtio/split.c
+VIRTIO_DEVICE := $(VIRTIO_RING) lib/libvirtio/feature.c lib/libvirtio/device.c lib/libvirtio/mmio.c
+VIRTIO_RING_MODEL := $(addprefix tests/host/virtio/, fake_memory.c ring_model.c)
+VIRTIO_DEVICE_MODEL := $(VIRTIO_RING_MODEL) tests/host/virtio/fake_mmio.c
+
+HOST_TESTS += test_virtq
+test_virtq_SRCS := tests/host/virtio/test_virtq.c $(VIRTIO_RING_MODEL) $(VIRTIO_RING)
+
+HOST_TESTS += test_virtio_device
+test_virtio_device_SRCS := tests/host/virtio/test_virtio_device.c $(VIRTIO_DEVICE_MODEL) \
+    $(VIRTIO_DEVICE)
+
+HOST_TESTS += test_partition
+test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c
+
+BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
+    dispatch.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
+BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c blk_client.c)
+
+HOST_TESTS += test_blk_server
+test_blk_server_SRCS := tests/host/virtio/test_blk_server.c tests/host/virtio/fake_disk.c \
+    $(BLK_DRIVER_FAKES) $(BLK_DRIVER)

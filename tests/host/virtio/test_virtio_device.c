@@ -1,0 +1,272 @@
+/*
+ * Probing, negotiation, queue set-up and configuration space over the MMIO transport, with devices
+ * that are wrong in each way that they can be.
+ */
+#include "check.h"
+#include "fake_memory.h"
+#include "fake_mmio.h"
+
+#include <anole/error.h>
+#include <libvirtio/device.h>
+#include <libvirtio/mmio.h>
+
+#define BIT(n) ((uint64_t)1 << (n))
+#define GOOD (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_INDIRECT_DESC))
+
+static struct fake_mmio fake;
+static struct virtio_mmio mmio;
+static struct virtio_device device;
+static struct virtq queue;
+static struct virtq_chain chains[256];
+
+static const struct feature_rule rules[] = {
+    {VIRTIO_F_VERSION_1, FEATURE_NEEDS_NOTHING, true},
+    {VIRTIO_F_EVENT_IDX, FEATURE_NEEDS_NOTHING, false},
+    {VIRTIO_F_INDIRECT_DESC, FEATURE_NEEDS_NOTHING, false},
+    {VIRTIO_F_ACCESS_PLATFORM, FEATURE_NEEDS_NOTHING, false},
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_mmio_init(&fake, 8, GOOD);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fake_mmio_free(&fake);
+    return 0;
+}
+
+static int probe(void)
+{
+    return virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, FAKE_MMIO_LEN);
+}
+
+static int open_device(void)
+{
+    assert_int_equal(probe(), 0);
+    return virtio_device_open(&device, &mmio.transport, rules, RULES);
+}
+
+static void test_probe(void **state)
+{
+    (void)state;
+    assert_int_equal(probe(), 0);
+    assert_int_equal(mmio.transport.device_id, 2);
+    assert_int_equal(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, 0xff),
+                     -ANOLE_EINVAL);
+    fake.device_id = 0;
+    assert_int_equal(probe(), -ANOLE_ENODEV);
+    fake.version = 1;
+    assert_int_equal(probe(), -ANOLE_ENOSYS);
+    assert_int_equal(mmio.version, 1);
+    fake.magic = 0x74726977;
+    assert_int_equal(probe(), -ANOLE_EINVAL);
+    assert_int_equal(fake.resets, 0);
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    fake.reset_reads = 3;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(fake.status, 1 | 2 | 8);
+    assert_int_equal(fake.accepted, GOOD);
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), 0);
+    assert_int_equal(queue.size, 256);
+    assert_true(fake.queue_ready);
+    assert_int_equal(virtio_device_start(&device), 0);
+    assert_int_equal(fake.status, 1 | 2 | 4 | 8);
+    assert_false(virtio_device_needs_reset(&device));
+}
+
+static void test_reset_that_hangs(void **state)
+{
+    (void)state;
+    fake.stuck_in_reset = true;
+    assert_int_equal(open_device(), -ANOLE_ETIMEDOUT);
+    assert_in_range(fake.now_us, 1000000, 1100000);
+    assert_int_equal(fake.status & 128, 128);
+}
+
+static void test_unknown_features_are_left_alone(void **state)
+{
+    (void)state;
+    fake.offered = ~(uint64_t)0;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(fake.accepted, GOOD | BIT(VIRTIO_F_ACCESS_PLATFORM));
+}
+
+static void test_access_platform_refused_without(void **state)
+{
+    (void)state;
+    fake.offered |= BIT(VIRTIO_F_ACCESS_PLATFORM);
+    assert_int_equal(probe(), 0);
+    assert_int_equal(virtio_device_open(&device, &mmio.transport, rules, 3), -ANOLE_EPROTO);
+    assert_int_equal(fake.status & 128, 128);
+}
+
+static void test_features_refused(void **state)
+{
+    (void)state;
+    fake.refuse_features = true;
+    assert_int_equal(open_device(), -ANOLE_EPROTO);
+    assert_int_equal(fake.status & 128, 128);
+    /* FAILED ends it; the next attempt starts with a reset and succeeds. */
+    fake.refuse_features = false;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(fake.resets, 2);
+}
+
+static void test_version_1_is_required(void **state)
+{
+    (void)state;
+    fake.offered = BIT(VIRTIO_F_EVENT_IDX);
+    assert_int_equal(open_device(), -ANOLE_ENODEV);
+    assert_int_equal(device.missing_feature, VIRTIO_F_VERSION_1);
+    assert_int_equal(fake.status & 128, 128);
+    /* Also if the driver's rules forget it. */
+    fake.offered = GOOD;
+    assert_int_equal(virtio_device_open(&device, &mmio.transport, &rules[1], 2), -ANOLE_ENODEV);
+    assert_int_equal(device.missing_feature, VIRTIO_F_VERSION_1);
+}
+
+static void test_negotiation(void **state)
+{
+    (void)state;
+    static const struct feature_rule chain[] = {
+        {3, 2, false}, {2, 1, false}, {1, FEATURE_NEEDS_NOTHING, false}, {7, 5, false},
+        {40, FEATURE_NEEDS_NOTHING, false},
+    };
+    struct feature_set offered = {BIT(3) | BIT(2) | BIT(1) | BIT(7) | BIT(40) | BIT(50)};
+    struct feature_set barred = {BIT(40)};
+    struct feature_set accepted = {0};
+    unsigned missing = 0;
+    assert_int_equal(feature_negotiate(offered, barred, chain, 5, &accepted, &missing), 0);
+    assert_int_equal(accepted.mask, BIT(3) | BIT(2) | BIT(1)); /* 7 needs 5, 40 is barred */
+    offered.mask &= ~BIT(1);
+    assert_int_equal(feature_negotiate(offered, barred, chain, 5, &accepted, &missing), 0);
+    assert_int_equal(accepted.mask, 0); /* 2 needs 1, 3 needs 2 */
+    static const struct feature_rule required[] = {{3, 2, true}};
+    assert_int_equal(feature_negotiate(offered, barred, required, 1, &accepted, &missing),
+                     -ANOLE_ENODEV);
+    assert_int_equal(missing, 3);
+    assert_false(feature_has(offered, 64));
+    assert_false(feature_has((struct feature_set){~(uint64_t)0}, 255));
+}
+
+static void test_queue(void **state)
+{
+    (void)state;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(virtio_device_queue(&device, &queue, 1, 256, chains), -ANOLE_ENODEV);
+    assert_int_equal(fake.status & 128, 128);
+
+    assert_int_equal(open_device(), 0);
+    fake.queue_ready_before = true;
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), -ANOLE_EBUSY);
+    fake.queue_ready_before = false;
+
+    assert_int_equal(open_device(), 0);
+    fake.dma_fails = true;
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), -ANOLE_ENOMEM);
+    fake.dma_fails = false;
+
+    static const struct {
+        uint32_t max;
+        uint16_t limit, size;
+    } sizes[] = {{1, 256, 1},       {3, 256, 2},   {100, 256, 64}, {1024, 256, 256},
+                 {1024, 100, 64},   {256, 256, 256}, {UINT32_MAX, 256, 256}};
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        assert_int_equal(open_device(), 0);
+        fake.queue_max = sizes[i].max;
+        assert_int_equal(virtio_device_queue(&device, &queue, 0, sizes[i].limit, chains), 0);
+        assert_int_equal(queue.size, sizes[i].size);
+    }
+}
+
+static void test_needs_reset(void **state)
+{
+    (void)state;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), 0);
+    fake.needs_reset = true;
+    assert_int_equal(virtio_device_start(&device), -ANOLE_EPROTO);
+    assert_true(virtio_device_needs_reset(&device));
+    fake.needs_reset = false;
+    fake.status = 0; /* someone reset it behind our back */
+    assert_true(virtio_device_needs_reset(&device));
+}
+
+static void test_config(void **state)
+{
+    (void)state;
+    fake_config_put(&fake, 0, 8, 0x1122334455667788u);
+    fake_config_put(&fake, 20, 4, 0xaabbccddu);
+    fake_config_put(&fake, 24, 1, 0x7f);
+    fake_config_put(&fake, 26, 2, 0xbeef);
+    assert_int_equal(open_device(), 0);
+    struct virtio_config_field fields[] = {
+        {.offset = 0, .width = 8}, {.offset = 20, .width = 4}, {.offset = 24, .width = 1},
+        {.offset = 26, .width = 2}};
+    /* Torn reads at first; then it is quiet and all is right. */
+    fake.unstable_reads = 17;
+    assert_int_equal(virtio_config_read(&device, fields, 4), 0);
+    assert_int_equal(fields[0].value, 0x1122334455667788u);
+    assert_int_equal(fields[1].value, 0xaabbccddu);
+    assert_int_equal(fields[2].value, 0x7f);
+    assert_int_equal(fields[3].value, 0xbeef);
+    /* It never is quiet: an error, not for ever. */
+    fake.unstable_reads = UINT32_MAX;
+    assert_int_equal(virtio_config_read(&device, fields, 4), -ANOLE_EAGAIN);
+    fake.unstable_reads = 0;
+    static const struct virtio_config_field bad[] = {
+        {.offset = 2, .width = 4},      {.offset = 0, .width = 3},
+        {.offset = 0, .width = 0},      {.offset = UINT32_MAX - 3, .width = 4},
+        {.offset = 0xf00, .width = 1},  {.offset = 0xefc, .width = 8},
+        {.offset = 1, .width = 2},
+    };
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct virtio_config_field field = bad[i];
+        assert_int_equal(virtio_config_read(&device, &field, 1), -ANOLE_ERANGE);
+    }
+}
+
+static void test_interrupt(void **state)
+{
+    (void)state;
+    assert_int_equal(open_device(), 0);
+    const struct virtio_transport_ops *ops = mmio.transport.ops;
+    assert_int_equal(ops->interrupt(&mmio.transport), 0);
+    assert_int_equal(fake.acks, 0); /* nothing to acknowledge */
+    fake.interrupt_status = 1;
+    assert_int_equal(ops->interrupt(&mmio.transport), VIRTIO_INTERRUPT_RING);
+    assert_int_equal(fake.interrupt_status, 0);
+    fake.interrupt_status = 0xfffffffe; /* undefined bits aren't echoed */
+    assert_int_equal(ops->interrupt(&mmio.transport), VIRTIO_INTERRUPT_CONFIG);
+    assert_int_equal(fake.interrupt_status, 0xfffffffc);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_probe),
+        TEST(test_good),
+        TEST(test_reset_that_hangs),
+        TEST(test_unknown_features_are_left_alone),
+        TEST(test_access_platform_refused_without),
+        TEST(test_features_refused),
+        TEST(test_version_1_is_required),
+        TEST(test_negotiation),
+        TEST(test_queue),
+        TEST(test_needs_reset),
+        TEST(test_config),
+        TEST(test_interrupt),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
