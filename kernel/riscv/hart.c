@@ -24,19 +24,47 @@ struct hart *harts[MAX_HARTS];
 unsigned hart_count;
 uint64_t ticks_per_second;
 
-/* ---- the big lock: a ticket lock ---- */
+/*
+ * ---- the big lock ----
+ *
+ * Test and set, without tickets: where harts are threads of an emulator, the next in a line may be off
+ * its processor, and everybody would wait for it. For the same reason a hart that has spun for longer
+ * than any hold should last sleeps a little instead of taking the holder's processor away.
+ */
+#define SPIN_US 20
+#define NAP_US 50
 
-static _Atomic uint32_t lock_next, lock_serving;
+static _Atomic uint32_t lock_taken;
+
+static void nap(uint64_t until)
+{
+    uint64_t programmed = this_hart()->programmed;
+
+    timer_program(until);
+    hart_wait();
+    timer_program(programmed);
+}
+
+static void lock_contended(void)
+{
+    uint64_t since = time_now();
+
+    do {
+        while (atomic_load_explicit(&lock_taken, memory_order_relaxed) != 0) {
+            uint64_t now = time_now();
+            if (now - since > ticks_per_second * SPIN_US / 1000000)
+                nap(now + ticks_per_second * NAP_US / 1000000);
+        }
+    } while (atomic_exchange_explicit(&lock_taken, 1, memory_order_acquire) != 0);
+}
 
 void kernel_lock(void)
 {
-    uint32_t ticket = atomic_fetch_add_explicit(&lock_next, 1, memory_order_relaxed);
-    struct hart *hart;
+    struct hart *hart = this_hart();
 
     /* Acquire: pairs with the release in kernel_unlock. */
-    while (atomic_load_explicit(&lock_serving, memory_order_acquire) != ticket)
-        __asm__ volatile("nop");
-    hart = this_hart();
+    if (atomic_exchange_explicit(&lock_taken, 1, memory_order_acquire) != 0)
+        lock_contended();
     hart->now = time_now();
     hart->lock_ticks = hart->now;
 }
@@ -48,9 +76,7 @@ void kernel_unlock(void)
 
     if (held > hart->counters.longest_lock_ticks)
         hart->counters.longest_lock_ticks = held;
-    atomic_store_explicit(&lock_serving,
-                          atomic_load_explicit(&lock_serving, memory_order_relaxed) + 1,
-                          memory_order_release);
+    atomic_store_explicit(&lock_taken, 0, memory_order_release);
 }
 
 void kernel_lock_break(void)
