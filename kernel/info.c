@@ -146,6 +146,8 @@ int kcall_log_read(struct thread *caller)
     const char *text = log_peek(&position, &len);
     int status = vm_write(caller->process, kcall_arg(caller, 1), text, len);
 
+    if (!status)
+        log_taken(caller, position + len);
     kcall_result(0, position + len);
     kcall_result(1, len);
     return status;
@@ -219,9 +221,10 @@ int kcall_liveness(struct thread *caller)
     return caller->progress < ENDPOINT_SLOTS && caller->progress_object < max ? KCALL_AGAIN : 0;
 }
 
+/* -> position in the log from which the caller shows it */
 int kcall_console_take(struct thread *caller)
 {
-    log_hand_over(caller);
+    kcall_result(0, log_hand_over(caller));
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 static char log_buffer[LOG_SIZE];
 static uint64_t log_position;
+static uint64_t console_position; /* what the console has been given of the log */
 static bool log_quiet;
 static endpoint_t console_owner = ENDPOINT_NONE;
 
@@ -109,16 +110,9 @@ size_t kformat(char *buffer, size_t size, const char *format, va_list arguments)
 
 /* ---- the log ---- */
 
-static bool on_firmware_console(enum log_level level)
-{
-    return console_owner == ENDPOINT_NONE && (!log_quiet || level <= LOG_WARNING);
-}
-
-static void log_byte(char c, bool print)
+static void log_byte(char c)
 {
     log_buffer[log_position++ % LOG_SIZE] = c;
-    if (print)
-        machine_putchar(c);
 }
 
 static void log_line(enum log_level level, const char *text, size_t len)
@@ -127,7 +121,6 @@ static void log_line(enum log_level level, const char *text, size_t len)
     struct output out = {stamp, sizeof(stamp), 0};
     uint64_t us = ticks_per_second ? (time_now() - machine.boot_ticks) * 1000000 / ticks_per_second
                                    : 0;
-    bool print = on_firmware_console(level);
 
     put(&out, (char)('0' + (int)level));
     put(&out, ' ');
@@ -136,10 +129,32 @@ static void log_line(enum log_level level, const char *text, size_t len)
     put_number(&out, us % 1000000, 10, 6, '0');
     put(&out, ' ');
     for (size_t i = 0; i < out.len; i++)
-        log_byte(stamp[i], print && i > 1);
+        log_byte(stamp[i]);
     for (size_t i = 0; i < len; i++)
-        log_byte(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?', print);
-    log_byte('\n', print);
+        log_byte(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+    log_byte('\n');
+}
+
+static uint64_t oldest(void)
+{
+    return log_position > LOG_SIZE ? log_position - LOG_SIZE : 0;
+}
+
+/* Prints what the console hasn't got yet on the firmware's, without the levels. */
+static void print_rest(void)
+{
+    bool shown = true, line_start = true;
+
+    if (console_position < oldest())
+        console_position = oldest();
+    for (; console_position < log_position; console_position++) {
+        char c = log_buffer[console_position % LOG_SIZE];
+        if (line_start)
+            shown = !log_quiet || c <= '0' + LOG_WARNING;
+        else if (shown)
+            machine_putchar(c);
+        line_start = c == '\n';
+    }
 }
 
 void log_append(enum log_level level, const char *text, size_t len)
@@ -155,6 +170,8 @@ void log_append(enum log_level level, const char *text, size_t len)
         len -= line;
     }
     owner = console_owner == ENDPOINT_NONE ? NULL : thread_lookup_live(console_owner);
+    if (console_owner == ENDPOINT_NONE)
+        print_rest();
     if (owner)
         thread_ring(owner, NOTIFY_BIT(NOTIFY_LOG));
 }
@@ -166,11 +183,10 @@ uint64_t log_end(void)
 
 const char *log_peek(uint64_t *position, size_t *len)
 {
-    uint64_t oldest = log_position > LOG_SIZE ? log_position - LOG_SIZE : 0;
     uint64_t offset;
 
-    if (*position < oldest)
-        *position = oldest;
+    if (*position < oldest())
+        *position = oldest();
     if (*position > log_position)
         *position = log_position;
     offset = *position % LOG_SIZE;
@@ -183,15 +199,25 @@ void log_set_quiet(bool quiet)
     log_quiet = quiet;
 }
 
-void log_hand_over(struct thread *thread)
+uint64_t log_hand_over(struct thread *thread)
 {
     console_owner = thread->endpoint;
+    log_quiet = true; /* from now on the console gets warnings only, whoever prints them */
+    return console_position;
+}
+
+void log_taken(const struct thread *thread, uint64_t position)
+{
+    if (console_owner == thread->endpoint)
+        console_position = position;
 }
 
 void log_take_back(const struct thread *thread)
 {
-    if (console_owner == thread->endpoint)
-        console_owner = ENDPOINT_NONE;
+    if (console_owner != thread->endpoint)
+        return;
+    console_owner = ENDPOINT_NONE;
+    print_rest();
 }
 
 void kprintf(enum log_level level, const char *format, ...)

@@ -26,10 +26,12 @@ const char *log_peek(uint64_t *position, size_t *len);
 
 /* 0: all levels to the firmware's console, 1: only warnings and errors. */
 void log_set_quiet(bool quiet);
-/* The console driver has taken over (a bit of that thread is rung for new lines). */
+/* The console driver takes over, from the returned position on; it is rung for new lines. */
 struct thread;
-void log_hand_over(struct thread *thread);
-/* The owner of the console died: the kernel prints again. */
+uint64_t log_hand_over(struct thread *thread);
+/* A thread has read the log up to there. */
+void log_taken(const struct thread *thread, uint64_t position);
+/* If the thread owns the console: it is gone, the kernel prints again, what it left first. */
 void log_take_back(const struct thread *thread);
 
 #endif

@@ -17,7 +17,7 @@ bench: all
 
 # ---- compile_commands.json ----
 
-# clang 14 knows zicsr and zifencei only as parts of the base ISA.
+# clang 14 knows zicsr and zifencei only as parts of the base ISA, and not all of gcc's options.
 CLANG_ISA := -march=rv64imac -mabi=lp64 -mcmodel=medany
 COMMA := ,
 json_quote = $(subst ",\",$(subst \,\\,$(1)))
@@ -33,7 +33,8 @@ database_entries = $(foreach source,$(filter-out $(BUILD)/%,$(filter %.c,$(1))),
 database = $(call database_entries,$(KERNEL_SRCS),$(CC) $(subst $(RISCV_ISA),$(CLANG_ISA), \
         $(KERNEL_CFLAGS)) $(WARNINGS)) \
     $(foreach part,$(LIBS) $(PROGRAMS),$(call database_entries,$($(part)_SRCS),$(CC) $(subst \
-        $(RISCV_ISA),$(CLANG_ISA),$(USER_CFLAGS)) $(WARNINGS) $($(part)_CFLAGS))) \
+        $(RISCV_ISA),$(CLANG_ISA),$(USER_CFLAGS)) $(WARNINGS) \
+        $(filter-out -fno-tree%,$($(part)_CFLAGS)))) \
     $(foreach part,$(HOST_TESTS),$(call database_entries,$(filter tests/%,$($(part)_SRCS)), \
         $(HOST_CC) $(HOST_CFLAGS) $(WARNINGS) $($(part)_CFLAGS)))
 

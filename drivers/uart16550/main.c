@@ -71,16 +71,12 @@ static void stop(void)
 static void console_take(void)
 {
     struct message message = {0};
-    struct system_info info = {0};
-    int error = kcall_system_info(&info);
+    int error = kcall(KCALL_CONSOLE_TAKE, &message);
 
-    if (!error) {
-        error = kcall(KCALL_CONSOLE_TAKE, &message);
-    }
     if (error) {
         panic("the kernel doesn't hand the console over: %s", anole_error_text(error));
     }
-    output_log_from(info.log_end);
+    output_log_from(message.word[0]);
 }
 
 static void device_open(void)

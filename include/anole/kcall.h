@@ -49,7 +49,8 @@
     X(DMA_UNMAP, 30, DRIVER)    /* handle */                                                       \
     X(WINDOW_MAP, 31, DRIVER)   /* index in my resource table -> address, len */                   \
     X(IRQ_BIND, 32, DRIVER)     /* index in my resource table, bit */                              \
-    X(CONSOLE_TAKE, 33, CONSOLE) /* the kernel stops printing; NOTIFY_LOG is rung from now on */   \
+    X(CONSOLE_TAKE, 33, CONSOLE) /* -> log position to go on from: the kernel stops printing and     \
+                                    rings NOTIFY_LOG for new text */                            \
     /* devman */                                                                                   \
     X(DEVICE_MAP, 34, DEVMAN)     /* physical address, len -> address: never RAM or PLIC */        \
     X(QUARANTINE_END, 35, DEVMAN) /* endpoint of the dead process whose device is quiet */         \

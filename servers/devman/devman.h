@@ -42,7 +42,7 @@ struct device {
     enum device_state state;
     uint32_t resets;
     /* state == DEVICE_RESETTING */
-    endpoint_t dead; /* the late driver, or ENDPOINT_NONE */
+    endpoint_t dead;         /* the late driver, or ENDPOINT_NONE */
     uint64_t reset_deadline; /* ticks */
 };
 

@@ -68,8 +68,8 @@ static void tree_read(void)
     void *region;
     int error = kcall_region_info(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, &len, &prot);
     if (!error) {
-        error = kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, 0, len,
-                                 PROT_READ_BIT, &region);
+        error = kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, 0, len, PROT_READ_BIT,
+                                 &region);
     }
     if (error) {
         panic("can't map the device tree: %s", anole_error_text(error));
@@ -174,8 +174,8 @@ static int request_list(struct ipc_delivery *request)
     size_t copied = room < count ? room : count;
     int error = 0;
     if (copied > 0) {
-        error = kcall_copy(message->endpoint, message->word[0], 0, infos,
-                           copied * sizeof(infos[0]), COPY_TO_GRANT);
+        error = kcall_copy(message->endpoint, message->word[0], 0, infos, copied * sizeof(infos[0]),
+                           COPY_TO_GRANT);
     }
     message->word[0] = count;
     message->word[1] = copied;

@@ -18,7 +18,7 @@ static int caller_read(const struct message *message, struct caller *caller)
     int error = kcall_endpoint_info(message->endpoint, &caller->process, &caller->service_id);
     if (!error) {
         const struct config_rights *rights = config_rights_by_id(pm_config(), caller->service_id);
-        caller->operator = rights && rights->may_control;
+        caller->operator= rights && rights->may_control;
     }
     return error;
 }
@@ -108,7 +108,7 @@ static void deaths_collect(void)
 /* May the caller say who is in the foreground? The operator, and who is there himself. */
 static bool owns_foreground(const struct caller *caller)
 {
-    return caller->operator || table.foreground == caller->process;
+    return caller->operator|| table.foreground == caller->process;
 }
 
 /* w0 grant, w1 bytes, w2 PM_SPAWN_* -> w0 endpoint. */
@@ -222,8 +222,8 @@ static int request_foreground(struct ipc_delivery *request)
 /* Of the console driver -> w0 = 1 if a program was killed. */
 static int request_interrupt(struct ipc_delivery *request)
 {
-    const struct config_service *console =
-        config_service_with_kcall(pm_config(), KCALL_CONSOLE_TAKE);
+    const struct config_service *console = config_service_with_kcall(pm_config(),
+                                                                     KCALL_CONSOLE_TAKE);
     struct caller caller;
     int error = caller_read(&request->message, &caller);
     if (error) {
@@ -260,9 +260,8 @@ static void stop(void)
 }
 
 static const struct service_entry entries[] = {
-    {PM_SPAWN, request_spawn},           {PM_WAIT, request_wait},
-    {PM_KILL, request_kill},             {PM_FOREGROUND, request_foreground},
-    {PM_INTERRUPT, request_interrupt},
+    {PM_SPAWN, request_spawn},           {PM_WAIT, request_wait},           {PM_KILL, request_kill},
+    {PM_FOREGROUND, request_foreground}, {PM_INTERRUPT, request_interrupt},
 };
 
 static const struct service service = {

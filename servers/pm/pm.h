@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 #define PM_PROGRAMS 128
-#define PM_RESERVED 32 /* of these, for children of who may control services: always a shell's turn */
-#define PM_PARENTS 32  /* services that have programs */
+#define PM_RESERVED                                                                                \
+    32 /* of these, for children of who may control services: always a shell's turn */
+#define PM_PARENTS 32 /* services that have programs */
 
 enum program_state {
     PROGRAM_FREE,
@@ -28,7 +29,7 @@ struct program {
     uint64_t age;      /* order of death, for who gives way when the table is full */
     enum death_cause cause;
     uint64_t detail;
-    uint64_t pc; /* of a fault, or 0 */
+    uint64_t pc;                /* of a fault, or 0 */
     struct ipc_delivery waiter; /* its PM_WAIT is unanswered; call_id 0: none */
 };
 

@@ -42,7 +42,7 @@ bool program_room(const struct program_table *table, bool operator)
     for (unsigned i = 0; i < PM_PROGRAMS; i++) {
         running += table->programs[i].state == PROGRAM_RUNNING ? 1u : 0u;
     }
-    return running < (operator ? PM_PROGRAMS : PM_PROGRAMS - PM_RESERVED);
+    return running < (operator? PM_PROGRAMS : PM_PROGRAMS - PM_RESERVED);
 }
 
 struct program *program_find(struct program_table *table, endpoint_t endpoint)

@@ -55,8 +55,7 @@ static void dependents_restart(const struct rs_service *service)
     for (unsigned i = 0; i < rs.service_count; i++) {
         struct rs_service *other = &rs.services[i];
         unsigned bit = (unsigned)(other->config - rs.config.services);
-        if (service->config->dependents >> bit & 1 && other != service &&
-            service_is_live(other)) {
+        if (service->config->dependents >> bit & 1 && other != service && service_is_live(other)) {
             other->ordered = true;
             service_kill(other, DEATH_KILLED, 0);
         }
@@ -252,8 +251,7 @@ void service_give_up(struct rs_service *service)
 {
     log_event(service, RS_EVENT_GIVEN_UP, service->history.count);
     log_printf(LOG_ERROR, "%s: given up after %u deaths within %u ms, last cause: %s",
-               service->name, service->history.count,
-               (unsigned)service->config->recovery.window_ms,
+               service->name, service->history.count, (unsigned)service->config->recovery.window_ms,
                death_cause_text(service->last_cause));
     if (fall_back(service)) {
         return;

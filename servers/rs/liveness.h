@@ -18,8 +18,8 @@
 
 /* All threads of a process together, in milliseconds. */
 struct liveness_facts {
-    bool busy;              /* some thread runs, wants to, or waits for a server above */
-    uint64_t cpu_ms;        /* the most that a thread that isn't waiting has run since its last wait */
+    bool busy;       /* some thread runs, wants to, or waits for a server above */
+    uint64_t cpu_ms; /* the most that a thread that isn't waiting has run since its last wait */
     uint64_t oldest_caller; /* when the oldest unanswered caller called; 0: none */
 };
 
@@ -27,8 +27,8 @@ struct liveness_facts {
 struct liveness_memory {
     uint64_t spin_ms; /* CPU time beyond its bound in the last round; 0: it was within */
     bool pinged;      /* and not answered yet */
-    bool complaint; /* somebody complained since the last round */
-    bool complained; /* the ping is because of that */
+    bool complaint;   /* somebody complained since the last round */
+    bool complained;  /* the ping is because of that */
     uint64_t ping_ms;
     uint64_t next_ping_ms; /* not before that for the same caller */
     uint64_t caller;       /* for whom the last ping was */
@@ -36,9 +36,9 @@ struct liveness_memory {
 
 enum liveness_verdict {
     LIVENESS_FINE,
-    LIVENESS_PING,   /* ring NOTIFY_PING */
-    LIVENESS_SPINS,  /* runs without ever waiting */
-    LIVENESS_SILENT, /* somebody waits for it, and it answers no ping */
+    LIVENESS_PING,         /* ring NOTIFY_PING */
+    LIVENESS_SPINS,        /* runs without ever waiting */
+    LIVENESS_SILENT,       /* somebody waits for it, and it answers no ping */
     LIVENESS_CORROBORATED, /* likewise, after a complaint */
 };
 

@@ -36,8 +36,7 @@ static void add_death(const struct config_recovery *recovery, struct policy_hist
 }
 
 enum policy_verdict policy_death(const struct config_recovery *recovery,
-                                 struct policy_history *history, uint64_t now_ms,
-                                 uint32_t *wait_ms)
+                                 struct policy_history *history, uint64_t now_ms, uint32_t *wait_ms)
 {
     add_death(recovery, history, now_ms);
     *wait_ms = 0;
@@ -50,8 +49,8 @@ enum policy_verdict policy_death(const struct config_recovery *recovery,
     }
     uint64_t wait = history->backoff_ms > 0 ? (uint64_t)history->backoff_ms * 2
                                             : recovery->backoff_ms;
-    history->backoff_ms =
-        wait < recovery->backoff_max_ms ? (uint32_t)wait : recovery->backoff_max_ms;
+    history->backoff_ms = wait < recovery->backoff_max_ms ? (uint32_t)wait
+                                                          : recovery->backoff_max_ms;
     *wait_ms = history->backoff_ms;
     return POLICY_RESTART;
 }

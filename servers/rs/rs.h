@@ -41,7 +41,7 @@ struct rs_device {
     char label[32]; /* what its driver and people see */
     enum rs_device_reset reset;
     uint32_t resets;
-    endpoint_t dead; /* the process whose DMA ends with the reset, or ENDPOINT_NONE */
+    endpoint_t dead;            /* the process whose DMA ends with the reset, or ENDPOINT_NONE */
     struct rs_service *service; /* the instance that drives it, or NULL */
 };
 
@@ -61,12 +61,12 @@ struct rs_service {
     uint32_t start_rank; /* 1: the first service that was started, ... */
     uint32_t deaths;     /* those that were detected: the current recovery's number */
 
-    bool stop_wanted; /* its next death is its end */
-    bool ordered;     /* its next death was ordered and counts for nothing */
-    bool detected;    /* its death is decided upon and logged */
-    bool killed;      /* RS killed it, the kernel hasn't said so yet */
-    bool served;      /* RS_SERVED was logged for this life */
-    bool fell_back;   /* program is the fallback */
+    bool stop_wanted;      /* its next death is its end */
+    bool ordered;          /* its next death was ordered and counts for nothing */
+    bool detected;         /* its death is decided upon and logged */
+    bool killed;           /* RS killed it, the kernel hasn't said so yet */
+    bool served;           /* RS_SERVED was logged for this life */
+    bool fell_back;        /* program is the fallback */
     enum fault_kind fault; /* ordered, to be fetched; 0: none */
 
     enum death_cause last_cause;

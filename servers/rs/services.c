@@ -185,8 +185,8 @@ int request_list(struct message *message, const struct rs_caller *caller)
         describe(&rs.services[i], &infos[i]);
     }
     if (copied > 0) {
-        error = kcall_copy(message->endpoint, message->word[0], 0, infos,
-                           copied * sizeof(infos[0]), COPY_TO_GRANT);
+        error = kcall_copy(message->endpoint, message->word[0], 0, infos, copied * sizeof(infos[0]),
+                           COPY_TO_GRANT);
     }
     message->word[0] = rs.service_count;
     message->word[1] = copied;

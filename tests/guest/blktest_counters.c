@@ -121,9 +121,11 @@ static void batched_reads(void)
     printf("counters: %u channel reads at depth %u: %" PRIu64 " batches, %" PRIu64 " kicks, %" PRIu64
            " interrupts, %" PRIu64 " address-space switches\n",
            BATCH_READS, BATCH_DEPTH, batches, kicks, interrupts, switches);
-    check(kicks + interrupts <= 2 * batches, __LINE__,
-          "%" PRIu64 " kicks and %" PRIu64 " interrupts for %" PRIu64 " batches", kicks, interrupts,
-          batches);
+    /* A device that holds less than what is in flight takes it in several goes. */
+    if (disk.max_in_flight >= BATCH_DEPTH)
+        check(kicks + interrupts <= 2 * batches, __LINE__,
+              "%" PRIu64 " kicks and %" PRIu64 " interrupts for %" PRIu64 " batches", kicks,
+              interrupts, batches);
     GUARDED(pool);
 }
 

@@ -16,6 +16,8 @@
 #define DEATHS 4u
 #define LONG_PIECE 65536u
 #define LONG_DEPTH 8u
+#define LONG_KILLS 5u
+#define LONG_ENOUGH_US 60000000u
 
 static struct blk_client *client_open(enum path path, const struct blk_client_options *wanted)
 {
@@ -308,6 +310,7 @@ struct long_write {
     uint64_t sector;
     unsigned pieces, kills;
     size_t piece_bytes;
+    uint64_t generation;
     bool writing;
     char service[RS_NAME_LEN];
     uint64_t next_kill;
@@ -340,7 +343,7 @@ static void long_submit(struct long_write *write, unsigned piece, unsigned slot)
         .tag = (uint64_t)piece << 8 | slot,
     };
     if (write->writing)
-        stamp_fill(write->pool + io.pool_offset, io.sector, io.len_bytes, options.seed);
+        stamp_fill(write->pool + io.pool_offset, io.sector, io.len_bytes, write->generation);
     EXPECT(blk_submit(write->client, &io), 0);
 }
 
@@ -352,7 +355,7 @@ static void long_complete(struct long_write *write, const struct blk_completion 
     if (!check_status(completion->status, 0, __LINE__, "a piece") || write->writing)
         return;
     const char *wrong =
-        stamp_check(data, piece_sector(write, piece), write->piece_bytes, options.seed);
+        stamp_check(data, piece_sector(write, piece), write->piece_bytes, write->generation);
     check(!wrong, __LINE__, "%s", wrong);
 }
 
@@ -379,13 +382,20 @@ static void long_claim(const struct long_write *write)
     char hex[65];
     sha256_begin(&sha);
     for (unsigned piece = 0; piece < write->pieces; piece++) {
-        stamp_fill(write->pool, piece_sector(write, piece), write->piece_bytes, options.seed);
+        stamp_fill(write->pool, piece_sector(write, piece), write->piece_bytes, write->generation);
         sha256_add(&sha, write->pool, write->piece_bytes);
     }
     sha256_end(&sha, hex);
     printf("wrote %" PRIu64 " bytes at %" PRIu64 ": sha256 %s\n",
            (uint64_t)write->pieces * write->piece_bytes,
            (write->sector + disk.start_sector) * BLK_SECTOR_SIZE, hex);
+}
+
+static uint64_t recoveries(const struct long_write *write)
+{
+    struct blk_client_stats stats;
+    blk_client_stats(write->client, &stats);
+    return stats.recoveries;
 }
 
 static bool long_prepare(struct long_write *write)
@@ -408,7 +418,7 @@ static bool long_prepare(struct long_write *write)
 
 void group_longwrite(enum path path)
 {
-    struct long_write write = {.writing = true};
+    struct long_write write = {0};
     struct blk_client_stats stats;
     size_t pool_len;
     (void)path;
@@ -421,10 +431,19 @@ void group_longwrite(enum path path)
         return;
     write.pool = blk_client_pool(write.client, &pool_len);
     write.next_kill = deadline_in_us((uint64_t)options.kill_every_ms * 1000);
-    long_pass(&write);
-    EXPECT(blk_flush(write.client), 0);
-    write.writing = false;
-    long_pass(&write);
+    /* All of it is over soon; with deaths it goes on until there were some. */
+    uint64_t enough = deadline_in_us(LONG_ENOUGH_US);
+    do {
+        write.generation++;
+        write.writing = true;
+        long_pass(&write);
+        EXPECT(blk_flush(write.client), 0);
+        write.writing = false;
+        long_pass(&write);
+    } while (options.kill_every_ms != 0 && write.kills < LONG_KILLS && ticks_now() < enough);
+    if (options.kill_every_ms != 0)
+        check(write.kills >= LONG_KILLS && write.kills <= recoveries(&write) + 1, __LINE__,
+              "%u deaths were ordered, %" PRIu64 " survived", write.kills, recoveries(&write));
     long_claim(&write);
     blk_client_stats(write.client, &stats);
     if (options.kill_every_ms != 0)

@@ -28,6 +28,9 @@ enum rs_state state_of(const char *name);
 
 /* RS keeps its tables in its files and starts only once: each test has a process of its own. */
 void in_a_fresh_process(void **state);
-#define RS_TEST(name) {#name, in_a_fresh_process, NULL, NULL, test_##name}
+#define RS_TEST(name)                                                                              \
+    {                                                                                              \
+#name, in_a_fresh_process, NULL, NULL, test_##name                                         \
+    }
 
 #endif

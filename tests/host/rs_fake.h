@@ -45,7 +45,7 @@ struct fake {
     bool powered;
     uint32_t power;
     uint64_t status;
-    jmp_buf power_off; /* KCALL_POWER comes back here */
+    jmp_buf power_off;     /* KCALL_POWER comes back here */
     uint8_t copied[65536]; /* what RS copied to a grant */
     uint64_t copied_len;
 };

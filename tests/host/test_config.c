@@ -154,8 +154,7 @@ static void test_service(void **state)
     assert_false(callable(&disk->rights, 2));
     assert_int_equal(disk->recovery.limit, 5);
     assert_int_equal(disk->recovery.at_once, 3); /* a default */
-    assert_int_equal(disk->recovery.restart_on,
-                     1u << CONFIG_CAUSE_EXIT | 1u << CONFIG_CAUSE_FAULT);
+    assert_int_equal(disk->recovery.restart_on, 1u << CONFIG_CAUSE_EXIT | 1u << CONFIG_CAUSE_FAULT);
     assert_int_equal(disk->recovery.given_up, CONFIG_GIVEN_UP_PROGRAM);
     assert_string_equal(disk->recovery.fallback, "rs");
     assert_int_equal(disk->liveness.spin_ms, 0);
@@ -330,9 +329,12 @@ static void test_causes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_service),           cmocka_unit_test(test_classes_and_roles),
-        cmocka_unit_test(test_refused_properties), cmocka_unit_test(test_refused_nodes),
-        cmocka_unit_test(test_too_many),          cmocka_unit_test(test_broken_blobs),
+        cmocka_unit_test(test_service),
+        cmocka_unit_test(test_classes_and_roles),
+        cmocka_unit_test(test_refused_properties),
+        cmocka_unit_test(test_refused_nodes),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_broken_blobs),
         cmocka_unit_test(test_causes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,8 +25,8 @@ const size_t device_kind_count = 2;
 static uint8_t blob[8192];
 static struct device devices[DEVICES];
 
-static void device_node(const char *name, const void *compatible, int compatible_len,
-                        uint64_t base, uint64_t len, uint32_t irq)
+static void device_node(const char *name, const void *compatible, int compatible_len, uint64_t base,
+                        uint64_t len, uint32_t irq)
 {
     fdt64_t reg[2] = {cpu_to_fdt64(base), cpu_to_fdt64(len)};
     assert_int_equal(fdt_begin_node(blob, name), 0);

@@ -98,8 +98,7 @@ static int image_setup(void **state)
                      .file_len = 100,
                      .prot = PROT_READ_BIT | PROT_EXEC_BIT}},
     };
-    image->entry[1] =
-        (struct boot_entry){.name = "system.dtb", .offset = 3 * PAGE_SIZE, .len = 77};
+    image->entry[1] = (struct boot_entry){.name = "system.dtb", .offset = 3 * PAGE_SIZE, .len = 77};
     return 0;
 }
 

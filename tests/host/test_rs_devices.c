@@ -20,9 +20,9 @@ static void test_second_device(void **state)
     assert_int_equal(fake_named("disk.1")->header.unit, 1);
     assert_int_equal(state_of("disk.1"), RS_STATE_STARTING);
     /* Nonsense is refused. */
-    assert_int_equal(tell_device(6, 0x10003000, &reply), -ANOLE_ENOSPC); /* the same window */
-    assert_int_equal(tell_device(5, 0x10004000, &reply), -ANOLE_EEXIST); /* moved */
-    assert_int_equal(tell_device(7, 0x10005004, &reply), -ANOLE_EINVAL); /* not on a page */
+    assert_int_equal(tell_device(6, 0x10003000, &reply), -ANOLE_ENOSPC);    /* the same window */
+    assert_int_equal(tell_device(5, 0x10004000, &reply), -ANOLE_EEXIST);    /* moved */
+    assert_int_equal(tell_device(7, 0x10005004, &reply), -ANOLE_EINVAL);    /* not on a page */
     assert_int_equal(tell_device(5000, 0x10005000, &reply), -ANOLE_EINVAL); /* its interrupt */
 }
 
