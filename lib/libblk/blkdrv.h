@@ -65,6 +65,7 @@ struct blk_job {
     uint16_t pieces; /* in the device */
     int32_t status;  /* first error of its pieces */
     bool flushing;   /* FUA: data is written, its flush is in the device */
+    bool urgent;     /* counted in blk_server.urgent */
 };
 
 /* Mappings of a vectored request in the device. */
@@ -108,6 +109,7 @@ struct blk_session {
     endpoint_t opener; /* the thread that opened, for a quick comparison */
     uint16_t pending_first, pending_last;
     uint16_t slots;           /* requests of it, pending or in the device */
+    uint16_t in_device;
     uint16_t channel_slots;   /* those that came by channel */
     handle_t watch;
     struct channel channel;
@@ -131,6 +133,8 @@ struct blk_source {
 struct blk_server {
     struct blk_device *device;
     uint64_t pending_mask; /* sessions with pending requests */
+    uint64_t device_mask;  /* sessions with requests in the device */
+    uint64_t device_bytes; /* of all requests in the device */
     uint64_t awake_mask;   /* attached sessions whose channel isn't armed */
     uint64_t reply_mask;   /* sessions with unpublished replies */
     uint64_t arm_mask;    /* awake ones that were found empty: to be armed before a wait */
@@ -143,7 +147,7 @@ struct blk_server {
     uint16_t free_vector;
     uint16_t turn;            /* the session whose turn it is in the device */
     uint16_t sessions_open;
-    uint16_t by_message;      /* requests in the device that a thread waits for */
+    uint16_t urgent;          /* requests in the device that are waited for one by one */
     bool again;               /* don't sleep: there is more to do than one round does */
     bool unkicked;            /* the device has pieces that it wasn't told of */
     bool own_done;            /* the server's own request is finished ... */
@@ -220,6 +224,8 @@ struct blk_job *blk_job_alloc(struct blk_session *session);
 void blk_job_enqueue(struct blk_job *job);
 /* Submits pending requests while the device has room; sessions take turns. */
 void blk_dispatch(void);
+/* How many completions are worth an interrupt. */
+unsigned blk_interrupt_after(void);
 /* Answers a pending request without having done it. */
 void blk_job_refuse(struct blk_job *job, int status);
 /* Answers all pending requests of the session that came by channel (or all) as canceled. */

@@ -152,6 +152,47 @@ void blk_cancel_pending(struct blk_session *session, bool channel_only)
     }
 }
 
+/* ---- what is in the device ---- */
+
+/* Small batches are worth one interrupt, at their end; what is in them is over at about the same
+ * time. Should it be otherwise, the poll timer brings what is finished. */
+#define BATCH_BYTES_MAX (256u * 1024u)
+
+unsigned blk_interrupt_after(void)
+{
+    const struct blk_server *server = &blk_server;
+    bool several_clients = (server->device_mask & (server->device_mask - 1)) != 0;
+    if (server->urgent > 0 || several_clients || server->device_bytes > BATCH_BYTES_MAX)
+        return 1;
+    return (unsigned)server->device->stats.in_flight_now;
+}
+
+static void started(struct blk_job *job)
+{
+    struct blk_session *session = &blk_server.session[job->session];
+    struct blk_stats *stats = &blk_server.device->stats;
+    bool moves = job->type == BLK_READ || job->type == BLK_WRITE;
+    job->state = BLK_JOB_SUBMITTED;
+    job->submitted_poll = blk_server.polls;
+    job->urgent = !by_channel(job) || !moves || job->flushing;
+    blk_server.urgent = (uint16_t)(blk_server.urgent + job->urgent);
+    blk_server.device_bytes += job->bytes;
+    session->in_device++;
+    blk_server.device_mask |= blk_session_bit(session);
+    if (++stats->in_flight_now > stats->in_flight_max)
+        stats->in_flight_max = stats->in_flight_now;
+}
+
+static void ended(const struct blk_job *job)
+{
+    struct blk_session *session = &blk_server.session[job->session];
+    blk_server.device->stats.in_flight_now--;
+    blk_server.urgent = (uint16_t)(blk_server.urgent - job->urgent);
+    blk_server.device_bytes -= job->bytes;
+    if (--session->in_device == 0)
+        blk_server.device_mask &= ~blk_session_bit(session);
+}
+
 static void count(const struct blk_job *job, int status)
 {
     struct blk_stats *stats = &blk_server.device->stats;
@@ -189,9 +230,7 @@ void blk_server_done(struct blk_device *device, uint16_t token, int status)
         job->status = status;
     if (--job->pieces > 0)
         return;
-    device->stats.in_flight_now--;
-    if (!by_channel(job))
-        blk_server.by_message--;
+    ended(job);
     if (job->status == 0 && (job->flags & BLK_FUA) != 0 && job->type == BLK_WRITE &&
         !job->flushing && (device->flags & BLK_INFO_FLUSH) != 0) {
         blk_gather_release(job);
@@ -367,17 +406,6 @@ static struct blk_session *next_in_turn(void)
     uint64_t mask = blk_server.pending_mask;
     uint64_t later = mask & ~(((uint64_t)1 << blk_server.turn) - 1);
     return &blk_server.session[__builtin_ctzll(later != 0 ? later : mask)];
-}
-
-static void started(struct blk_job *job)
-{
-    struct blk_stats *stats = &blk_server.device->stats;
-    job->state = BLK_JOB_SUBMITTED;
-    job->submitted_poll = blk_server.polls;
-    if (!by_channel(job))
-        blk_server.by_message++;
-    if (++stats->in_flight_now > stats->in_flight_max)
-        stats->in_flight_max = stats->in_flight_now;
 }
 
 void blk_dispatch(void)

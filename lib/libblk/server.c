@@ -217,7 +217,7 @@ static bool work_round(bool *submitted)
         blk_channels_publish();
     bool more = false;
     if (device->stats.in_flight_now > 0)
-        more = device->ops->arm(device, 1);
+        more = device->ops->arm(device, blk_interrupt_after());
     if (blk_server.awake_mask != 0)
         more |= blk_channels_arm();
     return more;

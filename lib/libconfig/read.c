@@ -301,6 +301,7 @@ static int read_identity(struct reader *reader, int node, const char **name, uin
 {
     int len;
     uint32_t number = SERVICE_IDS;
+    *id = 0;
     *name = fdt_get_name(reader->fdt, node, &len);
     reader->name = *name ? *name : "?";
     if (!*name || len == 0 || len >= CONFIG_NAME_LEN) {

@@ -14,7 +14,9 @@
  *   blktest_limits.c    groups: ends of disks and partitions, high positions, read-only disks
  *   blktest_flight.c    groups: many in flight, cancel, deadlines, hostile channels
  *   blktest_clients.c   groups: several processes, one of which dies; its children
- *   blktest_libblk.c    groups: libblk's client, recovery, long writes
+ *   blktest_libblk.c    groups: libblk's client, what it retains, deaths under it
+ *   blktest_long.c      group: long writes
+ *   blktest_service.c   ordering deaths
  *   blktest_counters.c  group: exact budgets
  */
 #ifndef BLKTEST_H
@@ -181,6 +183,19 @@ int channel_kick(struct session *session);
 /* The next reply: 0, -ETIMEDOUT after PATIENCE_US, -EPROTO. */
 int channel_reply(struct session *session, struct message *reply);
 
+/* ---- libblk's client (blktest_libblk.c) ---- */
+
+/* Opens the device under test with these options on a path; NULL if that failed (a failed check). */
+struct blk_client *client_open(enum path path, const struct blk_client_options *wanted);
+
+/* ---- the driver as a service (blktest_service.c) ---- */
+
+/* The name of the service that publishes the device under test. ENOENT, RS's errors. */
+int service_find(char name[RS_NAME_LEN]);
+/* Orders it. EPERM: this program may not. */
+int service_kill(const char *service);
+int service_inject(const char *service, enum fault_kind kind);
+
 /* ---- SHA-256 (blktest_sha256.c) ---- */
 
 struct sha256 {
@@ -219,6 +234,7 @@ void group_flush(enum path path);
 void group_libblk(enum path path);
 void group_retain(enum path path);
 void group_recovery(enum path path);
+void group_stuck(enum path path);
 void group_longwrite(enum path path);
 void group_counters(enum path path);
 

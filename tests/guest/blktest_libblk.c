@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROUNDS 150u
@@ -14,51 +13,15 @@
 #define PIECE_BLOCKS 8u
 #define DEPTH 16u
 #define DEATHS 4u
-#define LONG_PIECE 65536u
-#define LONG_DEPTH 8u
-#define LONG_KILLS 5u
-#define LONG_ENOUGH_US 60000000u
+#define TIMEOUT_US 1000000u /* after so long libblk complains about the driver */
 
-static struct blk_client *client_open(enum path path, const struct blk_client_options *wanted)
+struct blk_client *client_open(enum path path, const struct blk_client_options *wanted)
 {
     struct blk_client_options open_options = *wanted;
     struct blk_client *client;
     open_options.message = path == PATH_MESSAGE;
     open_options.notify_bit = BIT_LIBBLK;
     return EXPECT(blk_open(&client, options.device, &open_options), 0) ? client : NULL;
-}
-
-/* ---- ordering a death ---- */
-
-static int find_service(char name[RS_NAME_LEN])
-{
-    static struct rs_service_info services[64];
-    endpoint_t rs = startup_page()->rs;
-    handle_t grant;
-    int status = kcall_grant(rs, services, sizeof services, GRANT_WRITE, &grant);
-    if (status != 0)
-        return status;
-    struct message message = {.word = {grant, sizeof services}};
-    status = anole_call(rs, RS_LIST, &message, deadline_in_us(PATIENCE_US));
-    int revoked = kcall_revoke(grant, -1);
-    endpoint_t now;
-    if (status == 0 && revoked == 0)
-        status = name_lookup(options.driver_name, &now);
-    for (unsigned i = 0; status == 0 && i < message.word[1] && i < 64; i++) {
-        if (services[i].endpoint == now) {
-            memcpy(name, services[i].name, RS_NAME_LEN);
-            name[RS_NAME_LEN - 1] = '\0';
-            return 0;
-        }
-    }
-    return status ? status : -ANOLE_ENOENT;
-}
-
-static int order(const char *service, enum rs_order what)
-{
-    struct message message = {.word = {0, 0, what}};
-    rs_name_pack(message.word, service);
-    return anole_call(startup_page()->rs, RS_CONTROL, &message, deadline_in_us(PATIENCE_US));
 }
 
 /* ---- random reads and writes against a memory of what must be there ---- */
@@ -180,6 +143,7 @@ static bool area_open(struct area *area, enum path path, bool write, size_t reta
 {
     const struct blk_client_options wanted = {
         .write = write,
+        .timeout_us = TIMEOUT_US,
         .depth = DEPTH,
         .pool_bytes = DEPTH * PIECE_BLOCKS * (size_t)block_bytes(),
         .retain_bytes = retain_bytes,
@@ -272,184 +236,77 @@ void group_retain(enum path path)
 
 /* ---- the driver dies ---- */
 
+/* Requests in flight, then a death; what follows must be none the wiser. */
+static bool die_and_go_on(struct area *area, const char *service, int (*kill)(const char *service))
+{
+    for (unsigned slot = 0; slot < DEPTH; slot++)
+        area_submit(area, slot, random_below(4) > 0);
+    area_reap(area, 0);
+    int status = kill(service);
+    if (status == -ANOLE_EPERM) {
+        skip("may not order deaths of %s", service);
+        return false;
+    }
+    check_status(status, 0, __LINE__, "ordering the driver's death");
+    area_work(area, 20, true);
+    return true;
+}
+
+static void recovered(struct area *area, unsigned deaths)
+{
+    struct blk_client_stats stats;
+    area_work(area, 1, true);
+    EXPECT(blk_flush(area->client), 0);
+    area_verify(area);
+    blk_client_stats(area->client, &stats);
+    check(stats.recoveries >= 1 && stats.epochs > 1, __LINE__,
+          "%" PRIu64 " recoveries after %u deaths", stats.recoveries, deaths);
+    EXPECT(blk_close(area->client), 0);
+}
+
 void group_recovery(enum path path)
 {
     static struct area area;
     char service[RS_NAME_LEN];
-    struct blk_client_stats stats;
-    if (!area_fits(true) || !EXPECT(find_service(service), 0) || !area_open(&area, path, true, 0))
+    if (!area_fits(true) || !EXPECT(service_find(service), 0) || !area_open(&area, path, true, 0))
         return;
     for (unsigned death = 0; death < DEATHS; death++) {
-        for (unsigned slot = 0; slot < DEPTH; slot++)
-            area_submit(&area, slot, random_below(4) > 0);
-        area_reap(&area, 0);
-        int status = order(service, RS_KILL);
-        if (status == -ANOLE_EPERM) {
-            skip("may not order deaths of %s", service);
+        if (!die_and_go_on(&area, service, service_kill))
             break;
-        }
-        check_status(status, 0, __LINE__, "ordering the driver's death");
-        area_work(&area, 20, true);
         if (death % 2)
             EXPECT(blk_flush(area.client), 0);
     }
-    area_work(&area, 1, true);
-    EXPECT(blk_flush(area.client), 0);
-    area_verify(&area);
-    blk_client_stats(area.client, &stats);
-    check(stats.recoveries >= 1 && stats.epochs > 1, __LINE__,
-          "%" PRIu64 " recoveries after %u deaths", stats.recoveries, DEATHS);
-    EXPECT(blk_close(area.client), 0);
+    recovered(&area, DEATHS);
 }
 
-/* ---- a long write, with or without deaths ---- */
+/* ---- the driver lives and does nothing ---- */
 
-struct long_write {
-    struct blk_client *client;
-    uint8_t *pool;
-    uint64_t sector;
-    unsigned pieces, kills;
-    size_t piece_bytes;
-    uint64_t generation;
-    bool writing;
+static int make_sleep(const char *service)
+{
+    return service_inject(service, FAULT_SLEEP);
+}
+
+static int make_spin(const char *service)
+{
+    return service_inject(service, FAULT_SPIN);
+}
+
+static int make_silent(const char *service)
+{
+    return service_inject(service, FAULT_SILENT);
+}
+
+/* RS finds out by itself, or because libblk complains about requests that take too long. */
+void group_stuck(enum path path)
+{
+    static struct area area;
+    static int (*const faults[])(const char *service) = {make_sleep, make_spin, make_silent};
+    const unsigned count = sizeof faults / sizeof faults[0];
     char service[RS_NAME_LEN];
-    uint64_t next_kill;
-};
-
-static void kill_if_time(struct long_write *write)
-{
-    if (options.kill_every_ms == 0 || ticks_now() < write->next_kill)
+    if (!area_fits(true) || !EXPECT(service_find(service), 0) || !area_open(&area, path, true, 0))
         return;
-    int status = order(write->service, RS_KILL);
-    /* Not up at the moment is no failure: it is on its way back. */
-    if (check(status == 0 || status == -ANOLE_EAGAIN || status == -ANOLE_ENOENT, __LINE__,
-              "ordering a death: %s", anole_error_text(status)))
-        write->kills += status == 0;
-    write->next_kill = deadline_in_us((uint64_t)options.kill_every_ms * 1000);
-}
-
-static uint64_t piece_sector(const struct long_write *write, unsigned piece)
-{
-    return write->sector + (uint64_t)piece * write->piece_bytes / BLK_SECTOR_SIZE;
-}
-
-static void long_submit(struct long_write *write, unsigned piece, unsigned slot)
-{
-    const struct blk_io io = {
-        .op = write->writing ? BLK_OP_WRITE : BLK_OP_READ,
-        .sector = piece_sector(write, piece),
-        .pool_offset = slot * write->piece_bytes,
-        .len_bytes = write->piece_bytes,
-        .tag = (uint64_t)piece << 8 | slot,
-    };
-    if (write->writing)
-        stamp_fill(write->pool + io.pool_offset, io.sector, io.len_bytes, write->generation);
-    EXPECT(blk_submit(write->client, &io), 0);
-}
-
-static void long_complete(struct long_write *write, const struct blk_completion *completion)
-{
-    unsigned slot = completion->tag & 0xff;
-    unsigned piece = (unsigned)(completion->tag >> 8);
-    const uint8_t *data = write->pool + slot * write->piece_bytes;
-    if (!check_status(completion->status, 0, __LINE__, "a piece") || write->writing)
-        return;
-    const char *wrong =
-        stamp_check(data, piece_sector(write, piece), write->piece_bytes, write->generation);
-    check(!wrong, __LINE__, "%s", wrong);
-}
-
-/* All pieces once, LONG_DEPTH at a time. */
-static void long_pass(struct long_write *write)
-{
-    struct blk_completion completion;
-    unsigned submitted = 0;
-    for (; submitted < write->pieces && submitted < LONG_DEPTH; submitted++)
-        long_submit(write, submitted, submitted);
-    while (blk_reap(write->client, &completion, 1, 1) == 1) {
-        kill_if_time(write);
-        long_complete(write, &completion);
-        if (submitted < write->pieces)
-            long_submit(write, submitted++, completion.tag & 0xff);
-    }
-    CHECK(submitted == write->pieces);
-}
-
-/* What must be on the disk now, for somebody else to compare. */
-static void long_claim(const struct long_write *write)
-{
-    struct sha256 sha;
-    char hex[65];
-    sha256_begin(&sha);
-    for (unsigned piece = 0; piece < write->pieces; piece++) {
-        stamp_fill(write->pool, piece_sector(write, piece), write->piece_bytes, write->generation);
-        sha256_add(&sha, write->pool, write->piece_bytes);
-    }
-    sha256_end(&sha, hex);
-    printf("wrote %" PRIu64 " bytes at %" PRIu64 ": sha256 %s\n",
-           (uint64_t)write->pieces * write->piece_bytes,
-           (write->sector + disk.start_sector) * BLK_SECTOR_SIZE, hex);
-}
-
-static uint64_t recoveries(const struct long_write *write)
-{
-    struct blk_client_stats stats;
-    blk_client_stats(write->client, &stats);
-    return stats.recoveries;
-}
-
-static bool long_prepare(struct long_write *write)
-{
-    uint64_t bytes = (uint64_t)options.mib << 20;
-    uint64_t room = (scratch_end - scratch_start) * BLK_SECTOR_SIZE;
-    write->piece_bytes = disk.max_request_bytes < LONG_PIECE ? block_bytes() : LONG_PIECE;
-    write->sector = scratch_start;
-    if (bytes > room && options.group)
-        return check(false, __LINE__, "%u MiB don't fit into %" PRIu64 " bytes", options.mib, room);
-    if (bytes > room)
-        bytes = room;
-    write->pieces = (unsigned)(bytes / write->piece_bytes);
-    if (options.service)
-        strcpy(write->service, options.service);
-    else if (options.kill_every_ms != 0)
-        return EXPECT(find_service(write->service), 0);
-    return true;
-}
-
-void group_longwrite(enum path path)
-{
-    struct long_write write = {0};
-    struct blk_client_stats stats;
-    size_t pool_len;
-    (void)path;
-    if (!long_prepare(&write))
-        return;
-    const struct blk_client_options wanted = {
-        .write = true, .depth = LONG_DEPTH, .pool_bytes = LONG_DEPTH * write.piece_bytes};
-    write.client = client_open(options.no_channel ? PATH_MESSAGE : PATH_CHANNEL, &wanted);
-    if (!write.client)
-        return;
-    write.pool = blk_client_pool(write.client, &pool_len);
-    write.next_kill = deadline_in_us((uint64_t)options.kill_every_ms * 1000);
-    /* All of it is over soon; with deaths it goes on until there were some. */
-    uint64_t enough = deadline_in_us(LONG_ENOUGH_US);
-    do {
-        write.generation++;
-        write.writing = true;
-        long_pass(&write);
-        EXPECT(blk_flush(write.client), 0);
-        write.writing = false;
-        long_pass(&write);
-    } while (options.kill_every_ms != 0 && write.kills < LONG_KILLS && ticks_now() < enough);
-    if (options.kill_every_ms != 0)
-        check(write.kills >= LONG_KILLS && write.kills <= recoveries(&write) + 1, __LINE__,
-              "%u deaths were ordered, %" PRIu64 " survived", write.kills, recoveries(&write));
-    long_claim(&write);
-    blk_client_stats(write.client, &stats);
-    if (options.kill_every_ms != 0)
-        printf("%u kills, %" PRIu64 " recoveries, %" PRIu64 " requests replayed, longest recovery "
-               "%" PRIu64 " us\n",
-               write.kills, stats.recoveries, stats.replayed,
-               ticks_to_us(stats.longest_recovery_ticks));
-    EXPECT(blk_close(write.client), 0);
+    for (unsigned i = 0; i < count; i++)
+        if (!die_and_go_on(&area, service, faults[i]))
+            break;
+    recovered(&area, count);
 }

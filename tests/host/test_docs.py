@@ -1,6 +1,7 @@
 """The documents say what is there: kernel calls with their numbers and groups, files, commands."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,25 @@ def test_named_files_exist(document):
     top = "etc|include|kernel|lib|drivers|servers|commands|tests|tools|docs"
     for path in re.findall(rf"`((?:{top})/[\w./-]+)`", text):
         assert (ROOT / path).exists(), f"{document.name} speaks of {path}"
+
+
+def test_the_tutorial_compiles(tmp_path):
+    """The files of "write a driver", as they stand there, against the tree's headers."""
+    text = (ROOT / "docs/write-a-driver.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"### File: (\S+\.[ch])\n\n```c\n(.*?)```", text, re.DOTALL))
+    assert len(files) == 3
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    for name in files:
+        if name.endswith(".c"):
+            subprocess.run(["riscv64-unknown-elf-gcc", "-std=gnu17", "-fsyntax-only", "-Wall",
+                            "-Wextra", "-Werror", "-Wshadow", "-Wconversion",
+                            "-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-isystem",
+                            "/usr/lib/picolibc/riscv64-unknown-elf/include",
+                            f"-I{tmp_path}/include", f"-I{ROOT}/include", f"-I{ROOT}/lib",
+                            tmp_path / name], check=True)
 
 
 def test_help_knows_the_programs():

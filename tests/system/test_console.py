@@ -1,4 +1,4 @@
-"""The launcher's contract with a real machine: output, statuses, ends."""
+"""What the launcher and a real machine do together: output, statuses, the interactive console."""
 
 import pytest
 
