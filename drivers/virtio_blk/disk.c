@@ -149,9 +149,10 @@ static unsigned segment_limit(const struct disk *disk, const struct disk_config 
 {
     unsigned size = disk->queue.size;
     unsigned limit = DISK_TABLE_ENTRIES - DISK_CHAIN_EXTRA;
-    /* Without indirect descriptors a long chain is paid for with requests in flight. */
+    /* Without indirect descriptors a long chain is paid for with requests in flight. Two are what
+     * a block across two pages needs. */
     if (!virtq_has_indirect(&disk->queue) && limit > size / 16)
-        limit = size / 16 > 0 ? size / 16 : 1;
+        limit = size / 16 > 2 ? size / 16 : 2;
     if (limit > size - DISK_CHAIN_EXTRA)
         limit = size - DISK_CHAIN_EXTRA;
     if (has(disk, VIRTIO_BLK_F_SEG_MAX) && config->seg_max < limit)

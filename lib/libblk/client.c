@@ -224,8 +224,7 @@ int blk_reap(struct blk_client *client, struct blk_completion *completions, unsi
     unsigned count = 0;
     client_step(client, false);
     while (true) {
-        while (count < max &&
-               replay_take(&client->replay, REPLAY_PROGRAM, &completions[count]))
+        while (count < max && replay_take(&client->replay, REPLAY_PROGRAM, &completions[count]))
             count++;
         if (count >= min || count == max || !replay_busy(&client->replay))
             return (int)count;

@@ -25,18 +25,19 @@
 struct blk_client; /* opaque */
 
 struct blk_client_options {
-    bool write;            /* open for writing (exclusive unless shared) */
-    bool shared;           /* shared writing: keeps no retained writes; for tests */
-    bool message;          /* use synchronous messages instead of a channel */
-    uint32_t depth;        /* requests in flight at most; 0: 64 */
-    size_t pool_bytes;     /* of the data pool that libblk maps; 0: 1 MiB */
-    size_t retain_bytes;   /* limit of retained writes; 0: 4 MiB */
-    unsigned notify_bit;   /* first of two own notification bits that libblk may use */
-    uint64_t timeout_us;   /* of one request in one driver instance; 0: 5 s */
+    bool write;          /* open for writing (exclusive unless shared) */
+    bool shared;         /* shared writing: keeps no retained writes; for tests */
+    bool message;        /* use synchronous messages instead of a channel */
+    uint32_t depth;      /* requests in flight at most; 0: 64 */
+    size_t pool_bytes;   /* of the data pool that libblk maps; 0: 1 MiB */
+    size_t retain_bytes; /* limit of retained writes; 0: 4 MiB */
+    unsigned notify_bit; /* first of two own notification bits that libblk may use */
+    uint64_t timeout_us; /* of one request in one driver instance; 0: 5 s */
 };
 
 /* Opens "vda", "vda1". Waits for the driver up to timeout_us. ENOENT, EBUSY, EROFS, EGIVENUP ... */
-int blk_open(struct blk_client **client, const char *name, const struct blk_client_options *options);
+int blk_open(struct blk_client **client, const char *name,
+             const struct blk_client_options *options);
 /* Flushes if written to, detaches and frees. The flush's error is returned; all is freed anyway. */
 int blk_close(struct blk_client *client);
 
@@ -48,11 +49,11 @@ enum blk_op { BLK_OP_READ, BLK_OP_WRITE, BLK_OP_FLUSH, BLK_OP_DISCARD, BLK_OP_WR
 
 struct blk_io {
     enum blk_op op;
-    uint32_t flags;      /* BLK_FUA, BLK_UNMAP */
+    uint32_t flags; /* BLK_FUA, BLK_UNMAP */
     uint64_t sector;
-    size_t pool_offset;  /* READ, WRITE: where in the pool the data is */
-    size_t len_bytes;    /* up to max_request_bytes: the caller splits */
-    uint64_t tag;        /* the caller's, given back with the completion */
+    size_t pool_offset; /* READ, WRITE: where in the pool the data is */
+    size_t len_bytes;   /* up to max_request_bytes: the caller splits */
+    uint64_t tag;       /* the caller's, given back with the completion */
 };
 
 struct blk_completion {
@@ -75,9 +76,9 @@ int blk_write(struct blk_client *client, uint64_t sector, const void *buffer, si
 int blk_flush(struct blk_client *client);
 
 struct blk_client_stats {
-    uint64_t epochs;     /* driver instances used */
+    uint64_t epochs; /* driver instances used */
     uint64_t recoveries;
-    uint64_t replayed;   /* requests submitted again */
+    uint64_t replayed; /* requests submitted again */
     uint64_t retained_bytes_now, retained_bytes_max;
     uint64_t own_flushes; /* because of the retain limit */
     uint64_t longest_recovery_ticks;

@@ -51,9 +51,9 @@ struct blk_client {
     uint8_t *copies; /* of retained writes; NULL: none are kept */
     size_t copies_bytes;
 
-    int error;      /* not 0: given up; what every request gets */
-    bool broken;    /* this session is to be left: its driver died or can't be trusted */
-    unsigned tries; /* recoveries since a request was last answered */
+    int error;                 /* not 0: given up; what every request gets */
+    bool broken;               /* this session is to be left: its driver died or can't be trusted */
+    unsigned tries;            /* recoveries since a request was last answered */
     uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
     uint64_t complained_ticks; /* in this session; 0: not yet */
     uint64_t recovery_began;   /* 0: requests have been answered since */

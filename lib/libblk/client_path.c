@@ -7,8 +7,10 @@
 #define BUSY_RETRY_US 1000u
 
 static const uint32_t request_types[] = {
-    [BLK_OP_READ] = BLK_READ,       [BLK_OP_WRITE] = BLK_WRITE,
-    [BLK_OP_FLUSH] = BLK_FLUSH,     [BLK_OP_DISCARD] = BLK_DISCARD,
+    [BLK_OP_READ] = BLK_READ,
+    [BLK_OP_WRITE] = BLK_WRITE,
+    [BLK_OP_FLUSH] = BLK_FLUSH,
+    [BLK_OP_DISCARD] = BLK_DISCARD,
     [BLK_OP_WRITE_ZEROES] = BLK_WRITE_ZEROES,
 };
 
@@ -149,8 +151,7 @@ static uint64_t channel_deadline(const struct blk_client *client)
 
 static void channel_sleep(struct blk_client *client)
 {
-    uint64_t mask =
-        NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
+    uint64_t mask = NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
     struct ipc_delivery delivery;
     int armed = channel_arm(&client->session.channel);
     if (armed != 0)

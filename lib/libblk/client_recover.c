@@ -8,8 +8,8 @@
  */
 #include <libblk/client_internal.h>
 
-#define APPEAR_US 1000000u  /* for a name that nobody has published yet */
-#define STALE_NAME_US 500u  /* RS may hear of a death after us */
+#define APPEAR_US 1000000u /* for a name that nobody has published yet */
+#define STALE_NAME_US 500u /* RS may hear of a death after us */
 #define RETRY_US 10000u
 
 static bool alive(endpoint_t driver)

@@ -58,10 +58,10 @@ struct replay_request {
 };
 
 struct replay_options {
-    uint32_t depth; /* requests of the program, 1..REPLAY_DEPTH_MAX */
-    uint8_t *pool;  /* where the data of requests lies */
-    uint8_t *copies; /* memory for retained writes; NULL: nothing is retained */
-    size_t copies_bytes; /* a multiple of the logical block size */
+    uint32_t depth;        /* requests of the program, 1..REPLAY_DEPTH_MAX */
+    uint8_t *pool;         /* where the data of requests lies */
+    uint8_t *copies;       /* memory for retained writes; NULL: nothing is retained */
+    size_t copies_bytes;   /* a multiple of the logical block size */
     uint32_t retained_max; /* entries */
 };
 

@@ -18,7 +18,7 @@
 #define RETAINED_ENTRIES_MAX 2048u
 
 enum retained_state {
-    RETAINED_SENT,   /* done in this epoch */
+    RETAINED_SENT, /* done in this epoch */
     RETAINED_TO_SEND,
     RETAINED_FLYING,
 };

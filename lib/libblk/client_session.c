@@ -99,10 +99,11 @@ static int make_channel(struct blk_client *client, uint32_t entries)
     if (error)
         return error;
     session->channel_bytes = bytes;
-    error = channel_init(&session->channel, CHANNEL_CLIENT, session->channel_memory, bytes, entries);
+    error = channel_init(&session->channel, CHANNEL_CLIENT, session->channel_memory, bytes,
+                         entries);
     if (!error)
-        error = kcall_region_offer(session->region, session->driver,
-                                   PROT_READ_BIT | PROT_WRITE_BIT, &session->offer);
+        error = kcall_region_offer(session->region, session->driver, PROT_READ_BIT | PROT_WRITE_BIT,
+                                   &session->offer);
     if (!error)
         error = kcall_doorbell(session->driver, client_channel_bit(client), &session->doorbell);
     return error;
@@ -115,9 +116,8 @@ static int attach_channel(struct blk_client *client)
     int error = make_channel(client, entries);
     if (error)
         return error;
-    struct message message = {.word = {BLK_ID(0, 0), session->id, session->offer,
-                                       session->doorbell, session->pool_grant,
-                                       client->pool_mapped, entries}};
+    struct message message = {.word = {BLK_ID(0, 0), session->id, session->offer, session->doorbell,
+                                       session->pool_grant, client->pool_mapped, entries}};
     error = call_driver(client, BLK_ATTACH, &message);
     if (error)
         return error;

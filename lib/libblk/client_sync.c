@@ -105,8 +105,7 @@ static int transfer_checked(struct blk_client *client, struct transfer *transfer
 
 int blk_read(struct blk_client *client, uint64_t sector, void *buffer, size_t len)
 {
-    struct transfer transfer = {
-        .op = BLK_OP_READ, .sector = sector, .buffer = buffer, .len = len};
+    struct transfer transfer = {.op = BLK_OP_READ, .sector = sector, .buffer = buffer, .len = len};
     return transfer_checked(client, &transfer);
 }
 

@@ -12,7 +12,8 @@
  *   blktest_data.c      groups: reads and writes, single and vectored
  *   blktest_bad.c       groups: what must be refused
  *   blktest_limits.c    groups: ends of disks and partitions, high positions, read-only disks
- *   blktest_flight.c    groups: many in flight, cancel, deadlines, hostile channels
+ *   blktest_flight.c    groups: many in flight, cancel, deadlines, pins
+ *   blktest_hostile.c   group: hostile channels
  *   blktest_clients.c   groups: several processes, one of which dies; its children
  *   blktest_libblk.c    groups: libblk's client, what it retains, deaths under it
  *   blktest_long.c      group: long writes
@@ -38,7 +39,7 @@ enum path { PATH_MESSAGE, PATH_CHANNEL };
 /* ---- options and the device under test (blktest.c) ---- */
 
 struct options {
-    const char *device;      /* as given: "vda1" */
+    const char *device;            /* as given: "vda1" */
     char driver_name[RS_NAME_LEN]; /* "vda" */
     unsigned minor;
     bool write; /* --rw */
@@ -59,9 +60,9 @@ extern uint64_t scratch_start, scratch_end;
 
 /* ---- groups and checks (blktest.c) ---- */
 
-#define NEEDS_WRITE 1u    /* a writable disk and --rw */
-#define BOTH_PATHS 2u     /* is run once on each path */
-#define ONLY_CHANNEL 4u   /* speaks through a channel itself */
+#define NEEDS_WRITE 1u  /* a writable disk and --rw */
+#define BOTH_PATHS 2u   /* is run once on each path */
+#define ONLY_CHANNEL 4u /* speaks through a channel itself */
 
 struct group {
     const char *name;
@@ -80,12 +81,12 @@ __attribute__((format(printf, 1, 2))) void skip(const char *format, ...);
 
 #define CHECK(condition) check((condition), __LINE__, "%s", #condition)
 #define EXPECT(call, expected) check_status((call), (expected), __LINE__, #call)
-#define EXPECT_ONE_OF(call, ...) \
+#define EXPECT_ONE_OF(call, ...)                                                                   \
     check_one_of((call), (const int[]){__VA_ARGS__, 1}, __LINE__, #call)
 
-uint64_t random_next(void);              /* from the seed */
-uint64_t random_below(uint64_t limit);   /* limit > 0 */
-uint32_t block_bytes(void);              /* logical block size */
+uint64_t random_next(void);            /* from the seed */
+uint64_t random_below(uint64_t limit); /* limit > 0 */
+uint32_t block_bytes(void);            /* logical block size */
 /* A random position of a piece of len bytes in the scratch area (or anywhere if only read). */
 uint64_t random_sector(size_t len, bool for_writing);
 
@@ -131,7 +132,7 @@ struct session {
     unsigned minor;
     uint64_t capacity;
     uint32_t last_request_id;
-    uint64_t done_bytes; /* of the last request */
+    uint64_t done_bytes;         /* of the last request */
     struct raw_channel *channel; /* NULL: requests are messages */
 };
 

@@ -49,8 +49,12 @@ static struct blk_segment *good_vector(const struct bad_vector *bad)
 
 static void bad_counts(const struct bad_vector *bad)
 {
-    static const uint64_t counts[] = {0, BLK_VECTOR_MAX + 1, 1u << 20, (uint64_t)1 << 32 | 1,
-                                      UINT64_MAX / sizeof(struct blk_segment) + 2, UINT64_MAX};
+    static const uint64_t counts[] = {0,
+                                      BLK_VECTOR_MAX + 1,
+                                      1u << 20,
+                                      (uint64_t)1 << 32 | 1,
+                                      UINT64_MAX / sizeof(struct blk_segment) + 2,
+                                      UINT64_MAX};
     good_vector(bad);
     for (unsigned i = 0; i < sizeof counts / sizeof counts[0]; i++)
         EXPECT(try_vector(bad, 0, counts[i]), -ANOLE_EINVAL);
@@ -58,9 +62,17 @@ static void bad_counts(const struct bad_vector *bad)
 
 static void bad_lengths(const struct bad_vector *bad)
 {
-    const uint64_t lengths[] = {0, 1, 511, 513, block_bytes() + 1, disk.max_request_bytes,
-                                (uint64_t)1 << 32, (uint64_t)1 << 63, UINT64_MAX,
-                                UINT64_MAX - 511, UINT64_MAX - block_bytes() + 1};
+    const uint64_t lengths[] = {0,
+                                1,
+                                511,
+                                513,
+                                block_bytes() + 1,
+                                disk.max_request_bytes,
+                                (uint64_t)1 << 32,
+                                (uint64_t)1 << 63,
+                                UINT64_MAX,
+                                UINT64_MAX - 511,
+                                UINT64_MAX - block_bytes() + 1};
     for (unsigned i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         struct blk_segment *segments = good_vector(bad);
         segments[1].len_bytes = lengths[i];
@@ -134,8 +146,7 @@ void group_bad_vectors(enum path path)
 
 static int read_with(struct session *session, handle_t grant, uint64_t offset, uint64_t len)
 {
-    const struct request request = {
-        .type = BLK_READ, .grant = grant, .offset = offset, .len = len};
+    const struct request request = {.type = BLK_READ, .grant = grant, .offset = offset, .len = len};
     return raw_request(session, &request);
 }
 
@@ -165,7 +176,7 @@ static void bad_ranges(struct session *session, const struct buffer *buffer)
     const struct {
         uint64_t offset, len;
     } ranges[] = {
-        {1, buffer->len},         {buffer->len, block},      {buffer->len - block + 1, block},
+        {1, buffer->len},         {buffer->len, block},       {buffer->len - block + 1, block},
         {buffer->len + 1, block}, {(uint64_t)1 << 63, block}, {UINT64_MAX - block + 1, block},
         {UINT64_MAX, block},      {0, buffer->len + block},
     };
@@ -207,10 +218,8 @@ static void wrong_direction(struct session *session, struct buffer *buffer, bool
         return;
     buffer_revoke(buffer);
     buffer_grant(buffer, GRANT_WRITE);
-    const struct request request = {.type = BLK_WRITE,
-                                    .sector = scratch_start,
-                                    .grant = buffer->grant,
-                                    .len = block_bytes()};
+    const struct request request = {
+        .type = BLK_WRITE, .sector = scratch_start, .grant = buffer->grant, .len = block_bytes()};
     EXPECT(raw_request(session, &request), -ANOLE_EPERM);
 }
 
@@ -246,8 +255,11 @@ static void bad_types(struct session *session)
         const struct request request = {.type = MESSAGE_TYPE(PROTO_BLK, number)};
         EXPECT(raw_request(session, &request), -ANOLE_ENOSYS);
     }
-    static const uint32_t foreign[] = {MESSAGE_TYPE(PROTO_NET, 1), MESSAGE_TYPE(PROTO_RS, 20),
-                                       MESSAGE_TYPE(PROTO_TTY, 1), 0x10000 + BLK_READ, 0xffffffff,
+    static const uint32_t foreign[] = {MESSAGE_TYPE(PROTO_NET, 1),
+                                       MESSAGE_TYPE(PROTO_RS, 20),
+                                       MESSAGE_TYPE(PROTO_TTY, 1),
+                                       0x10000 + BLK_READ,
+                                       0xffffffff,
                                        0x80000000 | BLK_READ};
     for (unsigned i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         EXPECT(raw_request(session, &(struct request){.type = foreign[i]}), -ANOLE_ENOSYS);
@@ -336,10 +348,8 @@ void group_alignment(enum path path)
         EXPECT(read_with(session, buffer->grant, 0, block_bytes() + odd), -ANOLE_EINVAL);
     }
     for (uint64_t sector = 1; sector < block_bytes() / BLK_SECTOR_SIZE; sector++) {
-        const struct request request = {.type = BLK_READ,
-                                        .sector = sector,
-                                        .grant = buffer->grant,
-                                        .len = block_bytes()};
+        const struct request request = {
+            .type = BLK_READ, .sector = sector, .grant = buffer->grant, .len = block_bytes()};
         EXPECT(raw_request(session, &request), -ANOLE_EINVAL);
         EXPECT(read_with(session, buffer->grant, 0, sector * BLK_SECTOR_SIZE), -ANOLE_EINVAL);
     }

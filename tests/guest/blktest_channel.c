@@ -56,9 +56,9 @@ int channel_attach(struct session *session, uint32_t entries, const struct buffe
     struct raw_channel *channel = channel_new();
     int status = channel_make(channel, entries);
     if (status == 0) {
-        struct message message = {
-            .word = {BLK_ID(1, 0), session->id, channel->offer, channel->doorbell,
-                     pool ? pool->grant : HANDLE_NONE, pool ? pool->len : 0, entries}};
+        struct message message = {.word = {BLK_ID(1, 0), session->id, channel->offer,
+                                           channel->doorbell, pool ? pool->grant : HANDLE_NONE,
+                                           pool ? pool->len : 0, entries}};
         status = raw_call(BLK_ATTACH, &message);
         channel->driver_doorbell = message.word[1];
     }
@@ -104,8 +104,8 @@ int channel_reply(struct session *session, struct message *reply)
             taken = channel_arm(channel);
         if (taken < 0)
             return taken;
-        if (taken == 0 && ipc_receive(&delivery, NOTIFY_BIT(BIT_CHANNEL), deadline,
-                                      RECEIVE_NO_REQUESTS) != 0)
+        if (taken == 0 &&
+            ipc_receive(&delivery, NOTIFY_BIT(BIT_CHANNEL), deadline, RECEIVE_NO_REQUESTS) != 0)
             return -ANOLE_ETIMEDOUT;
     }
 }

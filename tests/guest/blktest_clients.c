@@ -105,8 +105,8 @@ static bool child_start(struct child *child, const char *what, unsigned place)
     char minor[24], seed[24], start[24], end[24];
     uint64_t sectors = CHILD_SECTORS * (block_bytes() / BLK_SECTOR_SIZE);
     uint64_t first = scratch_start + place * sectors;
-    const char *const argv[] = {"blktest", "--child", what, options.driver_name, minor, seed, start,
-                                end, NULL};
+    const char *const argv[] = {"blktest", "--child", what, options.driver_name, minor, seed,
+                                start,     end,       NULL};
     snprintf(minor, sizeof minor, "%u", options.minor);
     snprintf(seed, sizeof seed, "%" PRIu64, random_next());
     snprintf(start, sizeof start, "%" PRIu64, first);
@@ -148,8 +148,8 @@ void group_clients(enum path path)
 {
     struct child children[CHILDREN + 1] = {0};
     struct blk_stats before;
-    if (scratch_end - scratch_start < (CHILDREN + 1) * CHILD_SECTORS *
-                                          (block_bytes() / BLK_SECTOR_SIZE)) {
+    if (scratch_end - scratch_start <
+        (CHILDREN + 1) * CHILD_SECTORS * (block_bytes() / BLK_SECTOR_SIZE)) {
         skip("the disk is too small");
         return;
     }

@@ -38,8 +38,9 @@ static void check_copies(const struct counts *before, const struct counts *after
     uint64_t own = sizeof(struct blk_stats); /* of the STATS after which the harts are counted */
     check(after->blk.copied_bytes == before->blk.copied_bytes, __LINE__,
           "the driver copied payload");
-    check(kernel <= own, __LINE__, "the kernel copied %" PRIu64 " bytes, %" PRIu64
-          " of them for the count itself", kernel, own);
+    check(kernel <= own, __LINE__,
+          "the kernel copied %" PRIu64 " bytes, %" PRIu64 " of them for the count itself", kernel,
+          own);
 }
 
 static void synchronous_reads(void)
@@ -118,8 +119,8 @@ static void batched_reads(void)
     uint64_t switches = after.harts.space_switches - before.harts.space_switches;
     check_copies(&before, &after);
     CHECK(after.blk.dma_maps == before.blk.dma_maps);
-    printf("counters: %u channel reads at depth %u: %" PRIu64 " batches, %" PRIu64 " kicks, %" PRIu64
-           " interrupts, %" PRIu64 " address-space switches\n",
+    printf("counters: %u channel reads at depth %u: %" PRIu64 " batches, %" PRIu64
+           " kicks, %" PRIu64 " interrupts, %" PRIu64 " address-space switches\n",
            BATCH_READS, BATCH_DEPTH, batches, kicks, interrupts, switches);
     /* A device that holds less than what is in flight takes it in several goes. */
     if (disk.max_in_flight >= BATCH_DEPTH)

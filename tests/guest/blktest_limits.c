@@ -153,8 +153,7 @@ static void neighbours_stay(enum path path, unsigned minor, const struct blk_inf
         if (!buffer_grant(buffers[i], GRANT_READ | GRANT_WRITE))
             return;
     }
-    if (!EXPECT(raw_open(&whole, 0, 0), 0) ||
-        !EXPECT(raw_open(&part, minor, BLK_OPEN_WRITE), 0) ||
+    if (!EXPECT(raw_open(&whole, 0, 0), 0) || !EXPECT(raw_open(&part, minor, BLK_OPEN_WRITE), 0) ||
         (path == PATH_CHANNEL && !EXPECT(channel_attach(part, 16, NULL), 0)))
         return;
     read_neighbours(whole, info, buffers[0], buffers[1]);
@@ -239,7 +238,6 @@ void group_read_only(enum path path)
     if (!session || !buffer_grant(buffer, GRANT_READ))
         return;
     for (unsigned i = 0; i < 3; i++)
-        EXPECT_ONE_OF(at(session, types[i], 0, buffer, block_bytes()), -ANOLE_EROFS,
-                      -ANOLE_ENOSYS);
+        EXPECT_ONE_OF(at(session, types[i], 0, buffer, block_bytes()), -ANOLE_EROFS, -ANOLE_ENOSYS);
     EXPECT(raw_flush(session), 0);
 }

@@ -64,8 +64,8 @@ static void long_complete(struct long_write *write, const struct blk_completion 
     const uint8_t *data = write->pool + slot * write->piece_bytes;
     if (!check_status(completion->status, 0, __LINE__, "a piece") || write->writing)
         return;
-    const char *wrong =
-        stamp_check(data, piece_sector(write, piece), write->piece_bytes, write->generation);
+    const char *wrong = stamp_check(data, piece_sector(write, piece), write->piece_bytes,
+                                    write->generation);
     check(!wrong, __LINE__, "%s", wrong);
 }
 

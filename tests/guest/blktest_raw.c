@@ -43,7 +43,7 @@ int raw_open(struct session **opened, unsigned minor, uint32_t flags)
 struct session *open_path(enum path path, uint32_t flags)
 {
     struct session *session;
-    if (!EXPECT(raw_open(&session, options.minor, flags), 0))
+    if (!EXPECT(raw_open(&session, options.minor, flags), 0) || !session)
         return NULL;
     if (path == PATH_CHANNEL && !EXPECT(channel_attach(session, CHANNEL_ENTRIES, NULL), 0)) {
         (void)raw_close(session);

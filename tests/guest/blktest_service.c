@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+#define SERVICES_MAX 64u
+
 int service_find(char name[RS_NAME_LEN])
 {
-    static struct rs_service_info services[64];
+    static struct rs_service_info services[SERVICES_MAX];
     endpoint_t rs = startup_page()->rs;
+    endpoint_t now = ENDPOINT_NONE;
     handle_t grant;
     int status = kcall_grant(rs, services, sizeof services, GRANT_WRITE, &grant);
     if (status != 0)
@@ -16,17 +19,20 @@ int service_find(char name[RS_NAME_LEN])
     struct message message = {.word = {grant, sizeof services}};
     status = anole_call(rs, RS_LIST, &message, deadline_in_us(PATIENCE_US));
     int revoked = kcall_revoke(grant, -1);
-    endpoint_t now;
-    if (status == 0 && revoked == 0)
+    if (status == 0)
+        status = revoked;
+    if (status == 0)
         status = name_lookup(options.driver_name, &now);
-    for (unsigned i = 0; status == 0 && i < message.word[1] && i < 64; i++) {
+    if (status != 0)
+        return status;
+    for (unsigned i = 0; i < message.word[1] && i < SERVICES_MAX; i++) {
         if (services[i].endpoint == now) {
             memcpy(name, services[i].name, RS_NAME_LEN);
             name[RS_NAME_LEN - 1] = '\0';
             return 0;
         }
     }
-    return status ? status : -ANOLE_ENOENT;
+    return -ANOLE_ENOENT;
 }
 
 static int order(uint32_t type, const char *service, uint64_t what)

@@ -10,8 +10,7 @@
 static void open_refuses_nonsense(void)
 {
     static const uint64_t no_minors[] = {BLK_MINORS, 1000, (uint64_t)1 << 32, UINT64_MAX};
-    static const uint32_t no_flags[] = {4, 8, 1u << 31, BLK_OPEN_SHARED,
-                                        BLK_OPEN_WRITE | 0x100};
+    static const uint32_t no_flags[] = {4, 8, 1u << 31, BLK_OPEN_SHARED, BLK_OPEN_WRITE | 0x100};
     struct session *session;
     for (unsigned i = 0; i < sizeof no_minors / sizeof no_minors[0]; i++) {
         struct message message = {.word = {BLK_ID(7, 0), no_minors[i]}};
@@ -221,15 +220,15 @@ struct attachment {
 static int attach_raw(const struct attachment *attachment)
 {
     struct message message = {.word = {BLK_ID(7, 0), attachment->session, attachment->offer,
-                                       attachment->doorbell, attachment->pool,
-                                       attachment->pool_len, attachment->entries}};
+                                       attachment->doorbell, attachment->pool, attachment->pool_len,
+                                       attachment->entries}};
     return raw_call(BLK_ATTACH, &message);
 }
 
 static void attach_refuses_nonsense(const struct session *session, const struct buffer *pool,
                                     handle_t offer, handle_t small_offer, handle_t read_only_offer)
 {
-    static const uint64_t no_entries[] = {0, 1, 2, 3, 5, 63, 2048, (uint64_t)1 << 32 | 4,
+    static const uint64_t no_entries[] = {0,         1, 2, 3, 5, 63, 2048, (uint64_t)1 << 32 | 4,
                                           UINT64_MAX};
     const struct attachment good = {.session = session->id, .offer = offer, .entries = 16};
     struct attachment bad;

@@ -16,3 +16,7 @@ test_channel_model_CFLAGS := -fno-sanitize=address
 HOST_TESTS += test_blk_client_replay
 test_blk_client_replay_SRCS := tests/host/test_blk_client_replay.c lib/libblk/client_replay.c \
     lib/libblk/client_retained.c
+
+HOST_TESTS += test_blk_client_rules
+test_blk_client_rules_SRCS := tests/host/test_blk_client_rules.c lib/libblk/client_replay.c \
+    lib/libblk/client_retained.c

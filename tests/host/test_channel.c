@@ -70,9 +70,9 @@ static void test_sizes(void **state)
         assert_int_equal(channel_init(&channel, CHANNEL_CLIENT, memory, sizeof memory, entries),
                          expected);
         if (good)
-            assert_int_equal(channel_init(&channel, CHANNEL_SERVER, memory,
-                                          channel_size(entries) - 1, entries),
-                             -ANOLE_EINVAL);
+            assert_int_equal(
+                channel_init(&channel, CHANNEL_SERVER, memory, channel_size(entries) - 1, entries),
+                -ANOLE_EINVAL);
     }
     assert_int_equal(channel_size(4), 256 + 8 * 64);
 }

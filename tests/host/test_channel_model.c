@@ -65,7 +65,8 @@ struct side {
 };
 
 static struct {
-    _Alignas(64) uint8_t memory[sizeof(struct channel_shared) + 2 * ENTRIES * sizeof(struct message)];
+    _Alignas(
+        64) uint8_t memory[sizeof(struct channel_shared) + 2 * ENTRIES * sizeof(struct message)];
     struct side side[SIDES];
     _Alignas(16) uint8_t stack[SIDES][STACK_BYTES];
     ucontext_t scheduler;

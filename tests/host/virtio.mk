@@ -21,3 +21,12 @@ BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c 
 HOST_TESTS += test_blk_server
 test_blk_server_SRCS := tests/host/virtio/test_blk_server.c tests/host/virtio/fake_disk.c \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
+
+HOST_TESTS += test_blk_channel
+test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \
+    $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
+
+HOST_TESTS += test_virtio_blk
+test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
+    tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
+    drivers/virtio_blk/disk.c drivers/virtio_blk/request.c

@@ -90,6 +90,12 @@ unsigned fake_kernel_held(void)
     return count;
 }
 
+void fake_kernel_forget(void)
+{
+    CHECK(fake_kernel_held() == 0);
+    grant_count = region_count = ring_count = 0;
+}
+
 /* ---- processes ---- */
 
 void fake_thread(endpoint_t thread, endpoint_t process)

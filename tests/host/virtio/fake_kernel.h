@@ -39,6 +39,8 @@ struct fake_kernel {
 extern struct fake_kernel fake_kernel;
 
 void fake_kernel_reset(void);
+/* Forgets all grants, regions and doorbells; nothing may be held. */
+void fake_kernel_forget(void);
 /* A thread of a process; the process's own endpoint is its first thread's. */
 void fake_thread(endpoint_t thread, endpoint_t process);
 void fake_process_die(endpoint_t process);
