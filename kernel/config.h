@@ -15,7 +15,7 @@
 #define STEP_ITEMS 64
 
 #define TIME_SLICE_MS 10
-#define IRQ_OVERDUE_MS 10 /* a shared line's driver that doesn't wait is skipped after that */
+#define IRQ_OVERDUE_MS 10    /* a shared line's driver that doesn't wait is skipped after that */
 #define IRQ_STORM_PER_MS 256 /* claims of one line in a millisecond that get it masked for one */
 
 #endif

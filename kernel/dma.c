@@ -19,9 +19,9 @@ struct mapping {
     struct process *owner; /* whose memory it is */
     struct handle *grant;  /* NULL: the driver's own memory */
     uint64_t address, len;
-    uint64_t segments;     /* user array */
+    uint64_t segments; /* user array */
     uint64_t max_segments;
-    unsigned prot;         /* what the owner's pages must allow */
+    unsigned prot; /* what the owner's pages must allow */
 };
 
 static struct pin_extent *pin_extents(struct handle *pin)
@@ -228,9 +228,10 @@ int kcall_dma_map(struct thread *caller)
         .max_segments = kcall_arg(caller, 6),
         .prot = direction == DMA_DEVICE_WRITES ? PROT_WRITE_BIT : PROT_READ_BIT,
     };
-    unsigned access = direction == DMA_DEVICE_WRITES                      ? GRANT_WRITE
-                      : direction == (DMA_DEVICE_READS | DMA_DEVICE_WRITES) ? GRANT_READ | GRANT_WRITE
-                                                                            : GRANT_READ;
+    unsigned access = direction == DMA_DEVICE_WRITES ? GRANT_WRITE
+                      : direction == (DMA_DEVICE_READS | DMA_DEVICE_WRITES)
+                          ? GRANT_READ | GRANT_WRITE
+                          : GRANT_READ;
     int status;
 
     if (map_is_undoing(caller, &status))
@@ -311,8 +312,8 @@ int kcall_dma_alloc(struct thread *caller)
 {
     struct process *process = caller->process;
     uint64_t pages = page_round_up(kcall_arg(caller, 0)) / PAGE_SIZE, address = 0;
-    struct area_request request = {.pages = pages, .kind = AREA_ANONYMOUS,
-                                   .prot = PROT_READ_BIT | PROT_WRITE_BIT};
+    struct area_request request = {
+        .pages = pages, .kind = AREA_ANONYMOUS, .prot = PROT_READ_BIT | PROT_WRITE_BIT};
     struct handle *pin;
     unsigned budget = STEP_PAGES * 16;
     int status;

@@ -48,8 +48,8 @@ static int grant_make(struct process *process, endpoint_t peer, uint64_t address
 int kcall_grant(struct thread *caller)
 {
     handle_t id = HANDLE_NONE;
-    int status = grant_make(caller->process, (endpoint_t)kcall_arg(caller, 0),
-                            kcall_arg(caller, 1), kcall_arg(caller, 2), kcall_arg(caller, 3), &id);
+    int status = grant_make(caller->process, (endpoint_t)kcall_arg(caller, 0), kcall_arg(caller, 1),
+                            kcall_arg(caller, 2), kcall_arg(caller, 3), &id);
 
     kcall_result(0, id);
     return status;
@@ -82,8 +82,7 @@ int kcall_grant_batch(struct thread *caller)
         if (!status) {
             status = vm_write(caller->process, at, &op, sizeof(op));
             if (status)
-                handle_free(caller->process,
-                            handle_lookup(caller->process, op.id, HANDLE_GRANT));
+                handle_free(caller->process, handle_lookup(caller->process, op.id, HANDLE_GRANT));
         }
         if (!status)
             caller->progress++;

@@ -52,8 +52,8 @@ struct handle {
             endpoint_t thread;
         } watch;
         struct {
-            handle_t grant;      /* HANDLE_NONE: the process's own memory */
-            uint64_t overflow;   /* frame that holds the extents, 0: the one is inline */
+            handle_t grant;    /* HANDLE_NONE: the process's own memory */
+            uint64_t overflow; /* frame that holds the extents, 0: the one is inline */
             struct pin_extent extent;
             uint32_t extents;
         } pin;

@@ -17,19 +17,19 @@ struct hart {
     uint64_t stack_top; /* known to trap.S */
     struct thread *current;
     uint64_t scratch;
-    struct process *space;   /* whose page table satp holds; NULL: the kernel's own */
-    uint64_t now;            /* time at the kernel's entry, or at the last switch */
-    uint64_t programmed;     /* what the timer is set to; ~0: off */
-    uint64_t slice_end;      /* of the current thread's time slice; ~0: nobody competes */
-    uint64_t ran_since;      /* when the current thread was charged last */
-    endpoint_t payer;        /* whose budget the running time is charged to */
-    uint32_t index;          /* 0.. in order of start */
-    uint32_t hart_id;        /* the machine's */
+    struct process *space; /* whose page table satp holds; NULL: the kernel's own */
+    uint64_t now;          /* time at the kernel's entry, or at the last switch */
+    uint64_t programmed;   /* what the timer is set to; ~0: off */
+    uint64_t slice_end;    /* of the current thread's time slice; ~0: nobody competes */
+    uint64_t ran_since;    /* when the current thread was charged last */
+    endpoint_t payer;      /* whose budget the running time is charged to */
+    uint32_t index;        /* 0.. in order of start */
+    uint32_t hart_id;      /* the machine's */
     bool idle;
-    bool drop_space;         /* the loaded space is being torn down: load the kernel's */
-    bool fence_i;            /* new code was mapped since this hart last ran it */
+    bool drop_space; /* the loaded space is being torn down: load the kernel's */
+    bool fence_i;    /* new code was mapped since this hart last ran it */
     bool started;
-    uint32_t ready_mask;     /* bit p: ready[p] isn't empty */
+    uint32_t ready_mask; /* bit p: ready[p] isn't empty */
     uint32_t plic_context;
     struct list ready[PRIORITIES];
     struct counters counters;
@@ -37,7 +37,7 @@ struct hart {
     uint64_t kcall_results[7]; /* of the call that this hart is doing */
     uint32_t kcall_result_mask;
     struct thread *fp_thread; /* whose FP registers are enabled */
-    uint64_t lock_ticks;     /* when the big lock was taken */
+    uint64_t lock_ticks;      /* when the big lock was taken */
 };
 
 extern struct hart *harts[MAX_HARTS];
@@ -50,9 +50,9 @@ void kernel_unlock(void);
 void kernel_lock_break(void);
 
 /* riscv/hart.c */
-void hart_boot_init(uint32_t hart_id); /* first of all: tp */
-void harts_init(void);                 /* the machine is known: structures, this hart's traps */
-void harts_start(void);                /* the other harts, which go to kernel_exit */
+void hart_boot_init(uint32_t hart_id);    /* first of all: tp */
+void harts_init(void);                    /* the machine is known: structures, this hart's traps */
+void harts_start(void);                   /* the other harts, which go to kernel_exit */
 void hart_interrupt(uint64_t index_mask); /* makes those harts enter the kernel */
 void hart_wait(void);                     /* wfi */
 uint64_t time_now(void);

@@ -166,7 +166,8 @@ static void describe(const struct thread *thread, struct liveness *entry)
 {
     const struct thread *oldest = list_empty(&thread->takens)
                                       ? NULL
-                                      : container_of(thread->takens.next, struct thread, queue_link);
+                                      : container_of(thread->takens.next, struct thread,
+                                                     queue_link);
 
     *entry = (struct liveness){
         .thread = thread->endpoint,

@@ -120,7 +120,8 @@ HOT static bool may_call(const struct thread *caller, const struct thread *targe
 {
     unsigned id = target->process->service_id;
 
-    return target->process == caller->process || caller->process->callable[id / 64] >> (id % 64) & 1;
+    return target->process == caller->process ||
+           caller->process->callable[id / 64] >> (id % 64) & 1;
 }
 
 /* Queues by priority, first come first served inside one. */
@@ -293,8 +294,8 @@ HOT void ipc_system_call(struct thread *caller)
         reply_receive(caller);
         break;
     case SYS_IPC_NOTIFY:
-        set_status(caller, doorbell_ring(caller, (endpoint_t)caller->regs[REG_A0],
-                                         caller->regs[REG_A1]));
+        set_status(caller,
+                   doorbell_ring(caller, (endpoint_t)caller->regs[REG_A0], caller->regs[REG_A1]));
         break;
     default:
         process_kill(caller->process, DEATH_BAD_CALL, caller->regs[REG_T0], caller);

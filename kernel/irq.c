@@ -5,7 +5,7 @@
 #include "process.h"
 #include <string.h>
 
-#define BINDINGS 64   /* of all lines together */
+#define BINDINGS 64 /* of all lines together */
 #define LINES 128
 
 /* A thread's interest in a line. */
@@ -18,11 +18,11 @@ struct binding {
 
 struct line {
     uint32_t bindings;
-    uint32_t owing;       /* bindings that owe a wait before it is completed */
-    uint32_t context;     /* where it is enabled, and was claimed */
-    bool claimed;         /* and not yet completed */
-    bool masked;          /* because of a storm, until window_start + 1 ms */
-    uint32_t in_window;   /* claims since window_start */
+    uint32_t owing;     /* bindings that owe a wait before it is completed */
+    uint32_t context;   /* where it is enabled, and was claimed */
+    bool claimed;       /* and not yet completed */
+    bool masked;        /* because of a storm, until window_start + 1 ms */
+    uint32_t in_window; /* claims since window_start */
     uint64_t window_start;
     uint64_t claimed_ticks;
     uint64_t storms;

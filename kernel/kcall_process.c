@@ -217,8 +217,8 @@ int kcall_death_next(struct thread *caller)
 {
     for (uint32_t slot = 1; slot < ENDPOINT_SLOTS; slot++) {
         struct process *child = process_in_slot(slot);
-        if (!child || child->creator != caller->process->endpoint ||
-            child->state != PROCESS_DEAD || child->death_reported)
+        if (!child || child->creator != caller->process->endpoint || child->state != PROCESS_DEAD ||
+            child->death_reported)
             continue;
         child->death_reported = true;
         kcall_result(0, child->endpoint);

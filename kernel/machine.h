@@ -14,7 +14,7 @@ struct machine {
     paddr_t test_device; /* power-off with a status; 0: none */
     paddr_t plic;        /* 0: none */
     uint64_t plic_len;
-    uint32_t irq_count;  /* lines are 1..irq_count */
+    uint32_t irq_count; /* lines are 1..irq_count */
     bool has_stimecmp;
     uint64_t boot_ticks;
     uint32_t hart_ids[MAX_HARTS];

@@ -40,8 +40,7 @@ static void memory_init(void)
     };
     region_init_fixed(KERNEL_REGION_BOOT_IMAGE, direct_to_paddr(boot_image_start),
                       (uint64_t)(boot_image_end - boot_image_start));
-    region_init_fixed(KERNEL_REGION_DEVICE_TREE,
-                      paddr(machine.device_tree.raw & ~(PAGE_SIZE - 1)),
+    region_init_fixed(KERNEL_REGION_DEVICE_TREE, paddr(machine.device_tree.raw & ~(PAGE_SIZE - 1)),
                       (machine.device_tree.raw & (PAGE_SIZE - 1)) + machine.device_tree_len);
 }
 

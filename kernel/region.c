@@ -9,12 +9,12 @@
 
 /* Lives in a frame; the numbers of its frames are in index frames, all charged to the creator. */
 struct region {
-    uint32_t references; /* handles, mappings, and the kernel's for a fixed one */
-    bool fixed;          /* memory that is never freed */
+    uint32_t references;     /* handles, mappings, and the kernel's for a fixed one */
+    bool fixed;              /* memory that is never freed */
     struct process *creator; /* whose quota it is charged to; NULL: orphaned or fixed */
     struct list creator_link, dead_link;
     uint64_t pages;
-    uint64_t base;  /* contiguous: of the first frame; else 0 */
+    uint64_t base; /* contiguous: of the first frame; else 0 */
     uint32_t *index[INDEX_FRAMES];
 };
 _Static_assert(sizeof(struct region) <= PAGE_SIZE, "a region fits in a frame");
@@ -25,7 +25,9 @@ static uint64_t orphaned;
 
 static uint64_t region_cost(const struct region *region)
 {
-    uint64_t index_frames = region->base ? 0 : (region->pages + FRAMES_PER_INDEX - 1) / FRAMES_PER_INDEX;
+    uint64_t index_frames = region->base
+                                ? 0
+                                : (region->pages + FRAMES_PER_INDEX - 1) / FRAMES_PER_INDEX;
 
     return 1 + region->pages + index_frames;
 }
@@ -54,8 +56,8 @@ paddr_t region_frame(const struct region *region, uint64_t page)
 {
     if (region->base)
         return paddr(region->base + page * PAGE_SIZE);
-    return paddr((uint64_t)region->index[page / FRAMES_PER_INDEX][page % FRAMES_PER_INDEX]
-                 * PAGE_SIZE);
+    return paddr((uint64_t)region->index[page / FRAMES_PER_INDEX][page % FRAMES_PER_INDEX] *
+                 PAGE_SIZE);
 }
 
 static void give_back(struct region *region, paddr_t frame)
@@ -256,9 +258,8 @@ int kcall_region_offer(struct thread *caller)
 static int fixed_region_lookup(const struct process *user, handle_t id, struct region **region,
                                unsigned *prot)
 {
-    uint64_t needed = id == KERNEL_REGION_BOOT_IMAGE
-                          ? KCALL_BIT(PROCESS_CREATE)
-                          : KCALL_BIT(DEVICE_MAP) | KCALL_BIT(POWER);
+    uint64_t needed = id == KERNEL_REGION_BOOT_IMAGE ? KCALL_BIT(PROCESS_CREATE)
+                                                     : KCALL_BIT(DEVICE_MAP) | KCALL_BIT(POWER);
 
     if (id != KERNEL_REGION_BOOT_IMAGE && id != KERNEL_REGION_DEVICE_TREE)
         return -ANOLE_EBADHANDLE;

@@ -14,8 +14,20 @@
 struct process;
 
 /* Register numbers by ABI name, for regs[]; regs[REG_PC] is the pc. */
-enum reg { REG_PC = 0, REG_RA = 1, REG_SP = 2, REG_TP = 4, REG_T0 = 5, REG_T1 = 6, REG_T2 = 7,
-           REG_FP = 8, REG_A0 = 10, REG_A1 = 11, REG_T3 = 28, REG_T4 = 29 };
+enum reg {
+    REG_PC = 0,
+    REG_RA = 1,
+    REG_SP = 2,
+    REG_TP = 4,
+    REG_T0 = 5,
+    REG_T1 = 6,
+    REG_T2 = 7,
+    REG_FP = 8,
+    REG_A0 = 10,
+    REG_A1 = 11,
+    REG_T3 = 28,
+    REG_T4 = 29
+};
 
 struct fp_state {
     uint64_t f[32];
@@ -47,14 +59,14 @@ struct thread {
     uint64_t irq_bits;      /* bits that interrupts are bound to */
     uint64_t irq_delivered; /* of these, delivered and not yet completed */
     uint64_t last_wait_ticks;
-    uint64_t cpu_ticks;     /* charged so far */
-    uint64_t cpu_at_wait;   /* what it was at the last wait */
+    uint64_t cpu_ticks;   /* charged so far */
+    uint64_t cpu_at_wait; /* what it was at the last wait */
     struct timer wait_timer;
     struct timer alarm_timer;
     uint32_t alarm_bit;
-    uint32_t edit_mask;    /* regs_edited: which of pc, sp */
+    uint32_t edit_mask; /* regs_edited: which of pc, sp */
     uint64_t edit_pc, edit_sp;
-    uint64_t progress;      /* of a kernel call that goes on; its meaning is the call's */
+    uint64_t progress; /* of a kernel call that goes on; its meaning is the call's */
     uint64_t progress_object;
     struct list process_link; /* in process->threads */
     struct fp_state fp;

@@ -22,8 +22,7 @@ static inline paddr_t paddr(uint64_t raw)
 
 /* User virtual addresses are plain uint64_t named ..._uaddr or `address`, and never dereferenced. */
 
-#define container_of(pointer, type, member)                                                        \
-    ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

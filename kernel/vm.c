@@ -241,8 +241,7 @@ void *vm_page(const struct process *process, uint64_t address, unsigned prot)
     paddr_t frame;
     unsigned has;
 
-    if (!mmu_lookup(process, address, &frame, &has) || (has & prot) != prot ||
-        !frame_is_ram(frame))
+    if (!mmu_lookup(process, address, &frame, &has) || (has & prot) != prot || !frame_is_ram(frame))
         return NULL;
     return (char *)direct(frame) + (address & (PAGE_SIZE - 1));
 }
@@ -376,9 +375,8 @@ int kcall_unmap(struct thread *caller)
 
     if (!area || area->start != address || area->kind == AREA_FIXED)
         return -ANOLE_EINVAL;
-    if (caller->progress == 0 &&
-        (area->unmapping || kcall_arg(caller, 1) > USER_END ||
-         page_round_up(kcall_arg(caller, 1)) != area->pages * PAGE_SIZE))
+    if (caller->progress == 0 && (area->unmapping || kcall_arg(caller, 1) > USER_END ||
+                                  page_round_up(kcall_arg(caller, 1)) != area->pages * PAGE_SIZE))
         return -ANOLE_EINVAL;
     caller->progress = 1;
     return vm_unmap_step(caller->process, area);

@@ -73,8 +73,7 @@ int ipc_ring_receive(struct ipc_delivery *delivery, endpoint_t maker, uint64_t d
 /* 0, or -ENOTWAITING when that call timed out, died or was answered. */
 int ipc_reply(const struct message *reply, uint64_t call_id);
 /* Replies with delivery->message to delivery->call_id, then receives into it. */
-int ipc_reply_receive(struct ipc_delivery *delivery, uint64_t notify_mask,
-                      uint64_t deadline_ticks);
+int ipc_reply_receive(struct ipc_delivery *delivery, uint64_t notify_mask, uint64_t deadline_ticks);
 /* 0, or -EBADHANDLE / -EDEADENDPOINT. */
 int ipc_notify(endpoint_t maker, uint64_t doorbell);
 

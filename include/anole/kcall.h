@@ -10,81 +10,84 @@
 #include <anole/handle.h>
 #include <stdint.h>
 
-/* X(NAME, number, group) */
+/* X(NAME, number, group): arguments -> results */
+/* clang-format off */
 #define KCALLS(X)                                                                                  \
     /* the caller itself */                                                                        \
-    X(EXIT, 1, BASE)            /* kind (enum death_cause), status: never returns */               \
-    X(THREAD_CREATE, 2, BASE)   /* pc, sp, argument, hart mask (0: any), tp -> endpoint */         \
-    X(THREAD_EXIT, 3, BASE)     /* never returns */                                                \
-    X(THREAD_PIN, 4, BASE)      /* hart mask for the caller (0: any) */                            \
-    X(MAP, 5, BASE)             /* len, PROT_*, address or 0 -> address: zeroed memory */          \
-    X(UNMAP, 6, BASE)           /* address, len: of a mapping of any kind */                       \
-    X(ALARM, 7, BASE)           /* deadline in ticks (0: off), bit: one alarm a thread */          \
-    X(WATCH, 8, BASE)           /* endpoint, bit -> handle: rung when that process is dead */      \
-    X(DOORBELL, 9, BASE)        /* peer, bit -> handle: lets peer ring bit of this thread */       \
-    X(CLOSE, 10, BASE)          /* handle: doorbell, watch, region or offer of mine */             \
-    X(ENDPOINT_INFO, 11, BASE)  /* endpoint -> its process's endpoint, service id, DEAD or alive */\
+    X(EXIT, 1, BASE)               /* kind (enum death_cause), status: never returns */            \
+    X(THREAD_CREATE, 2, BASE)      /* pc, sp, argument, hart mask (0: any), tp -> endpoint */      \
+    X(THREAD_EXIT, 3, BASE)        /* never returns */                                             \
+    X(THREAD_PIN, 4, BASE)         /* hart mask for the caller (0: any) */                         \
+    X(MAP, 5, BASE)                /* len, PROT_*, address or 0 -> address: zeroed memory */       \
+    X(UNMAP, 6, BASE)              /* address, len: a whole mapping of any kind */                 \
+    X(ALARM, 7, BASE)              /* deadline in ticks (0: off), bit: one alarm a thread */       \
+    X(WATCH, 8, BASE)              /* endpoint, bit -> handle: rung when that process is dead */   \
+    X(DOORBELL, 9, BASE)           /* peer, bit -> handle: lets peer ring bit of this thread */    \
+    X(CLOSE, 10, BASE)             /* handle: doorbell, watch, region or offer of mine */          \
+    X(ENDPOINT_INFO, 11, BASE)     /* endpoint -> its process's endpoint, service id */            \
     /* memory shared with others */                                                                \
-    X(REGION_CREATE, 12, BASE)  /* len, REGION_* flags -> handle */                                \
-    X(REGION_OFFER, 13, BASE)   /* region, peer, PROT_* -> handle to tell the peer */              \
-    X(REGION_MAP, 14, BASE)     /* maker (SELF: own), handle, offset, len, PROT_* -> address */    \
-    X(GRANT, 15, BASE)          /* peer, address, len, GRANT_* -> handle */                        \
-    X(GRANT_BATCH, 16, BASE)    /* array of grant_op, count -> how many were made */               \
-    X(REVOKE, 17, BASE)         /* handle, bit + 1 to ring when unpinned or 0: EBUSY if pinned */  \
-    X(REVOKE_BATCH, 18, BASE)   /* array of handles, count -> how many are revoked */              \
-    X(COPY, 19, BASE)           /* maker, grant, offset, local address, len, COPY_* */             \
-    X(COPY_VECTOR, 20, BASE)    /* array of copy_op, count -> how many were done */                \
+    X(REGION_CREATE, 12, BASE)     /* len, REGION_* flags -> handle */                             \
+    X(REGION_OFFER, 13, BASE)      /* region, peer, PROT_* -> handle to tell the peer */           \
+    X(REGION_MAP, 14, BASE)        /* maker (SELF: own), handle, offset, len, PROT_* -> address */ \
+    X(REGION_INFO, 53, BASE)       /* maker, handle -> length, PROT_* */                           \
+    X(GRANT, 15, BASE)             /* peer, address, len, GRANT_* -> handle */                     \
+    X(GRANT_BATCH, 16, BASE)       /* array of grant_op, count -> how many were made */            \
+    X(REVOKE, 17, BASE)            /* handle, bit + 1 to ring when unpinned or 0: EBUSY if pinned */ \
+    X(REVOKE_BATCH, 18, BASE)      /* array of handles, count -> how many are revoked */           \
+    X(COPY, 19, BASE)              /* maker, grant, offset, local address, len, COPY_* */          \
+    X(COPY_VECTOR, 20, BASE)       /* array of copy_op, count -> how many were done */             \
     /* information */                                                                              \
-    X(SYSTEM_INFO, 21, BASE)    /* address of struct system_info */                                \
-    X(PROCESS_INFO, 22, BASE)   /* slot, address of struct process_info: ENOENT if empty */        \
-    X(COUNTERS, 23, BASE)       /* endpoint (0: harts' sum), address of struct counters */         \
-    X(RANDOM, 24, BASE)         /* -> four random words */                                         \
-    X(LOG_WRITE, 25, BASE)      /* address, len, level: appended to the kernel's log */            \
-    X(LOG_READ, 26, BASE)       /* position, address, len -> next position, bytes */               \
-    X(BOOT_ARGUMENTS, 27, BASE) /* address, len -> full length */                                  \
+    X(SYSTEM_INFO, 21, BASE)       /* address of struct system_info */                             \
+    X(PROCESS_INFO, 22, BASE)      /* slot, address of struct process_info: ENOENT if empty */     \
+    X(COUNTERS, 23, BASE)          /* endpoint (0: harts' sum), address of struct counters */      \
+    X(RANDOM, 24, BASE)            /* -> four random words */                                      \
+    X(LOG_WRITE, 25, BASE)         /* address, len, level: appended to the kernel's log */         \
+    X(LOG_READ, 26, BASE)          /* position, address, len -> next position, bytes */            \
+    X(BOOT_ARGUMENTS, 27, BASE)    /* address, len -> full length */                               \
     /* drivers */                                                                                  \
-    X(DMA_ALLOC, 28, DRIVER)    /* len -> address, device address: contiguous, zeroed */           \
-    X(DMA_MAP, 29, DRIVER)      /* maker, grant, offset, len, DMA_*, array of dma_segment, max     \
-                                   -> handle, segments used */                                     \
-    X(DMA_UNMAP, 30, DRIVER)    /* handle */                                                       \
-    X(WINDOW_MAP, 31, DRIVER)   /* index in my resource table -> address, len */                   \
-    X(IRQ_BIND, 32, DRIVER)     /* index in my resource table, bit */                              \
-    X(CONSOLE_TAKE, 33, CONSOLE) /* -> log position to go on from: the kernel stops printing and     \
-                                    rings NOTIFY_LOG for new text */                            \
-    /* devman */                                                                                   \
-    X(DEVICE_MAP, 34, DEVMAN)     /* physical address, len -> address: never RAM or PLIC */        \
-    X(QUARANTINE_END, 35, DEVMAN) /* endpoint of the dead process whose device is quiet */         \
-    X(QUARANTINE_INFO, 36, DEVMAN) /* endpoint -> pinned frames, quarantined or not */             \
-    X(WALL_CLOCK_SET, 37, CLOCK)  /* nanoseconds since 1970 at tick 0 */                           \
-    /* rs and pm: only for processes they created, but for READ, REGS, NOTIFY and KILL of rs */    \
+    X(DMA_ALLOC, 28, DRIVER)       /* len -> address, device address: contiguous, zeroed */        \
+    X(DMA_MAP, 29, DRIVER)         /* maker, grant, offset, len, DMA_*, dma_segment[], max         \
+                                      -> handle, segments used */                                  \
+    X(DMA_MAP_OWN, 52, DRIVER)     /* address, len, DMA_*, dma_segment[], max -> as DMA_MAP */     \
+    X(DMA_UNMAP, 30, DRIVER)       /* handle */                                                    \
+    X(WINDOW_MAP, 31, DRIVER)      /* index in my resource table -> address, len */                \
+    X(IRQ_BIND, 32, DRIVER)        /* index in my resource table, bit */                           \
+    X(CONSOLE_TAKE, 33, CONSOLE)   /* -> log position to go on from: the kernel stops printing     \
+                                      and rings NOTIFY_LOG for new text */                         \
+    /* devman and the clock's driver */                                                            \
+    X(DEVICE_MAP, 34, DEVMAN)      /* physical address, len -> address: never RAM or PLIC */       \
+    X(QUARANTINE_END, 35, DEVMAN)  /* endpoint of the dead process whose device is quiet */        \
+    X(QUARANTINE_INFO, 36, DEVMAN) /* endpoint -> pinned frames, process state */                  \
+    X(WALL_CLOCK_SET, 37, CLOCK)   /* nanoseconds since 1970 at tick 0 */                          \
+    /* rs and pm: only for processes they created; rs may kill any */                              \
     X(PROCESS_CREATE, 38, CREATE)  /* address of struct process_create -> endpoint */              \
-    X(PROCESS_MAP, 39, CREATE)     /* child, vaddr, len, PROT_*, maker (0: zeroed), handle, offset */ \
+    X(PROCESS_MAP, 39, CREATE)     /* child, vaddr, len, PROT_*, maker, region or 0, offset */     \
     X(PROCESS_WRITE, 40, CREATE)   /* child, its address, my address, len: before its start */     \
     X(PROCESS_START, 41, CREATE)   /* child, pc, sp, argument */                                   \
     X(PROCESS_KILL, 42, CREATE)    /* process, cause (enum death_cause), detail */                 \
     X(PROCESS_BURY, 43, CREATE)    /* dead child: frees what it had, but for what is pinned */     \
     X(DEATH_NEXT, 44, CREATE)      /* -> endpoint of a dead child not yet reported: EAGAIN */      \
     X(DEATH_RECORD, 45, CREATE)    /* dead child, address of struct death_record */                \
+    /* rs */                                                                                       \
     X(PROCESS_RESOURCE, 46, RS)    /* child, RESOURCE_*, base or irq, len -> index */              \
     X(PROCESS_READ, 47, RS)        /* process or corpse, its address, my address, len */           \
     X(PROCESS_REGS, 48, RS)        /* process, new pc, sp (0: as it is): its wait ends */          \
     X(PROCESS_NOTIFY, 49, RS)      /* process, reserved bit */                                     \
     X(LIVENESS, 50, RS)            /* array of struct liveness, max -> count */                    \
-    X(POWER, 51, RS)               /* POWER_*, exit status */                                      \
-    X(DMA_MAP_OWN, 52, DRIVER)     /* address, len of my own memory, DMA_*, array, max -> as MAP */\
-    X(REGION_INFO, 53, BASE)       /* maker, handle -> length, PROT_* */
+    X(POWER, 51, RS)               /* POWER_*, exit status */
+/* clang-format on */
 
 enum kcall {
 #define KCALL_ENUM(name, number, group) KCALL_##name = (number),
     KCALLS(KCALL_ENUM)
 #undef KCALL_ENUM
-    KCALL_LIMIT = 64,
+        KCALL_LIMIT = 64,
 };
 
 #define KCALL_BIT(name) ((uint64_t)1 << KCALL_##name)
 
 /* The two regions that the kernel offers at boot: KCALL_REGION_MAP(ENDPOINT_KERNEL, one of these). */
-#define KERNEL_REGION_BOOT_IMAGE ((handle_t)1) /* for who may PROCESS_CREATE */
+#define KERNEL_REGION_BOOT_IMAGE ((handle_t)1)  /* for who may PROCESS_CREATE */
 #define KERNEL_REGION_DEVICE_TREE ((handle_t)2) /* for who may DEVICE_MAP or POWER */
 
 #define REGION_CONTIGUOUS 1u

@@ -10,8 +10,8 @@
 
 #define PAGE_SIZE 4096ul
 
-#define USER_TEXT_BASE 0x10000ul      /* programs are linked here */
-#define USER_MAP_BASE 0x1000000000ul  /* what the kernel places for KCALL_MAP and the like */
+#define USER_TEXT_BASE 0x10000ul     /* programs are linked here */
+#define USER_MAP_BASE 0x1000000000ul /* what the kernel places for KCALL_MAP and the like */
 #define USER_MAP_END 0x2000000000ul
 #define USER_STACK_TOP 0x3ffff00000ul /* the main thread's; grows down, guard page below */
 #define USER_STARTUP_PAGE 0x3ffffe0000ul
@@ -49,8 +49,8 @@ struct startup_page {
     uint32_t resources; /* of a driver: entries in its resource table */
     uint32_t instance;  /* how often this service was started, from 0 */
     uint64_t stack_bytes;
-    char name[32];    /* of the service or program */
-    char device[32];  /* of a driver: what devman calls its device */
+    char name[32];   /* of the service or program */
+    char device[32]; /* of a driver: what devman calls its device */
     uint32_t argument[STARTUP_ARGUMENTS_MAX];
 };
 #define STARTUP_MAGIC 0x414e4f4cu

@@ -49,22 +49,22 @@ static_assert(sizeof(struct process_create) == 40 + 8 + 32 + 8 + 32 + 32, "share
 /* Why a process died. */
 enum death_cause {
     DEATH_NONE = 0,
-    DEATH_EXIT = 1,          /* KCALL_EXIT; detail = status */
-    DEATH_PANIC = 2,         /* KCALL_EXIT of panic(); detail = status */
-    DEATH_DEVICE_RESET = 3,  /* KCALL_EXIT: a driver asks for a fresh device; detail = evidence */
-    DEATH_LOAD_FAULT = 4,    /* detail of faults = faulting address */
+    DEATH_EXIT = 1,         /* KCALL_EXIT; detail = status */
+    DEATH_PANIC = 2,        /* KCALL_EXIT of panic(); detail = status */
+    DEATH_DEVICE_RESET = 3, /* KCALL_EXIT: a driver asks for a fresh device; detail = evidence */
+    DEATH_LOAD_FAULT = 4,   /* detail of faults = faulting address */
     DEATH_STORE_FAULT = 5,
     DEATH_FETCH_FAULT = 6,
-    DEATH_ILLEGAL = 7,       /* illegal or privileged instruction; detail = its bits */
+    DEATH_ILLEGAL = 7, /* illegal or privileged instruction; detail = its bits */
     DEATH_MISALIGNED = 8,
     DEATH_BREAKPOINT = 9,
-    DEATH_KILLED = 10,       /* KCALL_PROCESS_KILL by an operator or creator */
-    DEATH_NO_PROGRESS = 11,  /* ... because it made no progress */
-    DEATH_COMPLAINT = 12,    /* ... because of complaints that were corroborated */
-    DEATH_INTERRUPT = 13,    /* ... because of Ctrl-C */
-    DEATH_DEVICE_GONE = 14,  /* ... because its device is gone */
-    DEATH_STOPPED = 15,      /* ... because it was told to stop */
-    DEATH_BAD_CALL = 16,     /* unknown system call; detail = its number */
+    DEATH_KILLED = 10,      /* KCALL_PROCESS_KILL by an operator or creator */
+    DEATH_NO_PROGRESS = 11, /* ... because it made no progress */
+    DEATH_COMPLAINT = 12,   /* ... because of complaints that were corroborated */
+    DEATH_INTERRUPT = 13,   /* ... because of Ctrl-C */
+    DEATH_DEVICE_GONE = 14, /* ... because its device is gone */
+    DEATH_STOPPED = 15,     /* ... because it was told to stop */
+    DEATH_BAD_CALL = 16,    /* unknown system call; detail = its number */
     DEATH_CAUSES = 17,
 };
 
@@ -76,7 +76,7 @@ struct death_record {
     uint64_t detail;
     uint64_t time_ticks;
     uint64_t pc;
-    uint64_t regs[31]; /* x1..x31 */
+    uint64_t regs[31];                   /* x1..x31 */
     uint64_t backtrace[DEATH_BACKTRACE]; /* return addresses by frame pointer; 0 ends it */
 };
 
@@ -84,8 +84,8 @@ enum process_state {
     PROCESS_FREE = 0,
     PROCESS_NEW = 1, /* created, not started */
     PROCESS_RUNNING = 2,
-    PROCESS_DYING = 3, /* some hart still runs it */
-    PROCESS_DEAD = 4,  /* a corpse until its creator buries it */
+    PROCESS_DYING = 3,   /* some hart still runs it */
+    PROCESS_DEAD = 4,    /* a corpse until its creator buries it */
     PROCESS_BURYING = 5, /* buried in part: only KCALL_PROCESS_BURY goes on */
 };
 
@@ -107,7 +107,7 @@ struct process_info {
     uint8_t service_id;
     uint8_t state; /* enum process_state */
     uint8_t priority;
-    uint8_t main_state; /* enum thread_state of the main thread */
+    uint8_t main_state;   /* enum thread_state of the main thread */
     endpoint_t main_peer; /* whom the main thread calls, or ENDPOINT_NONE */
     uint32_t threads;
     uint32_t frames; /* charged */
@@ -125,9 +125,9 @@ struct liveness {
     endpoint_t process;
     uint8_t state; /* enum thread_state */
     uint8_t service_id;
-    uint16_t callers;          /* unanswered ones that it took, and those queued */
+    uint16_t callers; /* unanswered ones that it took, and those queued */
     uint32_t reserved;
-    uint64_t last_wait_ticks;  /* when it last waited for requests or notifications */
+    uint64_t last_wait_ticks;      /* when it last waited for requests or notifications */
     uint64_t cpu_since_wait_ticks; /* what it has run since then */
     uint64_t oldest_caller_ticks;  /* when the oldest unanswered caller called; 0: none */
 };
@@ -138,8 +138,8 @@ struct counters {
     uint64_t traps;
     uint64_t system_calls;
     uint64_t kernel_calls;
-    uint64_t messages;      /* requests and replies delivered */
-    uint64_t notifications; /* doorbells rung */
+    uint64_t messages;       /* requests and replies delivered */
+    uint64_t notifications;  /* doorbells rung */
     uint64_t space_switches; /* satp changed; counted for the process switched to */
     uint64_t fences;
     uint64_t ipis;

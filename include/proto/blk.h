@@ -40,23 +40,23 @@ enum blk_request {
                                                w2 capacity in sectors. EBUSY: overlaps a writer */
     BLK_CLOSE = MESSAGE_TYPE(PROTO_BLK, 3), /* w0 id, w1 session; EBUSY with requests in flight */
     BLK_READ = MESSAGE_TYPE(PROTO_BLK, 4),
-    BLK_WRITE = MESSAGE_TYPE(PROTO_BLK, 5), /* flag BLK_FUA */
-    BLK_FLUSH = MESSAGE_TYPE(PROTO_BLK, 6), /* w0 id, w1 session: what was answered is durable */
-    BLK_DISCARD = MESSAGE_TYPE(PROTO_BLK, 7),      /* w2 sector, w5 bytes */
+    BLK_WRITE = MESSAGE_TYPE(PROTO_BLK, 5),   /* flag BLK_FUA */
+    BLK_FLUSH = MESSAGE_TYPE(PROTO_BLK, 6),   /* w0 id, w1 session: what was answered is durable */
+    BLK_DISCARD = MESSAGE_TYPE(PROTO_BLK, 7), /* w2 sector, w5 bytes */
     BLK_WRITE_ZEROES = MESSAGE_TYPE(PROTO_BLK, 8), /* w2 sector, w5 bytes; flag BLK_UNMAP */
-    BLK_STATS = MESSAGE_TYPE(PROTO_BLK, 9),    /* w0 id, w2 grant (write) for struct blk_stats, w3
+    BLK_STATS = MESSAGE_TYPE(PROTO_BLK, 9),     /* w0 id, w2 grant (write) for struct blk_stats, w3
                                                   offset. Needs no session */
     BLK_IDENTIFY = MESSAGE_TYPE(PROTO_BLK, 10), /* -> w1-w3 the device's 20-byte serial number */
-    BLK_CANCEL = MESSAGE_TYPE(PROTO_BLK, 11),  /* w0 id, w1 session, w2 id of the victim: 0 if it is
+    BLK_CANCEL = MESSAGE_TYPE(PROTO_BLK, 11), /* w0 id, w1 session, w2 id of the victim: 0 if it is
                                                   being canceled (its own answer still comes, as
                                                   ECANCELED or as its real result), ENOENT if it
                                                   is not in flight */
-    BLK_ATTACH = MESSAGE_TYPE(PROTO_BLK, 12),  /* message only. w0 id, w1 session, w2 channel region
+    BLK_ATTACH = MESSAGE_TYPE(PROTO_BLK, 12), /* message only. w0 id, w1 session, w2 channel region
                                                   offer, w3 doorbell made for the driver, w4 grant
                                                   of the data pool (read and write as the session
                                                   may; 0: none), w5 its length, w6 ring entries
                                                   -> w1 doorbell made for the client */
-    BLK_DETACH = MESSAGE_TYPE(PROTO_BLK, 13),  /* message only. w0 id, w1 session: the driver forgets
+    BLK_DETACH = MESSAGE_TYPE(PROTO_BLK, 13), /* message only. w0 id, w1 session: the driver forgets
                                                   the channel and unpins the pool; answered when
                                                   nothing of it is in flight */
 };
@@ -81,21 +81,21 @@ struct blk_segment {
 static_assert(sizeof(struct blk_segment) == 24, "shared layout");
 
 #define BLK_INFO_READ_ONLY 1u
-#define BLK_INFO_FLUSH 2u   /* has a volatile cache and can flush it */
+#define BLK_INFO_FLUSH 2u /* has a volatile cache and can flush it */
 #define BLK_INFO_DISCARD 4u
 #define BLK_INFO_WRITE_ZEROES 8u
 
 struct blk_info {
-    uint64_t capacity_sectors; /* of the minor */
-    uint64_t start_sector;     /* of the minor on the disk; 0 for the whole disk */
-    uint32_t flags;            /* BLK_INFO_* */
+    uint64_t capacity_sectors;    /* of the minor */
+    uint64_t start_sector;        /* of the minor on the disk; 0 for the whole disk */
+    uint32_t flags;               /* BLK_INFO_* */
     uint32_t logical_block_bytes; /* positions and lengths must be multiples of this */
     uint32_t physical_block_bytes;
-    uint32_t optimal_io_bytes; /* 0: unknown */
+    uint32_t optimal_io_bytes;  /* 0: unknown */
     uint32_t max_request_bytes; /* for any buffer, however scattered its pages */
     uint32_t max_in_flight;     /* of all clients together */
     uint32_t minors;            /* of the disk, with the whole one */
-    uint32_t partition_type; /* MBR type byte, 0xEE for a GPT partition, 0 for the whole disk */
+    uint32_t partition_type;    /* MBR type byte, 0xEE for a GPT partition, 0 for the whole disk */
     uint8_t partition_guid[16]; /* GPT type */
     char partition_name[40];    /* GPT name, ASCII part */
 };
@@ -106,9 +106,9 @@ struct blk_stats {
     uint64_t read_bytes, written_bytes;
     uint64_t errors, refused, canceled, timeouts;
     uint64_t kicks, kicks_suppressed, interrupts, spurious_interrupts;
-    uint64_t batches;       /* submitted between two waits of the driver */
-    uint64_t dma_maps;      /* per-request mappings; none for pool requests */
-    uint64_t copied_bytes;  /* payload bytes that the driver copied: 0 by design */
+    uint64_t batches;      /* submitted between two waits of the driver */
+    uint64_t dma_maps;     /* per-request mappings; none for pool requests */
+    uint64_t copied_bytes; /* payload bytes that the driver copied: 0 by design */
     uint64_t in_flight_now, in_flight_max;
     uint64_t clients_now, channels_now;
 };

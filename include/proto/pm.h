@@ -18,8 +18,8 @@ enum pm_request {
     PM_KILL = MESSAGE_TYPE(PROTO_PM, 3),  /* w0 endpoint: my child, or any for the operator */
     PM_FOREGROUND = MESSAGE_TYPE(PROTO_PM, 4), /* w0 endpoint of my child or ENDPOINT_NONE: whom
                                                   PM_INTERRUPT kills. Operator only */
-    PM_INTERRUPT = MESSAGE_TYPE(PROTO_PM, 5), /* of the console driver: Ctrl-C was typed -> w0 = 1 if
-                                                 a foreground program was killed, else 0 */
+    PM_INTERRUPT = MESSAGE_TYPE(PROTO_PM, 5),  /* of the console driver: Ctrl-C was typed -> w0 = 1
+                                                 if a foreground program was killed, else 0 */
 };
 
 #define PM_SPAWN_FOREGROUND 1u /* and make it the foreground program */

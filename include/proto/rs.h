@@ -25,21 +25,21 @@ enum rs_request {
     RS_INJECT_FETCH = MESSAGE_TYPE(PROTO_RS, 4), /* answer to NOTIFY_INJECT -> w0 enum fault_kind */
 
     /* Of anyone */
-    RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8), /* w0-1 name -> w0 endpoint, w1 generation of its service.
+    RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
                                               ENOENT: no such name; EAGAIN: not up at the moment;
                                               EGIVENUP: RS gave its service up */
     RS_SUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 9), /* w0-1 name, w2 doorbell made for RS: rung whenever
                                                  the name is published or given up. One a name and
                                                  process; a second replaces the first */
     RS_UNSUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 10), /* w0-1 name */
-    RS_LIST = MESSAGE_TYPE(PROTO_RS, 11),  /* w0 grant (write) for struct rs_service_info[], w1 its
+    RS_LIST = MESSAGE_TYPE(PROTO_RS, 11), /* w0 grant (write) for struct rs_service_info[], w1 its
                                               bytes -> w0 how many there are, w1 how many copied */
-    RS_LOG = MESSAGE_TYPE(PROTO_RS, 12),   /* w0 grant (write) for struct rs_log_entry[], w1 bytes,
+    RS_LOG = MESSAGE_TYPE(PROTO_RS, 12),  /* w0 grant (write) for struct rs_log_entry[], w1 bytes,
                                               w2 first sequence number wanted -> w0 next one,
                                               w1 copied: entries are in order, old ones are lost */
     RS_COMPLAIN = MESSAGE_TYPE(PROTO_RS, 13), /* w0 endpoint, w1 enum rs_complaint */
-    RS_SERVED = MESSAGE_TYPE(PROTO_RS, 14),   /* w0 endpoint: its first request to me was answered */
-    RS_RECORD = MESSAGE_TYPE(PROTO_RS, 15),   /* w0-1 name, w2 grant (write) for struct
+    RS_SERVED = MESSAGE_TYPE(PROTO_RS, 14), /* w0 endpoint: its first request to me was answered */
+    RS_RECORD = MESSAGE_TYPE(PROTO_RS, 15), /* w0-1 name, w2 grant (write) for struct
                                                  rs_death: the last death -> ENOENT if none */
 
     /* Of who may control services (system.dts: may-control-services); EPERM for all others */
@@ -53,10 +53,10 @@ enum rs_request {
                                                string or "virtio,ID" (32 bytes): it is there. A
                                                number that RS knows is the same device again -> w0
                                                enum device_state, w1 resets done so far */
-    RS_DEVICE_GONE = MESSAGE_TYPE(PROTO_RS, 31), /* w0 device number */
-    RS_RESET_FETCH = MESSAGE_TYPE(PROTO_RS, 32), /* -> w0 device number, w1 endpoint of the dead
+    RS_DEVICE_GONE = MESSAGE_TYPE(PROTO_RS, 31),  /* w0 device number */
+    RS_RESET_FETCH = MESSAGE_TYPE(PROTO_RS, 32),  /* -> w0 device number, w1 endpoint of the dead
                                                     process or ENDPOINT_NONE; EAGAIN: none to do */
-    RS_RESET_DONE = MESSAGE_TYPE(PROTO_RS, 33),  /* w0 device number, w1 status: 0 or an error */
+    RS_RESET_DONE = MESSAGE_TYPE(PROTO_RS, 33),   /* w0 device number, w1 status: 0 or an error */
     RS_DEVICES_DONE = MESSAGE_TYPE(PROTO_RS, 34), /* all that were there at boot are told */
 };
 
@@ -103,7 +103,7 @@ enum rs_state {
 struct rs_service_info {
     char name[RS_NAME_LEN];
     char program[RS_NAME_LEN];
-    char device[32]; /* what it drives; empty if none */
+    char device[32];     /* what it drives; empty if none */
     endpoint_t endpoint; /* ENDPOINT_NONE if there is no process */
     uint32_t state;      /* enum rs_state */
     uint32_t restarts;
@@ -126,11 +126,11 @@ enum rs_event {
     RS_EVENT_DEAD = 5,      /* cause, detail of the death record */
     RS_EVENT_QUIESCED = 6,  /* the device was reset, or none was needed */
     RS_EVENT_SPAWNED = 7,
-    RS_EVENT_SERVED = 8, /* first request answered */
+    RS_EVENT_SERVED = 8,  /* first request answered */
     RS_EVENT_BACKOFF = 9, /* detail: ms */
     RS_EVENT_GIVEN_UP = 10,
-    RS_EVENT_ORDER = 11,   /* detail: enum rs_order */
-    RS_EVENT_INJECT = 12,  /* detail: enum fault_kind */
+    RS_EVENT_ORDER = 11,     /* detail: enum rs_order */
+    RS_EVENT_INJECT = 12,    /* detail: enum fault_kind */
     RS_EVENT_COMPLAINT = 13, /* detail: enum rs_complaint */
     RS_EVENT_STOPPED = 14,
     RS_EVENT_DEVICE = 15, /* a device appeared */

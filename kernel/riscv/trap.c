@@ -124,7 +124,7 @@ static enum death_cause cause_of(uint64_t scause)
  * mapping was made (new mappings need no fence). */
 static bool is_spurious(struct process *process, uint64_t scause, uint64_t address)
 {
-    unsigned needed = scause == SCAUSE_FETCH_PAGE  ? PROT_EXEC_BIT
+    unsigned needed = scause == SCAUSE_FETCH_PAGE   ? PROT_EXEC_BIT
                       : scause == SCAUSE_STORE_PAGE ? PROT_WRITE_BIT
                                                     : PROT_READ_BIT;
     paddr_t frame;

@@ -380,7 +380,9 @@ struct process *host_process(const char *name, struct process *creator, uint32_t
         .kcalls = ~(uint64_t)0,
         .give_kcalls = ~(uint64_t)0,
     };
-    struct area_request data = {.address = HOST_DATA, .pages = 4, .kind = AREA_ANONYMOUS,
+    struct area_request data = {.address = HOST_DATA,
+                                .pages = 4,
+                                .kind = AREA_ANONYMOUS,
                                 .prot = PROT_READ_BIT | PROT_WRITE_BIT};
     uint64_t progress = 0, address;
     struct process *process;

@@ -94,9 +94,8 @@ static void copies_copy(void **state)
     (void)state;
     assert_int_equal(vm_write(maker, at, text, sizeof(text)), 0);
     id = grant(at, sizeof(text), GRANT_READ | GRANT_WRITE);
-    assert_int_equal(CALL(user, COPY, maker->endpoint, id, 0, HOST_DATA + 3, sizeof(text),
-                          COPY_FROM_GRANT),
-                     0);
+    assert_int_equal(
+        CALL(user, COPY, maker->endpoint, id, 0, HOST_DATA + 3, sizeof(text), COPY_FROM_GRANT), 0);
     assert_int_equal(vm_read(user, HOST_DATA + 3, back, sizeof(back)), 0);
     assert_string_equal(back, text);
     assert_int_equal(user->counters.copied_bytes, sizeof(text));
@@ -133,12 +132,12 @@ static void a_pinned_grant_is_busy_until_unmapped(void **state)
     uint64_t segments = HOST_DATA + 3 * PAGE_SIZE, covered = 0, count;
 
     (void)state;
-    assert_int_equal(CALL(user, DMA_MAP, maker->endpoint, id, 0, 2 * PAGE_SIZE, DMA_DEVICE_READS,
-                          segments, 8),
-                     -ANOLE_EPERM);
-    assert_int_equal(CALL(user, DMA_MAP, maker->endpoint, id, 0, 2 * PAGE_SIZE, DMA_DEVICE_WRITES,
-                          segments, 8),
-                     0);
+    assert_int_equal(
+        CALL(user, DMA_MAP, maker->endpoint, id, 0, 2 * PAGE_SIZE, DMA_DEVICE_READS, segments, 8),
+        -ANOLE_EPERM);
+    assert_int_equal(
+        CALL(user, DMA_MAP, maker->endpoint, id, 0, 2 * PAGE_SIZE, DMA_DEVICE_WRITES, segments, 8),
+        0);
     pin = result[0];
     count = result[1];
     for (uint64_t i = 0; i < count; i++) {
@@ -163,9 +162,9 @@ static void too_few_segments_undo_the_pin(void **state)
     handle_t id = grant(HOST_DATA, 4 * PAGE_SIZE, GRANT_READ);
 
     (void)state;
-    assert_int_equal(CALL(user, DMA_MAP, maker->endpoint, id, 0, 4 * PAGE_SIZE, DMA_DEVICE_READS,
-                          HOST_DATA, 0),
-                     -ANOLE_ERANGE);
+    assert_int_equal(
+        CALL(user, DMA_MAP, maker->endpoint, id, 0, 4 * PAGE_SIZE, DMA_DEVICE_READS, HOST_DATA, 0),
+        -ANOLE_ERANGE);
     assert_int_equal(user->pinned_frames, 0);
     assert_int_equal(CALL(maker, REVOKE, id, 0), 0);
 }
@@ -183,9 +182,9 @@ static void quarantine_keeps_frames_until_it_ends(void **state)
     dead = driver->endpoint;
     assert_int_equal(CALL(maker, GRANT, driver->endpoint, HOST_DATA, PAGE_SIZE, GRANT_WRITE), 0);
     id = result[0];
-    assert_int_equal(CALL(driver, DMA_MAP, maker->endpoint, id, 0, PAGE_SIZE, DMA_DEVICE_WRITES,
-                          segments, 8),
-                     0);
+    assert_int_equal(
+        CALL(driver, DMA_MAP, maker->endpoint, id, 0, PAGE_SIZE, DMA_DEVICE_WRITES, segments, 8),
+        0);
     assert_int_equal(CALL(driver, DMA_ALLOC, 3 * PAGE_SIZE), 0);
     assert_int_equal(CALL(root, QUARANTINE_END, dead), -ANOLE_EBUSY);
     kill_and_bury(driver);
@@ -255,8 +254,11 @@ static void memory_quota_is_exact(void **state)
 
 static void children_get_no_more_than_may_be_given(void **state)
 {
-    struct process_create request = {.name = "child", .priority = PRIORITY_PROGRAM,
-                                     .max_threads = 1, .max_frames = 100, .max_handles = 10};
+    struct process_create request = {.name = "child",
+                                     .priority = PRIORITY_PROGRAM,
+                                     .max_threads = 1,
+                                     .max_frames = 100,
+                                     .max_handles = 10};
 
     (void)state;
     root->give_kcalls = KCALL_BIT(EXIT) | KCALL_BIT(MAP);
