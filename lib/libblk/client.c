@@ -222,13 +222,17 @@ int blk_reap(struct blk_client *client, struct blk_completion *completions, unsi
              unsigned min)
 {
     unsigned count = 0;
-    client_step(client, false);
+    bool published = false;
     while (true) {
         while (count < max && replay_take(&client->replay, REPLAY_PROGRAM, &completions[count]))
             count++;
-        if (count >= min || count == max || !replay_busy(&client->replay))
+        bool enough = count >= min || count == max || !replay_busy(&client->replay);
+        /* Who waits publishes, rings and sleeps in one step. */
+        if (!enough || !published)
+            client_step(client, !enough);
+        if (enough)
             return (int)count;
-        client_step(client, true);
+        published = true;
     }
 }
 

@@ -55,6 +55,7 @@ struct blk_client {
     bool broken;               /* this session is to be left: its driver died or can't be trusted */
     unsigned tries;            /* recoveries since a request was last answered */
     uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
+    bool ring_owed;            /* the driver asked to be rung for what was published */
     uint64_t complained_ticks; /* in this session; 0: not yet */
     uint64_t recovery_began;   /* 0: requests have been answered since */
     struct blk_client_stats stats;

@@ -110,9 +110,17 @@ static void channel_send(struct blk_client *client)
         }
     }
     int published = channel_publish(&session->channel);
-    if (published < 0 ||
-        (published == 1 && ipc_notify(session->driver, session->driver_doorbell) != 0))
+    client->broken = published < 0;
+    client->ring_owed = client->ring_owed || published == 1;
+}
+
+/* Rings the driver if what was published asks for it; who is about to sleep does both in one trap. */
+static void channel_ring(struct blk_client *client)
+{
+    struct blk_session *session = &client->session;
+    if (client->ring_owed && ipc_notify(session->driver, session->driver_doorbell) != 0)
         client->broken = true;
+    client->ring_owed = false;
 }
 
 static bool channel_receive(struct blk_client *client)
@@ -153,11 +161,22 @@ static void channel_sleep(struct blk_client *client)
 {
     uint64_t mask = NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
     struct ipc_delivery delivery;
-    int armed = channel_arm(&client->session.channel);
-    if (armed != 0)
+    const struct blk_session *session = &client->session;
+    uint64_t deadline = channel_deadline(client);
+    int error;
+    if (channel_arm(&client->session.channel) != 0) {
+        channel_ring(client);
         return; /* an answer is there, or the channel is broken: the next look finds out */
-    int error = ipc_receive(&delivery, mask, channel_deadline(client), RECEIVE_NO_REQUESTS);
-    if (error && replay_in_flight(&client->replay) > 0)
+    }
+    if (client->ring_owed)
+        error = ipc_ring_receive(&delivery, session->driver, session->driver_doorbell, mask,
+                                 deadline, RECEIVE_NO_REQUESTS);
+    else
+        error = ipc_receive(&delivery, mask, deadline, RECEIVE_NO_REQUESTS);
+    client->ring_owed = false;
+    if (error && error != -ANOLE_ETIMEDOUT)
+        client->broken = true; /* there is no one to ring */
+    else if (error && replay_in_flight(&client->replay) > 0)
         channel_overdue(client);
     else if (!error && (delivery.message.word[0] & NOTIFY_BIT(client_event_bit(client))))
         client->broken = !client_driver_alive(client);
@@ -170,6 +189,8 @@ static void channel_step(struct blk_client *client, bool wait)
         return;
     if (!channel_receive(client) && wait && !client->broken && replay_busy(&client->replay))
         channel_sleep(client);
+    else
+        channel_ring(client);
 }
 
 /* ---- messages ---- */

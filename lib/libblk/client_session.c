@@ -144,6 +144,7 @@ int session_establish(struct blk_client *client)
     if (error)
         return error;
     client->broken = false;
+    client->ring_owed = false;
     client->held_until = 0;
     client->complained_ticks = 0;
     client->stats.epochs++;
