@@ -29,8 +29,17 @@ static struct pin_extent *pin_extents(struct handle *pin)
     return pin->pin.overflow ? direct(paddr(pin->pin.overflow)) : &pin->pin.extent;
 }
 
-/* Adds a frame to the pin. -ENOMEM, -ERANGE: more pieces than a pin can hold. */
-static int pin_add(struct process *driver, struct handle *pin, paddr_t frame)
+/*
+ * A frame of the driver's own memory is charged for its pin, too: unmapped, it would otherwise cost
+ * nothing. One of a grant is charged to the grant's maker.
+ */
+static bool pin_is_own(const struct handle *pin)
+{
+    return pin->pin.grant == HANDLE_NONE;
+}
+
+/* Adds a frame to the extents. -ENOMEM, -ERANGE: more pieces than a pin can hold. */
+static int extent_add(struct process *driver, struct handle *pin, paddr_t frame)
 {
     struct pin_extent *extents = pin_extents(pin);
     uint32_t count = pin->pin.extents;
@@ -50,6 +59,23 @@ static int pin_add(struct process *driver, struct handle *pin, paddr_t frame)
             return -ANOLE_ERANGE;
         extents[count] = (struct pin_extent){frame.raw, 1};
         pin->pin.extents++;
+    }
+    return 0;
+}
+
+/* Adds a frame to the pin. -ENOMEM, -ERANGE. */
+static int pin_add(struct process *driver, struct handle *pin, paddr_t frame)
+{
+    uint32_t cost = pin_is_own(pin) ? 1 : 0;
+    int status;
+
+    if (cost > driver->max_frames - driver->frames)
+        return -ANOLE_ENOMEM;
+    driver->frames += cost;
+    status = extent_add(driver, pin, frame);
+    if (status) {
+        driver->frames -= cost;
+        return status;
     }
     frame_get(frame);
     driver->pinned_frames++;
@@ -85,6 +111,7 @@ static bool pin_release(struct process *driver, struct handle *pin, unsigned *bu
             last->frames--;
             frame_put(paddr(last->base + last->frames * PAGE_SIZE));
             driver->pinned_frames--;
+            driver->frames -= pin_is_own(pin) ? 1 : 0;
         }
         pin->pin.extents--;
     }
@@ -304,6 +331,7 @@ static int alloc_begin(struct thread *caller, uint64_t pages)
     pin->pin.extents = 1;
     pin->pin.extent = (struct pin_extent){first.raw, pages};
     process->pinned_frames += pages;
+    process->frames += (uint32_t)pages;
     return 0;
 }
 
@@ -313,7 +341,7 @@ int kcall_dma_alloc(struct thread *caller)
     struct process *process = caller->process;
     uint64_t pages = page_round_up(kcall_arg(caller, 0)) / PAGE_SIZE, address = 0;
     struct area_request request = {
-        .pages = pages, .kind = AREA_ANONYMOUS, .prot = PROT_READ_BIT | PROT_WRITE_BIT};
+        .pages = pages, .kind = AREA_DMA, .prot = PROT_READ_BIT | PROT_WRITE_BIT};
     struct handle *pin;
     unsigned budget = STEP_PAGES * 16;
     int status;

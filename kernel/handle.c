@@ -2,6 +2,8 @@
 #include "mmu.h"
 #include <string.h>
 
+#define GENERATION_MAX (((uint64_t)1 << 48) - 1)
+
 static uint32_t index_of(const struct process *process, const struct handle *handle)
 {
     for (uint32_t page = 0; page < process->handle_pages; page++) {
@@ -79,10 +81,12 @@ void handle_free(struct process *process, struct handle *handle)
     uint32_t index = index_of(process, handle);
 
     handle->kind = HANDLE_FREE;
+    process->handles--;
+    if (handle->generation == GENERATION_MAX)
+        return; /* retired: an id is never used twice */
     handle->generation++;
     handle->next_free = process->handle_free;
     process->handle_free = index;
-    process->handles--;
 }
 
 struct handle *handle_lookup_any(const struct process *process, handle_t id)

@@ -50,8 +50,10 @@ void kernel_unlock(void);
 void kernel_lock_break(void);
 
 /* riscv/hart.c */
-void hart_boot_init(uint32_t hart_id);    /* first of all: tp */
-void harts_init(void);                    /* the machine is known: structures, this hart's traps */
+void hart_boot_init(uint32_t hart_id); /* first of all: tp */
+void harts_init(void);                 /* the machine is known: structures, this hart's traps */
+/* True for the page below a hart's stack, which mmu_init leaves out. */
+bool hart_is_guard_page(uint64_t address);
 void harts_start(void);                   /* the other harts, which go to kernel_exit */
 void hart_interrupt(uint64_t index_mask); /* makes those harts enter the kernel */
 void hart_wait(void);                     /* wfi */

@@ -92,7 +92,7 @@ int kcall_process_map(struct thread *caller)
         .address = vaddr,
         .pages = page_round_up(len) / PAGE_SIZE,
         .kind = AREA_ANONYMOUS,
-        .prot = (unsigned)kcall_arg(caller, 3),
+        .prot = (unsigned)min_u64(kcall_arg(caller, 3), UINT32_MAX),
     };
     struct process *child;
     uint64_t address;

@@ -123,6 +123,7 @@ static void process_dead(struct process *process)
     timer_cancel(&process->budget_timer);
     for (struct list *node = process->threads.next; node != &process->threads; node = node->next)
         thread_detach(container_of(node, struct thread, process_link));
+    (void)mmu_dropped(process); /* idle harts let go of it before it is buried */
     watchers_ring(process);
     creator = thread_lookup_live(process->creator);
     if (creator)
@@ -205,6 +206,15 @@ static bool has_pins(const struct process *process)
     return false;
 }
 
+/* Who drives no device leaves none behind that could touch its pins: nobody would end that quarantine. */
+static bool has_device(const struct process *process)
+{
+    for (unsigned i = 0; i < PROCESS_RESOURCES; i++)
+        if (process->resources[i].kind != 0)
+            return true;
+    return false;
+}
+
 int process_bury_step(struct process *process)
 {
     int status;
@@ -225,6 +235,11 @@ int process_bury_step(struct process *process)
             return status;
         vm_free(process);
         region_orphan_all(process);
+    }
+    if (!has_device(process)) {
+        status = process_quarantine_end_step(process);
+        if (status)
+            return status;
     }
     process->bury_pins = has_pins(process);
     if (process->bury_pins)

@@ -134,8 +134,14 @@ static int region_add_page(struct process *process, struct region *region)
             return -ANOLE_ENOMEM;
         *index = direct(frame);
     }
-    if (process_frame_alloc(process, &frame))
+    if (process_frame_alloc(process, &frame)) {
+        /* An index frame for no page would never be found again. */
+        if (page % FRAMES_PER_INDEX == 0) {
+            process_frame_free(process, direct_to_paddr(*index));
+            *index = NULL;
+        }
         return -ANOLE_ENOMEM;
+    }
     (*index)[page % FRAMES_PER_INDEX] = (uint32_t)(frame.raw / PAGE_SIZE);
     region->pages++;
     return 0;

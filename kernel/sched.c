@@ -341,10 +341,12 @@ static void decide(struct hart *hart)
         if (!hart->current)
             pick(hart);
         if (!hart->current) {
-            if (more)
+            if (more) {
+                fp_leave(NULL); /* its owner may be run, or buried, by another hart meanwhile */
                 kernel_lock_break();
-            else
+            } else {
                 idle(hart);
+            }
             continue;
         }
         if (current_goes_on(hart))

@@ -108,24 +108,30 @@ static int area_create(struct process *process, const struct area_request *reque
 
 /* ---- mapping and unmapping in steps ---- */
 
-/* The frame for one page of an area; an anonymous one is charged and has one reference more. */
+/* The frame for one page of an area: anonymous ones are new and charged, DMA memory (charged with its
+ * pin) has one reference more. */
 static int page_frame(struct process *process, const struct area *area, uint64_t page,
                       paddr_t *frame)
 {
-    if (area->kind == AREA_ANONYMOUS && !area->physical)
+    if (area->kind == AREA_ANONYMOUS)
         return process_frame_alloc(process, frame);
     if (area->kind == AREA_REGION) {
         *frame = region_frame(area->region, area->region_page + page);
         return 0;
     }
     *frame = paddr(area->physical + page * PAGE_SIZE);
-    if (area->kind == AREA_ANONYMOUS) {
-        if (process->frames >= process->max_frames)
-            return -ANOLE_ENOMEM;
-        process->frames++;
+    if (area->kind == AREA_DMA)
         frame_get(*frame);
-    }
     return 0;
+}
+
+/* Undoes page_frame. */
+static void page_release(struct process *process, const struct area *area, paddr_t frame)
+{
+    if (area->kind == AREA_ANONYMOUS)
+        process_frame_free(process, frame);
+    else if (area->kind == AREA_DMA)
+        frame_put(frame);
 }
 
 static int map_pages(struct process *process, struct area *area)
@@ -139,8 +145,7 @@ static int map_pages(struct process *process, struct area *area)
             return status;
         status = mmu_map(process, area->start + area->mapped * PAGE_SIZE, frame, area->prot);
         if (status) {
-            if (area->kind == AREA_ANONYMOUS)
-                process_frame_free(process, frame);
+            page_release(process, area, frame);
             return status;
         }
     }
@@ -161,7 +166,7 @@ static int map_begin(struct process *process, const struct area_request *request
 {
     if (!request_valid(process, request))
         return -ANOLE_EINVAL;
-    if (request->kind == AREA_ANONYMOUS && !request->physical &&
+    if (request->kind == AREA_ANONYMOUS &&
         request->pages > process->max_frames - process->frames)
         return -ANOLE_ENOMEM;
     return area_create(process, request, area);
@@ -218,9 +223,8 @@ int vm_unmap_step(struct process *process, struct area *area)
     }
     if (count > 0)
         mmu_fence(process); /* before any of the frames can be reused */
-    if (area->kind == AREA_ANONYMOUS)
-        for (unsigned i = 0; i < count; i++)
-            process_frame_free(process, frames[i]);
+    for (unsigned i = 0; i < count; i++)
+        page_release(process, area, frames[i]);
     if (area->pages > 0)
         return KCALL_AGAIN;
     area_release(process, area);
@@ -355,7 +359,7 @@ int kcall_map(struct thread *caller)
         .address = kcall_arg(caller, 2),
         .pages = page_round_up(kcall_arg(caller, 0)) / PAGE_SIZE,
         .kind = AREA_ANONYMOUS,
-        .prot = (unsigned)kcall_arg(caller, 1),
+        .prot = (unsigned)min_u64(kcall_arg(caller, 1), UINT32_MAX),
     };
     uint64_t address = 0;
     int status;

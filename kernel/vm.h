@@ -14,6 +14,7 @@ struct region;
 
 enum area_kind {
     AREA_ANONYMOUS = 1, /* frames of its own, zeroed */
+    AREA_DMA,           /* contiguous frames of a DMA_ALLOC, which its pin is charged with */
     AREA_REGION,        /* a region's frames */
     AREA_DEVICE,        /* device registers: no frames */
     AREA_FIXED,         /* a page of the kernel's that everyone sees */
@@ -26,7 +27,7 @@ struct area {
     uint64_t mapped; /* pages that the steps have mapped so far */
     struct region *region;
     uint64_t region_page; /* first page of the region */
-    uint64_t physical; /* AREA_DEVICE, AREA_FIXED: first page; contiguous ANONYMOUS: too, else 0 */
+    uint64_t physical; /* AREA_DEVICE, AREA_FIXED, AREA_DMA: first page, else 0 */
     uint32_t kind;
     uint32_t prot;
     bool unmapping; /* being taken down in steps */

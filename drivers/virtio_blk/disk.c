@@ -19,7 +19,10 @@ enum virtio_blk_feature {
     VIRTIO_BLK_F_WRITE_ZEROES = 14,
 };
 
-#define ALLOW(feature) {.bit = (feature), .needs = FEATURE_NEEDS_NOTHING}
+#define ALLOW(feature)                                                                             \
+    {                                                                                              \
+        .bit = (feature), .needs = FEATURE_NEEDS_NOTHING                                           \
+    }
 
 static const struct feature_rule allowed[] = {
     {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},

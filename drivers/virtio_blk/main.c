@@ -92,8 +92,10 @@ static void probe(void)
 static void announce(void)
 {
     const struct blk_device *blk = &disk.blk;
-    log_printf(blk->capacity_sectors == 0 ? LOG_WARNING : LOG_INFO,
-               "%s: %lu sectors, blocks of %u bytes%s%s, %u requests in flight, %u segments each",
+    if (blk->capacity_sectors == 0)
+        log_printf(LOG_WARNING, "%s: the disk is empty: there is nothing to read or write",
+                   disk_name);
+    log_printf(LOG_INFO, "%s: %lu sectors, blocks of %u bytes%s%s, %u requests of %u segments",
                disk_name, (unsigned long)blk->capacity_sectors, blk->logical_block_bytes,
                (blk->flags & BLK_INFO_READ_ONLY) != 0 ? ", read-only" : "",
                (blk->flags & BLK_INFO_FLUSH) != 0 ? ", write-back" : ", write-through",

@@ -38,13 +38,10 @@ void disk_slots_init(struct disk *disk, unsigned count)
     disk->free_slots = (uint16_t)count;
 }
 
+/* There are no more slots than the ring holds chains of the longest kind. */
 static unsigned disk_room(struct blk_device *device)
 {
-    const struct disk *disk = disk_of(device);
-    unsigned ring = virtq_free_slots(&disk->queue);
-    if (!virtq_has_indirect(&disk->queue))
-        ring /= device->max_segments + DISK_CHAIN_EXTRA;
-    return ring < disk->free_slots ? ring : disk->free_slots;
+    return disk_of(device)->free_slots;
 }
 
 static uint64_t device_address(const struct disk *disk, uint16_t slot, size_t offset)
@@ -129,7 +126,8 @@ static void disk_submit(struct blk_device *device, const struct blk_piece *piece
         .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, table)),
         .entries = DISK_TABLE_ENTRIES,
     };
-    if (virtq_add(&disk->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) < 0)
+    if (virtq_add(&disk->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) <
+        0)
         disk_die(disk, DISK_BROKEN_RING);
 }
 

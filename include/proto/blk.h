@@ -10,10 +10,13 @@
  *   word[3]  grant: of the buffer, or of the vector if BLK_VECTOR
  *   word[4]  offset into the grant, bytes
  *   word[5]  length in bytes, or number of vector elements if BLK_VECTOR
- *   word[6]  deadline in ticks, 0: the driver's default
+ *   word[6]  deadline in ticks, 0: the driver's default. A request that still waits then is
+ *            answered ETIMEDOUT; one that the device has had for over a second makes the driver ask
+ *            for a fresh device
  *
  * Reply: type = status, word[0] = id, word[1] = bytes done, others as the request says. In a channel
- * the reply's endpoint field is unused (0).
+ * the reply's endpoint field is unused (0). The driver takes no more requests from a channel than it
+ * has room for replies: what is answered and not taken counts, too.
  *
  * Errors of any request: EINVAL (unknown flag, bad length, misaligned), ERANGE (beyond the end),
  * EROFS, EBADHANDLE (session, grant), EPERM (grant's direction, session not open for writing),
@@ -31,14 +34,16 @@
 
 #define BLK_SECTOR_SIZE 512u
 #define BLK_VECTOR_MAX 64u /* elements of one request */
-#define BLK_MINORS 32u     /* 0: whole disk, 1..: partitions */
+#define BLK_MINORS 32u     /* 0: whole disk, 1..: partitions by their numbers: may have gaps */
 
 enum blk_request {
     BLK_INFO = MESSAGE_TYPE(PROTO_BLK, 1),  /* w0 id, w1 minor, w2 grant (write) for struct blk_info
                                                at offset w3. Needs no session. ENOENT: no such minor */
-    BLK_OPEN = MESSAGE_TYPE(PROTO_BLK, 2),  /* w0 id|BLK_OPEN_* flags, w1 minor -> w1 session,
-                                               w2 capacity in sectors. EBUSY: overlaps a writer */
-    BLK_CLOSE = MESSAGE_TYPE(PROTO_BLK, 3), /* w0 id, w1 session; EBUSY with requests in flight */
+    BLK_OPEN = MESSAGE_TYPE(PROTO_BLK, 2),  /* message only. w0 id|BLK_OPEN_* flags, w1 minor
+                                               -> w1 session, w2 capacity in sectors. EBUSY:
+                                               overlaps a writer, or too many sessions */
+    BLK_CLOSE = MESSAGE_TYPE(PROTO_BLK, 3), /* message only. w0 id, w1 session; EBUSY with requests
+                                               in flight */
     BLK_READ = MESSAGE_TYPE(PROTO_BLK, 4),
     BLK_WRITE = MESSAGE_TYPE(PROTO_BLK, 5),   /* flag BLK_FUA */
     BLK_FLUSH = MESSAGE_TYPE(PROTO_BLK, 6),   /* w0 id, w1 session: what was answered is durable */

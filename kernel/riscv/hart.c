@@ -12,14 +12,25 @@
 #include "sched.h"
 #include <stdatomic.h>
 
-/* The structure lies right above the stack's top, so that both are hot in the same pages. */
+/* The structure lies right above the stack's top, so that both are hot in the same page. Below the
+ * stack is a page that is never mapped. */
 struct hart_memory {
+    uint8_t guard[PAGE_SIZE];
     uint8_t stack[KERNEL_STACK_SIZE - sizeof(struct hart)];
     struct hart hart;
 } __attribute__((aligned(PAGE_SIZE)));
 _Static_assert(offsetof(struct hart_memory, hart) % 16 == 0, "stack alignment");
 
 static struct hart_memory memory[MAX_HARTS];
+
+bool hart_is_guard_page(uint64_t address)
+{
+    uint64_t offset = address - (uint64_t)memory;
+
+    return address >= (uint64_t)memory && offset < sizeof(memory) &&
+           offset % sizeof(memory[0]) < PAGE_SIZE;
+}
+
 struct hart *harts[MAX_HARTS];
 unsigned hart_count;
 uint64_t ticks_per_second;
@@ -35,6 +46,7 @@ uint64_t ticks_per_second;
 #define NAP_US 50
 
 static _Atomic uint32_t lock_taken;
+static _Atomic uint32_t lock_waiting; /* harts in lock_contended */
 
 static void nap(uint64_t until)
 {
@@ -49,6 +61,7 @@ static void lock_contended(void)
 {
     uint64_t since = time_now();
 
+    atomic_fetch_add_explicit(&lock_waiting, 1, memory_order_relaxed);
     do {
         while (atomic_load_explicit(&lock_taken, memory_order_relaxed) != 0) {
             uint64_t now = time_now();
@@ -56,6 +69,7 @@ static void lock_contended(void)
                 nap(now + ticks_per_second * NAP_US / 1000000);
         }
     } while (atomic_exchange_explicit(&lock_taken, 1, memory_order_acquire) != 0);
+    atomic_fetch_sub_explicit(&lock_waiting, 1, memory_order_relaxed);
 }
 
 void kernel_lock(void)
@@ -79,9 +93,18 @@ void kernel_unlock(void)
     atomic_store_explicit(&lock_taken, 0, memory_order_release);
 }
 
+/* Without tickets who waits has no place in a line: leave the lock free until one has had it. */
 void kernel_lock_break(void)
 {
+    uint64_t until;
+
     kernel_unlock();
+    if (atomic_load_explicit(&lock_waiting, memory_order_relaxed) != 0) {
+        until = time_now() + ticks_per_second * 2 * NAP_US / 1000000;
+        while (atomic_load_explicit(&lock_waiting, memory_order_relaxed) != 0 &&
+               atomic_load_explicit(&lock_taken, memory_order_relaxed) == 0 && time_now() < until)
+            continue;
+    }
     kernel_lock();
 }
 

@@ -65,9 +65,11 @@ static uint64_t *kernel_table(uint64_t *pte)
     return direct(pte_frame(*pte));
 }
 
-/* Rights of a page of the kernel's image, read-write elsewhere. */
+/* Rights of a page of the kernel's image, read-write elsewhere; 0: it isn't mapped. */
 static uint64_t kernel_page_rights(uint64_t address)
 {
+    if (hart_is_guard_page(address))
+        return 0;
     if (address >= (uint64_t)kernel_start && address < (uint64_t)kernel_text_end)
         return PTE_R | PTE_X;
     if (address >= (uint64_t)kernel_text_end && address < (uint64_t)kernel_rodata_end)
@@ -83,6 +85,8 @@ static void kernel_map(uint64_t physical, uint64_t size, uint64_t rights)
     uint64_t *pte = &kernel_root[level_index(address, 2)];
     uint64_t bits = rights | PTE_A | PTE_D | PTE_G;
 
+    if (rights == 0)
+        return;
     if (size != GIGAPAGE)
         pte = &kernel_table(pte)[level_index(address, 1)];
     if (size == PAGE_SIZE)
@@ -301,15 +305,19 @@ void mmu_load(struct process *process)
 bool mmu_dropped(struct process *process)
 {
     struct hart *self = this_hart();
-    uint64_t mask;
+    uint64_t mask, told = 0;
 
     if (self->space == process)
         mmu_load(NULL);
     mask = harts_that_loaded(process);
-    for (unsigned i = 0; i < hart_count; i++)
-        if (mask & (uint64_t)1 << i)
-            harts[i]->drop_space = true;
-    hart_interrupt(mask);
+    for (unsigned i = 0; i < hart_count; i++) {
+        if (!(mask & (uint64_t)1 << i))
+            continue;
+        if (harts[i]->drop_space)
+            told |= (uint64_t)1 << i;
+        harts[i]->drop_space = true;
+    }
+    hart_interrupt(mask & ~told);
     return mask == 0;
 }
 

@@ -7,6 +7,7 @@
 #include "blkdrv.h"
 
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 
 #define CHANNEL_PROT (PROT_READ_BIT | PROT_WRITE_BIT)
 
@@ -191,7 +192,7 @@ int blk_detach(const struct blk_source *source, const struct message *request,
 static void channel_broken(struct blk_session *session)
 {
     uint64_t bit = blk_session_bit(session);
-    log_printf(LOG_WARNING, "%s: a channel of process %#x broke its rules and is shut",
+    log_printf(LOG_INFO, "%s: a channel of process %#x broke its rules and is shut",
                blk_server.device->name, session->process);
     session->broken = true;
     blk_server.awake_mask &= ~bit;
@@ -202,6 +203,11 @@ void blk_channel_reply(struct blk_session *session, const struct message *reply)
 {
     if (!session->attached || session->detaching || session->broken)
         return;
+    if (fault_here(FAULT_UNASKED)) {
+        struct message forged = *reply;
+        forged.word[0] = ~BLK_ID_OF(reply->word[0]);
+        (void)channel_put(&session->channel, &forged);
+    }
     /* There is room: channel_budget() left it when the request was taken. */
     if (channel_put(&session->channel, reply) < 0)
         channel_broken(session);
@@ -272,11 +278,20 @@ void blk_channels_take(void)
     for_each_in_turn(blk_server.awake_mask, channel_take_all);
 }
 
+_Noreturn static void flood_bells(const struct blk_session *session)
+{
+    while (true)
+        (void)ipc_notify(session->doorbell_maker, session->doorbell);
+}
+
 static void publish_one(struct blk_session *session)
 {
     int rc = channel_publish(&session->channel);
+    if (fault_here(FAULT_FLOOD_BELLS))
+        flood_bells(session);
     if (rc > 0)
-        (void)ipc_notify(session->doorbell_maker, session->doorbell); /* its death is told by watch */
+        (void)ipc_notify(session->doorbell_maker,
+                         session->doorbell); /* its death is told by watch */
     else if (rc < 0)
         channel_broken(session);
 }

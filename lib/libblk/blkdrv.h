@@ -57,7 +57,7 @@ struct blk_job {
     uint64_t sector;   /* of the minor */
     handle_t grant;
     uint64_t offset;
-    uint64_t length; /* bytes, or elements of the vector */
+    uint64_t length;         /* bytes, or elements of the vector */
     uint64_t deadline_ticks; /* 0: the default */
     handle_t mapping;        /* of a single buffer */
     uint32_t submitted_poll;
@@ -108,9 +108,9 @@ struct blk_session {
     endpoint_t process;
     endpoint_t opener; /* the thread that opened, for a quick comparison */
     uint16_t pending_first, pending_last;
-    uint16_t slots;           /* requests of it, pending or in the device */
+    uint16_t slots; /* requests of it, pending or in the device */
     uint16_t in_device;
-    uint16_t channel_slots;   /* those that came by channel */
+    uint16_t channel_slots; /* those that came by channel */
     handle_t watch;
     struct channel channel;
     endpoint_t doorbell_maker;
@@ -137,7 +137,7 @@ struct blk_server {
     uint64_t device_bytes; /* of all requests in the device */
     uint64_t awake_mask;   /* attached sessions whose channel isn't armed */
     uint64_t reply_mask;   /* sessions with unpublished replies */
-    uint64_t arm_mask;    /* awake ones that were found empty: to be armed before a wait */
+    uint64_t arm_mask;     /* awake ones that were found empty: to be armed before a wait */
     uint64_t attached_mask;
     uint64_t timer_ticks; /* when to look at the device again; DEADLINE_NEVER: idle */
     uint64_t poll_ticks;  /* BLK_POLL_US */
@@ -145,13 +145,13 @@ struct blk_server {
     uint16_t free_job;
     uint16_t free_jobs;
     uint16_t free_vector;
-    uint16_t turn;            /* the session whose turn it is in the device */
+    uint16_t turn; /* the session whose turn it is in the device */
     uint16_t sessions_open;
-    uint16_t urgent;          /* requests in the device that are waited for one by one */
-    bool again;               /* don't sleep: there is more to do than one round does */
-    bool unkicked;            /* the device has pieces that it wasn't told of */
-    bool own_done;            /* the server's own request is finished ... */
-    int own_status;           /* ... with this */
+    uint16_t urgent; /* requests in the device that are waited for one by one */
+    bool again;      /* don't sleep: there is more to do than one round does */
+    bool unkicked;   /* the device has pieces that it wasn't told of */
+    bool own_done;   /* the server's own request is finished ... */
+    int own_status;  /* ... with this */
     uint32_t max_request_bytes;
     uint64_t minor_sectors[BLK_MINORS]; /* as the disk's size allows; 0: no such minor */
     struct blk_job job[BLK_JOBS];

@@ -8,15 +8,15 @@
 #include "blkdrv.h"
 
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 
 /* ---- requests and their lists ---- */
 
 bool blk_job_may(const struct blk_session *session)
 {
     /* Beyond its share a session only gets what the others' shares leave. */
-    return session->slots < BLK_SHARE
-               ? blk_server.free_jobs > 0
-               : blk_server.free_jobs > BLK_SHARE * blk_server.sessions_open;
+    return session->slots < BLK_SHARE ? blk_server.free_jobs > 0
+                                      : blk_server.free_jobs > BLK_SHARE * blk_server.sessions_open;
 }
 
 struct blk_job *blk_job_alloc(struct blk_session *session)
@@ -369,7 +369,7 @@ static int start_space(struct blk_job *job, unsigned room)
 {
     const struct blk_device *device = blk_server.device;
     uint64_t most = job->type == BLK_DISCARD ? device->max_discard_sectors
-                                                 : device->max_zeroes_sectors;
+                                             : device->max_zeroes_sectors;
     uint64_t left = job->length / BLK_SECTOR_SIZE;
     if ((left - 1) / most + 1 > room)
         return -ANOLE_EAGAIN;
@@ -424,6 +424,8 @@ void blk_dispatch(void)
         unlink_pending(job, BLK_NONE);
         if (rc == 0) {
             started(job);
+            if (fault_any() && job->type == BLK_WRITE && by_channel(job) && fault_take(FAULT_EARLY))
+                reply(job, 0);
         } else {
             device->stats.refused++;
             finish(job, rc);

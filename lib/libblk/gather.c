@@ -101,8 +101,8 @@ static unsigned direction_of(const struct blk_job *job)
 }
 
 /* Gathers one buffer, from the pool or by a mapping of its own (*mapping, else HANDLE_NONE). */
-static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t offset,
-                         uint64_t len, struct blk_gathering *gathering, handle_t *mapping)
+static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t offset, uint64_t len,
+                         struct blk_gathering *gathering, handle_t *mapping)
 {
     static struct dma_segment segments[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
     const struct blk_session *session = &blk_server.session[job->session];
@@ -175,8 +175,7 @@ int blk_gather(struct blk_job *job, struct blk_gathering *gathering)
         rc = gather_vector(job, gathering);
     } else {
         job->bytes = (uint32_t)job->length;
-        rc = gather_buffer(job, job->grant, job->offset, job->length, gathering,
-                           &job->mapping);
+        rc = gather_buffer(job, job->grant, job->offset, job->length, gathering, &job->mapping);
     }
     if (rc < 0)
         blk_gather_release(job);

@@ -77,8 +77,7 @@ static bool header_sensible(const struct partition_reader *reader, const struct 
     if (header->entry_len < GPT_ENTRY_LEN_MIN || header->entry_len > GPT_ENTRY_LEN_MAX ||
         (header->entry_len & (header->entry_len - 1)) != 0)
         return false;
-    if (header->entry_count == 0 ||
-        header->entry_count > GPT_ENTRIES_LEN_MAX / header->entry_len)
+    if (header->entry_count == 0 || header->entry_count > GPT_ENTRIES_LEN_MAX / header->entry_len)
         return false;
     if (header->first_usable > header->last_usable || header->last_usable >= blocks ||
         header->first_usable <= GPT_PRIMARY_BLOCK)

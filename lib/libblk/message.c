@@ -107,7 +107,7 @@ static int cancel(const struct blk_source *source, const struct message *request
     return 0;
 }
 
-#define TYPE_INDEX(type) ((type) & 0xffu)
+#define TYPE_INDEX(type) ((type)&0xffu)
 #define TYPES (TYPE_INDEX(BLK_DETACH) + 1)
 
 static const struct request_type request_types[TYPES] = {
@@ -218,10 +218,10 @@ static int serve(struct ipc_delivery *delivery)
 
 /* The frequent ones first: the service loop looks from the start. */
 const struct service_entry blk_service_entries[] = {
-    {BLK_READ, serve},  {BLK_WRITE, serve},        {BLK_FLUSH, serve},  {BLK_CANCEL, serve},
-    {BLK_INFO, serve},  {BLK_OPEN, serve},         {BLK_CLOSE, serve},  {BLK_DISCARD, serve},
-    {BLK_STATS, serve}, {BLK_WRITE_ZEROES, serve}, {BLK_ATTACH, serve}, {BLK_IDENTIFY, serve},
+    {BLK_READ, serve},   {BLK_WRITE, serve},        {BLK_FLUSH, serve},  {BLK_CANCEL, serve},
+    {BLK_INFO, serve},   {BLK_OPEN, serve},         {BLK_CLOSE, serve},  {BLK_DISCARD, serve},
+    {BLK_STATS, serve},  {BLK_WRITE_ZEROES, serve}, {BLK_ATTACH, serve}, {BLK_IDENTIFY, serve},
     {BLK_DETACH, serve},
 };
-const unsigned blk_service_entry_count =
-    sizeof(blk_service_entries) / sizeof(blk_service_entries[0]);
+const unsigned blk_service_entry_count = sizeof(blk_service_entries) /
+                                         sizeof(blk_service_entries[0]);

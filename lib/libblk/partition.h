@@ -21,7 +21,7 @@ struct partition {
 };
 
 enum partition_scheme {
-    PARTITION_NONE,       /* no table */
+    PARTITION_NONE, /* no table */
     PARTITION_MBR,
     PARTITION_GPT,
     PARTITION_GPT_BACKUP, /* the primary one is broken */

@@ -137,17 +137,33 @@ static void init_lists(struct blk_server *server)
         server->vector[i].next = (uint16_t)(i + 1 < BLK_VECTORS ? i + 1 : BLK_NONE);
 }
 
-static void read_partitions(struct blk_device *device, void *buffer, uint64_t device_address,
-                            size_t len)
+static void log_partitions(const struct blk_device *device, const struct partition_table *table,
+                           int error)
 {
     static const char *const scheme[] = {
         [PARTITION_NONE] = "no partition table",
         [PARTITION_MBR] = "MBR",
         [PARTITION_GPT] = "GPT",
-        [PARTITION_GPT_BACKUP] = "backup GPT (the primary one is broken)",
-        [PARTITION_BROKEN] = "GPT announced, but both copies are broken",
+        [PARTITION_GPT_BACKUP] = "backup GPT, the primary one is broken",
+        [PARTITION_BROKEN] = "a GPT is announced, but both copies are broken",
     };
-    struct partition_table *table = &blk_server.table;
+    unsigned partitions = 0;
+    for (unsigned i = 1; i < BLK_MINORS; i++)
+        partitions += table->partition[i].sectors != 0;
+    if (error < 0)
+        log_printf(LOG_WARNING, "%s: reading its partition table: %s", device->name,
+                   anole_error_text(error));
+    else if (table->refused > 0 || table->clamped > 0)
+        log_printf(LOG_WARNING, "%s: %s, %u partitions; %u entries make no sense, %u are cut short",
+                   device->name, scheme[table->scheme], partitions, table->refused, table->clamped);
+    else
+        log_printf(table->scheme > PARTITION_GPT ? LOG_WARNING : LOG_INFO, "%s: %s, %u partitions",
+                   device->name, scheme[table->scheme], partitions);
+}
+
+static void read_partitions(struct blk_device *device, void *buffer, uint64_t device_address,
+                            size_t len)
+{
     struct own_reader own = {
         .reader = {.read = own_read,
                    .buffer = buffer,
@@ -161,15 +177,8 @@ static void read_partitions(struct blk_device *device, void *buffer, uint64_t de
                    device->name, device->logical_block_bytes);
         return;
     }
-    int rc = partition_scan(&own.reader, table);
-    unsigned partitions = 0;
-    for (unsigned i = 1; i < BLK_MINORS; i++)
-        partitions += table->partition[i].sectors != 0;
-    bool odd = rc < 0 || table->refused > 0 || table->clamped > 0 ||
-               table->scheme > PARTITION_GPT;
-    log_printf(odd ? LOG_WARNING : LOG_INFO, "%s: %s, %u partitions, %u refused, %u cut%s%s",
-               device->name, scheme[table->scheme], partitions, table->refused, table->clamped,
-               rc < 0 ? ", reading it: " : "", rc < 0 ? anole_error_text(rc) : "");
+    int rc = partition_scan(&own.reader, &blk_server.table);
+    log_partitions(device, &blk_server.table, rc);
 }
 
 void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_device_address,
@@ -183,7 +192,12 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
     init_lists(server);
     clamp_device(device);
     server->max_request_bytes = blk_gather_limit(device);
-    blk_server_resized(device, device->capacity_sectors);
+    uint64_t said = device->capacity_sectors;
+    blk_server_resized(device, said);
+    if (device->capacity_sectors != said)
+        log_printf(LOG_WARNING, "%s: its %lu sectors aren't whole blocks of %u bytes, using %lu",
+                   device->name, (unsigned long)said, device->logical_block_bytes,
+                   (unsigned long)device->capacity_sectors);
     read_serial(device, buffer, buffer_device_address);
     if (device->capacity_sectors > 0)
         read_partitions(device, buffer, buffer_device_address, len);

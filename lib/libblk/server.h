@@ -70,12 +70,12 @@ struct blk_device {
     uint32_t logical_block_bytes;
     uint32_t physical_block_bytes;
     uint32_t optimal_io_bytes;
-    uint32_t max_segments;      /* of a piece: 1..BLK_PIECE_SEGMENTS_MAX */
-    uint32_t max_segment_bytes; /* of each */
-    uint32_t max_in_flight;     /* pieces */
+    uint32_t max_segments;        /* of a piece: 1..BLK_PIECE_SEGMENTS_MAX */
+    uint32_t max_segment_bytes;   /* of each */
+    uint32_t max_in_flight;       /* pieces */
     uint64_t max_discard_sectors; /* of a piece */
     uint64_t max_zeroes_sectors;  /* likewise */
-    char serial[20]; /* asked for at start */
+    char serial[20];              /* asked for at start */
     struct blk_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
 };
 

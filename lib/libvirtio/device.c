@@ -28,9 +28,8 @@ static int negotiate(struct virtio_device *device, const struct feature_rule *ru
                      unsigned rule_count)
 {
     struct virtio_transport *transport = device->transport;
-    device->offered = transport->ops->offered(transport);
-    int rc = feature_negotiate(device->offered, transport->barred, rules, rule_count,
-                               &device->features, &device->missing_feature);
+    int rc = feature_negotiate(transport->ops->offered(transport), transport->barred, rules,
+                               rule_count, &device->features, &device->missing_feature);
     if (rc < 0)
         return rc;
     /* Devices exist that work without VERSION_1 and then mean the legacy layout. */
@@ -88,7 +87,8 @@ int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint1
         return rc;
     }
     struct virtq_addresses addresses;
-    virtq_init(queue, format, transport, index, size, device->features, &memory, chains, &addresses);
+    virtq_init(queue, format, transport, index, size, device->features, &memory, chains,
+               &addresses);
     transport->ops->queue_enable(transport, index, size, &addresses);
     return 0;
 }
@@ -120,8 +120,8 @@ int virtio_config_read(struct virtio_device *device, struct virtio_config_field 
     for (unsigned try = 0; try < CONFIG_TRIES; try++) {
         uint32_t before = transport->ops->config_generation(transport);
         for (unsigned i = 0; i < count; i++)
-            fields[i].value =
-                transport->ops->config_field(transport, fields[i].offset, fields[i].width);
+            fields[i].value = transport->ops->config_field(transport, fields[i].offset,
+                                                           fields[i].width);
         if (transport->ops->config_generation(transport) == before)
             return 0;
     }

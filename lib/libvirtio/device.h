@@ -20,7 +20,6 @@
 
 struct virtio_device {
     struct virtio_transport *transport;
-    struct feature_set offered;
     struct feature_set features; /* accepted by both sides */
     unsigned missing_feature;    /* of the last open that returned -ENODEV */
     uint8_t status;              /* all bits written since the reset */

@@ -3,6 +3,7 @@
  * from kernel calls, waiting is ipc_receive for the interrupt's bit alone.
  */
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 #include <libvirtio/platform.h>
 
 static uint64_t interrupt_mask;
@@ -14,36 +15,42 @@ static uint64_t interrupt_mask;
 static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     return *(const volatile uint8_t *)address;
 }
 
 static uint16_t read16(struct virtio_platform *platform, uintptr_t address)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     return *(const volatile uint16_t *)address;
 }
 
 static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     return *(const volatile uint32_t *)address;
 }
 
 static void write8(struct virtio_platform *platform, uintptr_t address, uint8_t value)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     *(volatile uint8_t *)address = value;
 }
 
 static void write16(struct virtio_platform *platform, uintptr_t address, uint16_t value)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     *(volatile uint16_t *)address = value;
 }
 
 static void write32(struct virtio_platform *platform, uintptr_t address, uint32_t value)
 {
     (void)platform;
+    fault_step(FAULT_DIE_REGISTER);
     *(volatile uint32_t *)address = value;
 }
 

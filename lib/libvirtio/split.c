@@ -9,10 +9,16 @@
  * avail_event or the used flags, notify. The other way: used index, dma_rmb, used element.
  */
 #include <anole/error.h>
+#include <libanole/fault.h>
 #include <libvirtio/barrier.h>
 #include <libvirtio/split.h>
 #include <libvirtio/virtq.h>
 #include <stdatomic.h>
+
+/* How far an index is off by order: further than any ring is long, so that what lies there isn't
+ * taken for requests. A driver that writes a plausible index only harms its own disk, like one that
+ * writes a wrong sector. */
+#define FAULTY_DISTANCE 0x9000u
 
 static uint64_t align_up(uint64_t value, uint64_t alignment)
 {
@@ -60,7 +66,8 @@ static struct split_descriptor descriptor_of(const struct virtq_segment *segment
                                              unsigned readable, unsigned count, uint16_t next)
 {
     bool last = i + 1 == count;
-    unsigned flags = (last ? 0 : SPLIT_DESCRIPTOR_NEXT) | (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE);
+    unsigned flags = (last ? 0 : SPLIT_DESCRIPTOR_NEXT) |
+                     (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE);
     return (struct split_descriptor){
         .address = segments[i].device_address,
         .len_bytes = segments[i].len_bytes,
@@ -123,6 +130,8 @@ static bool split_publish(struct virtq *queue)
     struct virtq_split *split = &queue->split;
     uint16_t old = split->shown_index;
     uint16_t new = split->available_index;
+    if (fault_here(FAULT_AVAIL))
+        new = (uint16_t)(new + FAULTY_DISTANCE);
     dma_wmb();
     atomic_store_explicit(&split->available->index, new, memory_order_relaxed);
     split->shown_index = new;
@@ -161,6 +170,8 @@ static void free_chain(struct virtq *queue, uint16_t head)
 static int split_take(struct virtq *queue, struct virtq_used *used)
 {
     struct virtq_split *split = &queue->split;
+    if (fault_here(FAULT_USED))
+        split->used_index = (uint16_t)(split->used_index - FAULTY_DISTANCE);
     int pending = used_pending(queue);
     if (pending <= 0)
         return pending;

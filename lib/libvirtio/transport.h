@@ -59,9 +59,9 @@ struct virtio_transport_ops {
 struct virtio_transport {
     const struct virtio_transport_ops *ops;
     struct virtio_platform *platform;
-    uint32_t device_id;          /* virtio 1.4, 5: 2 is a block device */
-    uint32_t config_len;         /* bytes of configuration space that can be read */
-    struct feature_set barred;   /* features that this transport can't do */
+    uint32_t device_id;        /* virtio 1.4, 5: 2 is a block device */
+    uint32_t config_len;       /* bytes of configuration space that can be read */
+    struct feature_set barred; /* features that this transport can't do */
 };
 
 #endif

@@ -3,6 +3,7 @@
  * in flight, and the rule that a broken queue stays broken.
  */
 #include <anole/error.h>
+#include <libanole/fault.h>
 #include <libvirtio/barrier.h>
 #include <libvirtio/virtq.h>
 
@@ -56,6 +57,7 @@ int virtq_add(struct virtq *queue, const struct virtq_segment *segments, unsigne
         table = NULL;
     if ((table != NULL ? 1 : count) > queue->free_slots)
         return -ANOLE_EAGAIN;
+    fault_step(FAULT_DIE_RING);
     queue->format->add(queue, segments, readable, writable, table, token);
     queue->added++;
     return 0;
@@ -67,6 +69,7 @@ int virtq_kick(struct virtq *queue)
         return -ANOLE_EPROTO;
     if (queue->added == 0)
         return 0;
+    fault_step(FAULT_DIE_RING);
     queue->shown = (uint16_t)(queue->shown + queue->added);
     queue->added = 0;
     bool wanted = queue->format->publish(queue);
@@ -81,6 +84,7 @@ int virtq_take(struct virtq *queue, struct virtq_used *used)
 {
     if (queue->broken)
         return -ANOLE_EPROTO;
+    fault_step(FAULT_DIE_RING);
     int rc = queue->format->take(queue, used);
     if (rc < 0)
         queue->broken = true;
@@ -95,6 +99,7 @@ int virtq_arm(struct virtq *queue, uint16_t after)
         after = queue->shown;
     if (after == 0 || !queue->event_index)
         after = 1;
+    fault_step(FAULT_DIE_RING);
     int rc = queue->format->arm(queue, after);
     if (rc < 0)
         queue->broken = true;

@@ -133,12 +133,6 @@ int virtq_take(struct virtq *queue, struct virtq_used *used) __attribute__((warn
  */
 int virtq_arm(struct virtq *queue, uint16_t after) __attribute__((warn_unused_result));
 
-/* How many slots are free: buffers if each has a table, else segments. */
-static inline uint16_t virtq_free_slots(const struct virtq *queue)
-{
-    return queue->free_slots;
-}
-
 /* Whether each buffer takes one slot, given a table. */
 static inline bool virtq_has_indirect(const struct virtq *queue)
 {

@@ -18,9 +18,13 @@ BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c inf
     dispatch.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
 BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c blk_client.c)
 
-HOST_TESTS += test_blk_server
-test_blk_server_SRCS := tests/host/virtio/test_blk_server.c tests/host/virtio/fake_disk.c \
-    $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
+BLK_FIXTURE := $(addprefix tests/host/virtio/, blk_fixture.c fake_disk.c)
+
+HOST_TESTS += test_blk_server test_blk_flow
+test_blk_server_SRCS := tests/host/virtio/test_blk_server.c $(BLK_FIXTURE) $(BLK_DRIVER_FAKES) \
+    $(BLK_DRIVER)
+test_blk_flow_SRCS := tests/host/virtio/test_blk_flow.c $(BLK_FIXTURE) $(BLK_DRIVER_FAKES) \
+    $(BLK_DRIVER)
 
 HOST_TESTS += test_blk_channel
 test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \

@@ -31,9 +31,9 @@ class Result:
         return f"status {self.status}\n--- output\n{self.output}\n--- errors\n{self.errors}"
 
 
-def launch(*arguments, timeout=BOOT_TIMEOUT, text_input=""):
-    """tools/run with these arguments, bounded in time."""
-    command = [str(ROOT / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
+def launch(*arguments, timeout=BOOT_TIMEOUT, text_input="", root=ROOT):
+    """tools/run with these arguments, bounded in time; root is the tree whose system boots."""
+    command = [str(root / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
     done = subprocess.run(command, input=text_input.encode(), capture_output=True,
                           timeout=timeout + GRACE, check=False)
     return Result(done.returncode, done.stdout.decode(errors="replace"),

@@ -1,14 +1,25 @@
-"""The build: nothing to do the second time, and the same bytes wherever the tree lies."""
+"""The build: nothing to do the second time, the same bytes wherever the tree lies, and systems that
+are built with something broken in them."""
 
 import shutil
 import subprocess
 
-from conftest import ROOT
+from conftest import ROOT, launch
+from test_boot import service_rows
 
 
 def make(directory, *arguments):
     return subprocess.run(["make", "-C", str(directory), *arguments], text=True,
                           capture_output=True, check=False, timeout=600)
+
+
+def copy_tree(target, *from_build):
+    """A copy of the tree at target, with these directories of build."""
+    shutil.copytree(ROOT, target, symlinks=True, ignore=lambda path, names: {
+        name for name in names if name in (".git", "build") and path == str(ROOT)})
+    for name in from_build:
+        shutil.copytree(ROOT / "build" / name, target / "build" / name)
+    return target
 
 
 def test_second_make_does_nothing():
@@ -17,9 +28,7 @@ def test_second_make_does_nothing():
 
 
 def test_same_bytes_in_another_directory(tmp_path):
-    tree = tmp_path / "elsewhere"
-    shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
-    shutil.copytree(ROOT / "build" / "cache", tree / "build" / "cache")
+    tree = copy_tree(tmp_path / "elsewhere", "cache")
     result = make(tree, "all")
     assert result.returncode == 0, result.stdout + result.stderr
     for name in ("anole.bin", "boot.img", "demo.img"):
@@ -27,9 +36,7 @@ def test_same_bytes_in_another_directory(tmp_path):
 
 
 def test_error_in_the_system_description_stops_the_build(tmp_path):
-    tree = tmp_path / "broken"
-    shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
-    shutil.copytree(ROOT / "build" / "cache", tree / "build" / "cache")
+    tree = copy_tree(tmp_path / "broken", "cache")
     system = tree / "etc" / "system.dts"
     text = system.read_text(encoding="utf-8")
     line = text[:text.index("program = ")].count("\n") + 1
@@ -37,3 +44,23 @@ def test_error_in_the_system_description_stops_the_build(tmp_path):
     result = make(tree, "build/system.dtb")
     assert result.returncode != 0
     assert f"etc/system.dts:{line}" in result.stdout + result.stderr
+
+
+def test_driver_that_dies_at_once(tmp_path):
+    """RS backs off and gives up in a stated condition; everything else works on."""
+    tree = copy_tree(tmp_path / "broken", "cache", "obj", "kernel", "lib", "bin")
+    driver = tree / "drivers" / "virtio_blk"
+    (driver / "broken.c").write_text("#include <stdlib.h>\n\nint main(void)\n{\n    abort();\n}\n",
+                                     encoding="utf-8")
+    (driver / "module.mk").write_text(
+        "PROGRAMS += virtio_blk\nvirtio_blk_SRCS := drivers/virtio_blk/broken.c\n"
+        "virtio_blk_LIBS := libanole\n", encoding="utf-8")
+    result = make(tree, "all")
+    assert result.returncode == 0, result.stdout + result.stderr
+    result = launch("-e", "sleep 20; service list; service log virtio_blk; hexdump vda 0 512; "
+                    "service restart rtc; ipctest", root=tree)
+    rows = service_rows(result.output)
+    assert rows["virtio_blk"][0] == "failed" and int(rows["virtio_blk"][2]) >= 3, str(result)
+    assert "backoff" in result.output and "given-up" in result.output, str(result)
+    assert "vda" in result.output and result.status not in (0, 70, 124), str(result)
+    assert result.lines("PASS") and not result.lines("FAIL"), str(result)

@@ -1,8 +1,15 @@
 """What the launcher and a real machine do together: output, statuses, the interactive console."""
 
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+
 import pytest
 
-from conftest import converse, launch
+from conftest import ROOT, converse, launch
 
 PROMPT = "anole> "
 
@@ -53,6 +60,33 @@ def test_ctrl_c_ends_the_foreground_program():
                       (PROMPT, "echo still here\n"), (PROMPT, "poweroff 6\n"), timeout=60)
     assert result.status == 6, str(result)
     assert "\nstill here\n" in result.output
+
+
+def read_until(terminal, text, deadline):
+    shown = b""
+    while text not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 4096)
+    assert text in shown, shown
+
+
+def test_terminal():
+    """On a terminal Ctrl-C belongs to the guest, Ctrl-a x leaves, and its settings come back."""
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    deadline = time.monotonic() + 60
+    with subprocess.Popen([ROOT / "tools" / "run", "--timeout", "60"], stdin=slave, stdout=slave,
+                          start_new_session=True) as machine:
+        read_until(master, PROMPT.encode(), deadline)
+        assert termios.tcgetattr(slave) != before
+        os.write(master, b"\x03echo go on\n")
+        read_until(master, b"\ngo on", deadline)
+        os.write(master, b"\x01x")
+        read_until(master, b"Terminated", deadline)
+        assert machine.wait(30) == 0
+    assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
 
 
 @pytest.mark.parametrize("seed", [0, 12345])

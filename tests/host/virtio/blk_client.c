@@ -72,8 +72,8 @@ const struct fake_reply *blk_reply_to(uint64_t call_id)
 struct message blk_message(uint32_t type, uint64_t word0, uint64_t session, uint64_t sector,
                            handle_t grant, uint64_t offset, uint64_t length)
 {
-    return (struct message){
-        .type = type, .word = {word0, session, sector, grant, offset, length, 0}};
+    return (struct message){.type = type,
+                            .word = {word0, session, sector, grant, offset, length, 0}};
 }
 
 uint64_t blk_open_as(endpoint_t from, unsigned minor, uint32_t flags)
@@ -100,9 +100,9 @@ int blk_attach_as(endpoint_t from, uint64_t session, struct blk_test_channel *te
     memset(test->memory, 0, test->len);
     CHECK(channel_init(&test->channel, CHANNEL_CLIENT, test->memory, test->len, entries) == 0);
     test->region = fake_region(from, test->memory, test->len, 3);
-    struct message message = {.type = BLK_ATTACH,
-                              .word = {3, session, test->region, DOORBELL_OF_CLIENT, pool,
-                                       pool_len, entries}};
+    struct message message = {
+        .type = BLK_ATTACH,
+        .word = {3, session, test->region, DOORBELL_OF_CLIENT, pool, pool_len, entries}};
     int status = blk_send(from, 1, &message);
     test->doorbell = message.word[1];
     return status;

@@ -144,8 +144,7 @@ static const struct blk_device_ops ops = {
     .quiesce = quiesce,
 };
 
-void fake_disk_init(struct fake_disk *disk, uint64_t sectors, unsigned in_flight,
-                    unsigned segments)
+void fake_disk_init(struct fake_disk *disk, uint64_t sectors, unsigned in_flight, unsigned segments)
 {
     *disk = (struct fake_disk){
         .blk = {.ops = &ops,

@@ -15,9 +15,9 @@ struct fake_disk {
     struct blk_device blk; /* first */
     unsigned char *data;
     uint64_t sectors;
-    bool hold;      /* finishes only what the test tells */
-    int fail_next;  /* status of the next piece that finishes; 0: as it is */
-    bool stuck;     /* ops->stuck was called */
+    bool hold;     /* finishes only what the test tells */
+    int fail_next; /* status of the next piece that finishes; 0: as it is */
+    bool stuck;    /* ops->stuck was called */
     bool quiesced;
     struct {
         struct blk_piece piece;
@@ -26,7 +26,7 @@ struct fake_disk {
     unsigned held_count;
     unsigned unkicked; /* the last ones weren't shown yet */
     unsigned pieces[16];
-    unsigned armed;    /* how often */
+    unsigned armed; /* how often */
     unsigned kicks;
     uint64_t order[4096]; /* sectors in the order in which pieces came */
     unsigned ordered;

@@ -24,13 +24,13 @@ struct fake_reply {
 
 struct fake_kernel {
     uint64_t now_ticks;
-    bool scatter;      /* no two pages of a mapping are neighbours */
-    int fail_dma_map;  /* the next mapping fails with that; 0: none */
+    bool scatter;     /* no two pages of a mapping are neighbours */
+    int fail_dma_map; /* the next mapping fails with that; 0: none */
     int fail_doorbell, fail_map, fail_region_map;
     struct fake_reply reply[2048];
     unsigned replies;
     const struct service *service; /* given to service_run */
-    unsigned calls; /* kernel calls made */
+    unsigned calls;                /* kernel calls made */
     unsigned logs;
     bool died;
     uint64_t death_cause, death_detail;

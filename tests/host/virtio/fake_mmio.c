@@ -139,8 +139,8 @@ static void status_write(struct fake_mmio *fake, uint32_t value)
         reset(fake);
         return;
     }
-    CHECK(fake->resets > 0);                        /* CORE-INIT-01 */
-    CHECK((value & fake->status) == fake->status);  /* CORE-STATUS-02 */
+    CHECK(fake->resets > 0);                       /* CORE-INIT-01 */
+    CHECK((value & fake->status) == fake->status); /* CORE-STATUS-02 */
     CHECK((value & ~(1u | 2u | 4u | 8u | 128u)) == 0);
     if ((value & 2) != 0)
         CHECK((value & 1) != 0);
@@ -306,7 +306,8 @@ static uint8_t perform(struct fake_mmio *fake, const struct model_chain *chain, 
         return 0;
     case 8:
         CHECK(chain->count == 3 && chain->segment[1].len == 20 && chain->segment[1].writable);
-        memcpy(fake_memory_at(chain->segment[1].address, 20, FAKE_WRITE), "SERIAL-OF-TWENTY-BYT", 20);
+        memcpy(fake_memory_at(chain->segment[1].address, 20, FAKE_WRITE), "SERIAL-OF-TWENTY-BYT",
+               20);
         *written += 20;
         return 0;
     case 11:
@@ -329,8 +330,9 @@ static void finish(struct fake_mmio *fake, unsigned i)
     uint8_t status = perform(fake, chain, &written);
     if (fake->status_byte != -2) {
         uint64_t address = chain->segment[chain->count - 1].address;
-        *(uint8_t *)fake_memory_at(address, 1, FAKE_WRITE) =
-            fake->status_byte == -1 ? status : (uint8_t)fake->status_byte;
+        *(uint8_t *)fake_memory_at(address, 1, FAKE_WRITE) = fake->status_byte == -1
+                                                                 ? status
+                                                                 : (uint8_t)fake->status_byte;
     }
     uint16_t head = chain->head;
     uint32_t len = written + (uint32_t)fake->used_len_change;
@@ -360,8 +362,7 @@ bool fake_mmio_run(struct fake_mmio *fake)
         return false;
     do {
         model_wake(&fake->ring);
-        while (fake->held_count < HELD_MAX &&
-               model_pop(&fake->ring, &fake->held[fake->held_count]))
+        while (fake->held_count < HELD_MAX && model_pop(&fake->ring, &fake->held[fake->held_count]))
             fake->held_count++;
         while (!fake->hold_requests && fake->held_count > 0) {
             if (fake->shuffle)

@@ -30,19 +30,19 @@ struct fake_mmio {
 
     /* How it misbehaves. */
     bool stuck_in_reset;
-    uint64_t reset_reads;      /* status reads until a reset is done */
+    uint64_t reset_reads; /* status reads until a reset is done */
     bool refuse_features;
-    unsigned unstable_reads;   /* configuration reads after which the generation changes */
-    bool queue_ready_before;   /* QueueReady reads 1 */
+    unsigned unstable_reads; /* configuration reads after which the generation changes */
+    bool queue_ready_before; /* QueueReady reads 1 */
     bool dma_fails;
     bool needs_reset;
     bool lose_interrupts;
-    bool hold_requests;        /* takes requests and doesn't finish them */
-    int status_byte;           /* -1: as is right; -2: leave it alone */
-    int32_t used_len_change;   /* added to the right one */
+    bool hold_requests;      /* takes requests and doesn't finish them */
+    int status_byte;         /* -1: as is right; -2: leave it alone */
+    int32_t used_len_change; /* added to the right one */
     uint32_t (*used_id)(struct fake_mmio *fake, uint16_t head); /* NULL: the head */
     struct random random;
-    bool shuffle;              /* finishes in any order */
+    bool shuffle; /* finishes in any order */
 
     /* What happened. */
     uint8_t status;
@@ -52,14 +52,15 @@ struct fake_mmio {
     uint64_t addresses[3];
     bool queue_ready;
     uint32_t interrupt_status;
-    bool interrupt_line;       /* rang and not noticed yet */
+    bool interrupt_line; /* rang and not noticed yet */
     unsigned notifies, resets, interrupts, acks;
-    unsigned requests[16];     /* by type */
+    unsigned requests[16]; /* by type */
     uint64_t now_us;
     struct ring_model ring;
     struct model_chain *held;
     unsigned held_count;
-    void (*waiting)(struct fake_mmio *fake); /* called while the driver waits; NULL: runs the device */
+    void (*waiting)(
+        struct fake_mmio *fake); /* called while the driver waits; NULL: runs the device */
 };
 
 /* A well-behaved device with a disk of that many sectors of zeroes. */

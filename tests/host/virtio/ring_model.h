@@ -25,8 +25,8 @@ struct ring_model {
     uint64_t descriptors, available, used; /* device addresses */
     uint16_t size;
     bool event_index, indirect;
-    uint16_t taken;   /* available entries taken */
-    uint16_t pushed;  /* used entries written */
+    uint16_t taken;       /* available entries taken */
+    uint16_t pushed;      /* used entries written */
     bool hold[65536 / 2]; /* heads that the model has and hasn't used */
 };
 

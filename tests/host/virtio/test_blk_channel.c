@@ -154,8 +154,8 @@ static void test_other_grants_and_vectors(void **state)
     vector[0] = (struct blk_segment){pool_grant, 3000, 1024};
     vector[1] = (struct blk_segment){grant, 4096, 512};
     vector[2] = (struct blk_segment){pool_grant, POOL_LEN - 512, 512};
-    assert_int_equal(
-        one(blk_message(BLK_READ, BLK_ID(0, BLK_VECTOR), session, 50, grant, 0, 3)), 0);
+    assert_int_equal(one(blk_message(BLK_READ, BLK_ID(0, BLK_VECTOR), session, 50, grant, 0, 3)),
+                     0);
     assert_memory_equal(pool + 3000, disk.data + 50 * 512, 1024);
     assert_memory_equal(memory + 4096, disk.data + 52 * 512, 512);
     assert_memory_equal(pool + POOL_LEN - 512, disk.data + 53 * 512, 512);
@@ -166,9 +166,16 @@ static void test_every_type(void **state)
 {
     (void)state;
     unsigned refused = (unsigned)disk.blk.stats.refused;
-    static const uint32_t never[] = {BLK_OPEN, BLK_CLOSE, BLK_ATTACH, BLK_DETACH, 0, 1,
-                                     MESSAGE_TYPE(PROTO_BLK, 0), MESSAGE_TYPE(PROTO_BLK, 14),
-                                     MESSAGE_TYPE(PROTO_NET, 4), UINT32_MAX};
+    static const uint32_t never[] = {BLK_OPEN,
+                                     BLK_CLOSE,
+                                     BLK_ATTACH,
+                                     BLK_DETACH,
+                                     0,
+                                     1,
+                                     MESSAGE_TYPE(PROTO_BLK, 0),
+                                     MESSAGE_TYPE(PROTO_BLK, 14),
+                                     MESSAGE_TYPE(PROTO_NET, 4),
+                                     UINT32_MAX};
     unsigned count = sizeof(never) / sizeof(never[0]);
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(one(blk_message(never[i], 0, session, 0, 0, 0, 0)), -ANOLE_ENOSYS);
@@ -325,6 +332,45 @@ static void test_client_that_does_not_listen(void **state)
     }
 }
 
+/* ... nor does the driver take more requests than it could answer at once. */
+static void test_more_than_can_be_answered(void **state)
+{
+    (void)state;
+    disk.hold = true;
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        send_read(i, 10, 0, 512);
+    blk_channel_go(&channel);
+    for (uint32_t i = 0; i < ENTRIES; i++)
+        send_read(ENTRIES + i, 10, 0, 512);
+    blk_channel_go(&channel);
+    assert_int_equal(channel_put(&channel.channel, &(struct message){0}), -ANOLE_EAGAIN);
+    fake_disk_finish_all(&disk);
+    disk.hold = false;
+    unsigned answered = 0;
+    for (unsigned n = 0; n < 4; n++) {
+        uint32_t id = 0;
+        while (blk_channel_reply_next(&channel, &id) == 0)
+            assert_int_equal(id, answered++);
+        blk_pass(150000);
+    }
+    assert_int_equal(answered, 2 * ENTRIES);
+}
+
+/* A message may name the pool, too: it is mapped for itself, and DETACH doesn't take it away. */
+static void test_pool_by_message(void **state)
+{
+    (void)state;
+    disk.hold = true;
+    struct message message = blk_message(BLK_READ, 1, session, 10, pool_grant, 4096, 512);
+    assert_int_equal(blk_send(CLIENT_A, 600, &message), SERVICE_NO_REPLY);
+    blk_work();
+    assert_int_equal(detach(601), SERVICE_NO_REPLY);
+    assert_int_equal(blk_reply_to(601)->status, 0);
+    fake_disk_finish_all(&disk);
+    assert_int_equal(blk_reply_to(600)->status, 0);
+    assert_memory_equal(pool + 4096, disk.data + 10 * 512, 512);
+}
+
 static void break_channel(void)
 {
     struct channel_shared *shared = channel.memory;
@@ -389,16 +435,15 @@ static void test_scribbled_channel(void **state)
         assert_int_equal(blk_reply_to(10000 + round)->status, 0);
         fake_kernel.replies = 0;
         blk_channel_free(&channel);
-        assert_int_equal(
-            blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, 4096), 0);
+        assert_int_equal(blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, 4096), 0);
         if (round % 100 == 99) { /* the fake's tables are small */
             assert_int_equal(blk_close_as(CLIENT_A, session), 0);
             blk_channel_free(&channel);
             fake_kernel_forget();
             pool_grant = fake_grant(CLIENT_A, pool, POOL_LEN, GRANT_READ | GRANT_WRITE);
             session = blk_open_as(CLIENT_A, 0, BLK_OPEN_WRITE);
-            assert_int_equal(
-                blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, 4096), 0);
+            assert_int_equal(blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, 4096),
+                             0);
         }
     }
 }
@@ -432,8 +477,8 @@ static void test_turns(void **state)
         send_read(i, 100 + i, i * 4096, 512);
     blk_channel_go(&channel);
     for (uint32_t i = 0; i < 4; i++) {
-        struct message message =
-            blk_message(BLK_READ, i, other_session, 2000 + i, other_grant, 0, 512);
+        struct message message = blk_message(BLK_READ, i, other_session, 2000 + i, other_grant, 0,
+                                             512);
         blk_channel_send(&other, &message);
     }
     blk_channel_go(&other);
@@ -459,6 +504,8 @@ int main(void)
         TEST(test_detach),
         TEST(test_cancel),
         TEST(test_client_that_does_not_listen),
+        TEST(test_more_than_can_be_answered),
+        TEST(test_pool_by_message),
         TEST(test_broken_channel),
         TEST(test_scribbled_channel),
         TEST(test_client_dies),

@@ -163,10 +163,10 @@ static void test_mbr(void **state)
 static void test_mbr_limits(void **state)
 {
     (void)state;
-    put_mbr(0, 0, 0x83, 0, 100);            /* the table itself */
-    put_mbr(0, 1, 0x83, 4000, 97);          /* one too long */
-    put_mbr(0, 2, 0x83, 4096, 1);           /* behind the end */
-    put_mbr(0, 3, 0x83, 100, UINT32_MAX);   /* over all the rest: meets the second */
+    put_mbr(0, 0, 0x83, 0, 100);          /* the table itself */
+    put_mbr(0, 1, 0x83, 4000, 97);        /* one too long */
+    put_mbr(0, 2, 0x83, 4096, 1);         /* behind the end */
+    put_mbr(0, 3, 0x83, 100, UINT32_MAX); /* over all the rest: meets the second */
     assert_int_equal(scan(), 0);
     assert_partition(2, 4000, 96, 0x83);
     assert_int_equal(partitions(), 1);
@@ -359,7 +359,10 @@ static void test_gpt_shapes(void **state)
 {
     (void)state;
     static const struct gpt shapes[] = {
-        {4, 128, 3, 4000}, {128, 512, 130, 3900}, {12, 4096, 98, 3900}, {5, 256, 5, 4000},
+        {4, 128, 3, 4000},
+        {128, 512, 130, 3900},
+        {12, 4096, 98, 3900},
+        {5, 256, 5, 4000},
     };
     for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         memset(fake->disk, 0, sizeof(fake->disk));
@@ -418,7 +421,7 @@ static void test_gpt_wrong_headers(void **state)
     wrong_header(12, 4, UINT32_MAX);
     wrong_header(24, 8, 2);
     wrong_header(40, 8, 0);
-    wrong_header(40, 8, 10);             /* the array would be in a partition */
+    wrong_header(40, 8, 10); /* the array would be in a partition */
     wrong_header(40, 8, UINT64_MAX);
     wrong_header(48, 8, DISK_SECTORS);
     wrong_header(48, 8, UINT64_MAX);
@@ -441,8 +444,13 @@ static void test_gpt_wrong_entries(void **state)
     (void)state;
     static const struct {
         uint64_t first, last;
-    } bad[] = {{33, 40},      {40, 39},           {40, DISK_SECTORS - 33}, {UINT64_MAX, UINT64_MAX},
-               {40, UINT64_MAX}, {0, UINT64_MAX}, {43, 43}};
+    } bad[] = {{33, 40},
+               {40, 39},
+               {40, DISK_SECTORS - 33},
+               {UINT64_MAX, UINT64_MAX},
+               {40, UINT64_MAX},
+               {0, UINT64_MAX},
+               {43, 43}};
     put_gpt(&gpt_small);
     unsigned count = sizeof(bad) / sizeof(bad[0]);
     for (unsigned i = 0; i < count; i++)
@@ -536,9 +544,9 @@ static void test_mbr_mutations(void **state)
         uint64_t victims[] = {0, 1000, 1100, 1200, 1300};
         unsigned char *table_at = block_at(victims[random_below(&random, 5)]) + 446;
         for (unsigned n = 1 + random_below(&random, 8); n > 0; n--)
-            table_at[random_below(&random, 64)] =
-                random_below(&random, 2) == 0 ? (unsigned char)random_next(&random)
-                                              : (unsigned char)random_below(&random, 6);
+            table_at[random_below(&random, 64)] = random_below(&random, 2) == 0
+                                                      ? (unsigned char)random_next(&random)
+                                                      : (unsigned char)random_below(&random, 6);
         (void)scan();
         check_table();
         found += partitions() > 0;

@@ -50,15 +50,15 @@ void disk_die(struct disk *dying, enum disk_evidence evidence)
 
 static void config_default(void)
 {
-    fake_config_put(&fake, 8, 4, 65536);  /* size_max */
-    fake_config_put(&fake, 12, 4, 126);   /* seg_max */
-    fake_config_put(&fake, 20, 4, 512);   /* blk_size */
-    fake_config_put(&fake, 24, 1, 3);     /* physical_block_exp */
-    fake_config_put(&fake, 28, 4, 8);     /* opt_io_size */
-    fake_config_put(&fake, 36, 4, 1000);  /* max_discard_sectors */
-    fake_config_put(&fake, 40, 4, 1);     /* max_discard_seg */
-    fake_config_put(&fake, 48, 4, 1000);  /* max_write_zeroes_sectors */
-    fake_config_put(&fake, 52, 4, 1);     /* max_write_zeroes_seg */
+    fake_config_put(&fake, 8, 4, 65536); /* size_max */
+    fake_config_put(&fake, 12, 4, 126);  /* seg_max */
+    fake_config_put(&fake, 20, 4, 512);  /* blk_size */
+    fake_config_put(&fake, 24, 1, 3);    /* physical_block_exp */
+    fake_config_put(&fake, 28, 4, 8);    /* opt_io_size */
+    fake_config_put(&fake, 36, 4, 1000); /* max_discard_sectors */
+    fake_config_put(&fake, 40, 4, 1);    /* max_discard_seg */
+    fake_config_put(&fake, 48, 4, 1000); /* max_write_zeroes_sectors */
+    fake_config_put(&fake, 52, 4, 1);    /* max_write_zeroes_seg */
 }
 
 static void device_with(uint64_t features)
@@ -140,8 +140,8 @@ static void run(void)
 static void send(uint64_t call, uint32_t type, uint32_t flags, uint64_t sector, uint64_t offset,
                  uint64_t bytes)
 {
-    struct message message =
-        blk_message(type, BLK_ID(call, flags), session, sector, grant, offset, bytes);
+    struct message message = blk_message(type, BLK_ID(call, flags), session, sector, grant, offset,
+                                         bytes);
     CHECK(blk_send(CLIENT_A, call, &message) == SERVICE_NO_REPLY);
 }
 
@@ -169,8 +169,7 @@ static void test_description(void **state)
     assert_int_equal(disk.blk.optimal_io_bytes, 4096);
     assert_int_equal(disk.blk.max_in_flight, 256);
     assert_int_equal(disk.blk.max_segments, 59);
-    assert_int_equal(disk.blk.flags,
-                     BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES);
+    assert_int_equal(disk.blk.flags, BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES);
     assert_memory_equal(disk.blk.serial, "SERIAL-OF-TWENTY-BYT", 20);
 }
 
@@ -195,11 +194,11 @@ static void test_absurd_configuration(void **state)
         unsigned offset, width;
         uint64_t value;
     } fields[] = {
-        {20, 4, 0},          {20, 4, 1},  {20, 4, 513}, {20, 4, 1u << 17}, {20, 4, UINT32_MAX},
-        {12, 4, 0},          {12, 4, 1},  {12, 4, UINT32_MAX},             {8, 4, 0},
-        {8, 4, 1},           {8, 4, 513}, {8, 4, UINT32_MAX},              {24, 1, 0xff},
-        {28, 4, UINT32_MAX}, {36, 4, 0},  {40, 4, 0},   {48, 4, 0},        {52, 4, 0},
-        {36, 4, UINT32_MAX},
+        {20, 4, 0},          {20, 4, 1},          {20, 4, 513},        {20, 4, 1u << 17},
+        {20, 4, UINT32_MAX}, {12, 4, 0},          {12, 4, 1},          {12, 4, UINT32_MAX},
+        {8, 4, 0},           {8, 4, 1},           {8, 4, 513},         {8, 4, UINT32_MAX},
+        {24, 1, 0xff},       {28, 4, UINT32_MAX}, {36, 4, 0},          {40, 4, 0},
+        {48, 4, 0},          {52, 4, 0},          {36, 4, UINT32_MAX},
     };
     for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         device_with(GOOD | BIT(SIZE_MAX_BIT));
@@ -323,9 +322,8 @@ static void test_random_life(void **state)
                 break;
             case 2:
                 memset(expected + sector * 512, 0, bytes);
-                assert_int_equal(request(step & 1 ? BLK_DISCARD : BLK_WRITE_ZEROES, 0, sector, 0,
-                                         bytes),
-                                 0);
+                assert_int_equal(
+                    request(step & 1 ? BLK_DISCARD : BLK_WRITE_ZEROES, 0, sector, 0, bytes), 0);
                 break;
             default:
                 assert_int_equal(request(BLK_READ, 0, sector, offset, bytes), 0);

@@ -57,8 +57,7 @@ static void test_probe(void **state)
     (void)state;
     assert_int_equal(probe(), 0);
     assert_int_equal(mmio.transport.device_id, 2);
-    assert_int_equal(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, 0xff),
-                     -ANOLE_EINVAL);
+    assert_int_equal(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, 0xff), -ANOLE_EINVAL);
     fake.device_id = 0;
     assert_int_equal(probe(), -ANOLE_ENODEV);
     fake.version = 1;
@@ -139,7 +138,10 @@ static void test_negotiation(void **state)
 {
     (void)state;
     static const struct feature_rule chain[] = {
-        {3, 2, false}, {2, 1, false}, {1, FEATURE_NEEDS_NOTHING, false}, {7, 5, false},
+        {3, 2, false},
+        {2, 1, false},
+        {1, FEATURE_NEEDS_NOTHING, false},
+        {7, 5, false},
         {40, FEATURE_NEEDS_NOTHING, false},
     };
     struct feature_set offered = {BIT(3) | BIT(2) | BIT(1) | BIT(7) | BIT(40) | BIT(50)};
@@ -179,8 +181,8 @@ static void test_queue(void **state)
     static const struct {
         uint32_t max;
         uint16_t limit, size;
-    } sizes[] = {{1, 256, 1},       {3, 256, 2},   {100, 256, 64}, {1024, 256, 256},
-                 {1024, 100, 64},   {256, 256, 256}, {UINT32_MAX, 256, 256}};
+    } sizes[] = {{1, 256, 1},     {3, 256, 2},     {100, 256, 64},        {1024, 256, 256},
+                 {1024, 100, 64}, {256, 256, 256}, {UINT32_MAX, 256, 256}};
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         assert_int_equal(open_device(), 0);
         fake.queue_max = sizes[i].max;
@@ -210,9 +212,10 @@ static void test_config(void **state)
     fake_config_put(&fake, 24, 1, 0x7f);
     fake_config_put(&fake, 26, 2, 0xbeef);
     assert_int_equal(open_device(), 0);
-    struct virtio_config_field fields[] = {
-        {.offset = 0, .width = 8}, {.offset = 20, .width = 4}, {.offset = 24, .width = 1},
-        {.offset = 26, .width = 2}};
+    struct virtio_config_field fields[] = {{.offset = 0, .width = 8},
+                                           {.offset = 20, .width = 4},
+                                           {.offset = 24, .width = 1},
+                                           {.offset = 26, .width = 2}};
     /* Torn reads at first; then it is quiet and all is right. */
     fake.unstable_reads = 17;
     assert_int_equal(virtio_config_read(&device, fields, 4), 0);
@@ -225,9 +228,9 @@ static void test_config(void **state)
     assert_int_equal(virtio_config_read(&device, fields, 4), -ANOLE_EAGAIN);
     fake.unstable_reads = 0;
     static const struct virtio_config_field bad[] = {
-        {.offset = 2, .width = 4},      {.offset = 0, .width = 3},
-        {.offset = 0, .width = 0},      {.offset = UINT32_MAX - 3, .width = 4},
-        {.offset = 0xf00, .width = 1},  {.offset = 0xefc, .width = 8},
+        {.offset = 2, .width = 4},     {.offset = 0, .width = 3},
+        {.offset = 0, .width = 0},     {.offset = UINT32_MAX - 3, .width = 4},
+        {.offset = 0xf00, .width = 1}, {.offset = 0xefc, .width = 8},
         {.offset = 1, .width = 2},
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

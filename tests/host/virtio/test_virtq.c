@@ -47,10 +47,10 @@ static void set_up(struct fixture *fixture, uint16_t size, bool event_index, boo
     struct dma_memory memory = {.len_bytes = virtq_split_format.memory_len(size)};
     memory.address = fake_memory_alloc(memory.len_bytes, &memory.device_address);
     struct virtq_addresses addresses;
-    virtq_init(&fixture->queue, &virtq_split_format, &fixture->transport, 3, size, features, &memory,
-               fixture->chains, &addresses);
-    model_init(&fixture->model, addresses.descriptors, addresses.driver_area,
-               addresses.device_area, size, event_index, indirect);
+    virtq_init(&fixture->queue, &virtq_split_format, &fixture->transport, 3, size, features,
+               &memory, fixture->chains, &addresses);
+    model_init(&fixture->model, addresses.descriptors, addresses.driver_area, addresses.device_area,
+               size, event_index, indirect);
 }
 
 static void tear_down(struct fixture *fixture)
@@ -78,8 +78,8 @@ struct life {
     uint16_t held[SIZE_MAX_TESTED]; /* heads that the device has */
     uint16_t held_token[SIZE_MAX_TESTED];
     unsigned held_count;
-    unsigned added;    /* and not taken */
-    unsigned slots;    /* ring slots in use */
+    unsigned added;     /* and not taken */
+    unsigned slots;     /* ring slots in use */
     bool device_sleeps; /* and must be notified */
     bool device_awake;  /* and has said that it needn't be */
     bool interrupted;
@@ -112,8 +112,8 @@ static void add_one(void)
     make_segments(buffer, count, token);
     if (buffer->table.address == NULL) {
         buffer->table.entries = TABLE_ENTRIES;
-        buffer->table.address =
-            fake_memory_alloc(TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE, &buffer->table.device_address);
+        buffer->table.address = fake_memory_alloc(TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE,
+                                                  &buffer->table.device_address);
     }
     bool table = random_below(&life.random, 4) != 0;
     buffer->with_table = table && life.fixture.model.indirect && count > 1;
@@ -128,7 +128,7 @@ static void add_one(void)
     buffer->in_flight = true;
     life.slots += need;
     life.added++;
-    CHECK(virtq_free_slots(&life.fixture.queue) == life.size - life.slots);
+    CHECK(life.fixture.queue.free_slots == life.size - life.slots);
 }
 
 static void kick(void)
@@ -295,7 +295,7 @@ static void test_arguments(void **state)
     segments[0].len_bytes = segments[1].len_bytes = UINT32_MAX; /* SPLIT-DESC-01 */
     assert_int_equal(virtq_add(&fixture.queue, segments, 1, 1, NULL, 0), -ANOLE_EINVAL);
     assert_int_equal(virtq_kick(&fixture.queue), 0);
-    assert_int_equal(virtq_free_slots(&fixture.queue), 4);
+    assert_int_equal(fixture.queue.free_slots, 4);
     tear_down(&fixture);
 }
 
@@ -463,7 +463,7 @@ static void test_scribbled_rings(void **state)
         assert_int_equal(used.token, 10 + i);
     }
     assert_int_equal(virtq_take(&fixture.queue, &used), 0);
-    assert_int_equal(virtq_free_slots(&fixture.queue), HOSTILE_SIZE);
+    assert_int_equal(fixture.queue.free_slots, HOSTILE_SIZE);
     /* All slots are there and distinct: fill the ring. */
     struct virtq_segment segment = {0x1000, 16};
     for (uint16_t token = 0; token < HOSTILE_SIZE; token++)
