@@ -1,9 +1,12 @@
 # Anole. `make help` lists what there is. Plain GNU make, not recursive: each directory's module.mk
-# names its sources (LIBS, PROGRAMS, HOST_TESTS), the rules stand here and in tools/*.mk once.
+# names its sources (LIBS, PROGRAMS, HOST_TESTS, FUZZERS), the rules stand here and in tools/*.mk once.
 #
 #   LIBS += libfoo            libfoo_SRCS := lib/libfoo/a.c lib/libfoo/b.S
 #   PROGRAMS += foo           foo_SRCS := drivers/foo/main.c    foo_LIBS := libfoo libanole
+#   FLOAT_PROGRAMS += foo     the same, built for floating point
+#   HOST_PROGRAMS += foo      of this machine, that tests use; the rest like HOST_TESTS
 #   HOST_TESTS += test_foo    test_foo_SRCS := ...    test_foo_CFLAGS := ...    test_foo_LDLIBS := ...
+#   FUZZERS += fuzz_foo       fuzz_foo_SRCS := ...    fuzz_foo_CFLAGS := ...    fuzz_foo_RUNS := 20000
 #   KERNEL_SRCS += kernel/main.c kernel/riscv/entry.S
 
 BUILD := build
@@ -12,6 +15,7 @@ CC := $(CROSS)gcc
 AR := $(CROSS)ar
 OBJCOPY := $(CROSS)objcopy
 HOST_CC := gcc
+FUZZ_CC := clang
 # Where picolibc is; its headers and one library for rv64imac/lp64 are used.
 PICOLIBC := /usr/lib/picolibc/riscv64-unknown-elf
 
@@ -35,11 +39,15 @@ endif
 
 LIBS :=
 PROGRAMS :=
+FLOAT_PROGRAMS :=
 HOST_TESTS :=
+HOST_PROGRAMS :=
+FUZZERS :=
 KERNEL_SRCS :=
 include $(wildcard kernel/module.mk lib/*/module.mk drivers/*/module.mk servers/*/module.mk \
     commands/module.mk tests/guest/module.mk tests/bench/module.mk)
-include $(wildcard tests/host/*.mk)
+include $(wildcard tests/host/*.mk tests/vhost/module.mk)
+include $(wildcard tests/fuzz/*.mk)
 
 # What names sources and programs: lists made of them depend on these.
 MODULE_FILES := Makefile $(filter-out $(BUILD)/%,$(filter %.mk,$(MAKEFILE_LIST)))
@@ -74,6 +82,7 @@ help:
 	@echo 'make test       run all tests: unit, then system; the last line is the sum'
 	@echo 'make unit       tests that run on this machine alone'
 	@echo 'make system     tests that boot the whole system in QEMU'
+	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      benchmarks: numbers, no verdict'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck'
 	@echo 'make format     let clang-format write'

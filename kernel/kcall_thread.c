@@ -62,11 +62,10 @@ int kcall_thread_exit(struct thread *caller)
         process_kill(process, DEATH_EXIT, 0, caller);
         return KCALL_GONE;
     }
+    fp_leave(NULL); /* while there is a thread to leave */
     sched_current_stopped();
     thread_detach(caller);
     thread_release_slot(caller);
-    if (this_hart()->fp_thread == caller)
-        this_hart()->fp_thread = NULL;
     process_frame_free(process, direct_to_paddr(caller));
     return KCALL_GONE;
 }

@@ -166,8 +166,7 @@ static int map_begin(struct process *process, const struct area_request *request
 {
     if (!request_valid(process, request))
         return -ANOLE_EINVAL;
-    if (request->kind == AREA_ANONYMOUS &&
-        request->pages > process->max_frames - process->frames)
+    if (request->kind == AREA_ANONYMOUS && request->pages > process->max_frames - process->frames)
         return -ANOLE_ENOMEM;
     return area_create(process, request, area);
 }

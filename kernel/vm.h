@@ -27,7 +27,7 @@ struct area {
     uint64_t mapped; /* pages that the steps have mapped so far */
     struct region *region;
     uint64_t region_page; /* first page of the region */
-    uint64_t physical; /* AREA_DEVICE, AREA_FIXED, AREA_DMA: first page, else 0 */
+    uint64_t physical;    /* AREA_DEVICE, AREA_FIXED, AREA_DMA: first page, else 0 */
     uint32_t kind;
     uint32_t prot;
     bool unmapping; /* being taken down in steps */

@@ -1,16 +1,28 @@
 # Tests, benchmarks, lint, and the compilation database that clang-tidy and editors read.
 
-.PHONY: test unit system bench lint lint-format lint-tidy lint-cppcheck lint-shell format
+.PHONY: test unit system fuzz bench lint lint-format lint-tidy lint-cppcheck lint-shell format
 HOST_TEST_BINARIES := $(patsubst %,$(BUILD)/host/%,$(HOST_TESTS))
+# What the system tests need besides the system.
+HOST_PROGRAM_BINARIES := $(patsubst %,$(BUILD)/host/%,$(HOST_PROGRAMS))
+FUZZER_BINARIES := $(patsubst %,$(BUILD)/fuzz/%,$(FUZZERS))
+# As tests, fuzzers run for a fixed number of inputs: name=number.
+FUZZ_RUNS := 10000
+FUZZ_SECONDS := 60
+UNIT_PARTS := --programs $(HOST_TEST_BINARIES) \
+    --fuzzers $(foreach fuzzer,$(FUZZERS),$(fuzzer)=$(or $($(fuzzer)_RUNS),$(FUZZ_RUNS)))
 
-test: all $(HOST_TEST_BINARIES)
-	@tools/testrun --build $(BUILD) unit system --programs $(HOST_TEST_BINARIES)
+test: all $(HOST_TEST_BINARIES) $(HOST_PROGRAM_BINARIES) $(FUZZER_BINARIES)
+	@tools/testrun --build $(BUILD) unit system $(UNIT_PARTS)
 
-unit: $(HOST_TEST_BINARIES)
-	@tools/testrun --build $(BUILD) unit --programs $(HOST_TEST_BINARIES)
+unit: $(HOST_TEST_BINARIES) $(FUZZER_BINARIES)
+	@tools/testrun --build $(BUILD) unit $(UNIT_PARTS)
 
-system: all
+system: all $(HOST_PROGRAM_BINARIES)
 	@tools/testrun --build $(BUILD) system
+
+fuzz: $(FUZZER_BINARIES)
+	@for fuzzer in $(FUZZERS); do \
+	    tests/fuzz/run --build $(BUILD) --seconds $(FUZZ_SECONDS) $$fuzzer || exit 1; done
 
 bench: all
 	@tests/bench/run
@@ -32,20 +44,23 @@ database_entries = $(foreach source,$(filter-out $(BUILD)/%,$(filter %.c,$(1))),
     database_entry,$(source),$(2)))
 database = $(call database_entries,$(KERNEL_SRCS),$(CC) $(subst $(RISCV_ISA),$(CLANG_ISA), \
         $(KERNEL_CFLAGS)) $(WARNINGS)) \
-    $(foreach part,$(LIBS) $(PROGRAMS),$(call database_entries,$($(part)_SRCS),$(CC) $(subst \
+    $(foreach part,$(LIBS) $(PROGRAMS) $(FLOAT_PROGRAMS),$(call database_entries,$($(part)_SRCS),$(CC) $(subst \
         $(RISCV_ISA),$(CLANG_ISA),$(USER_CFLAGS)) $(WARNINGS) \
         $(filter-out -fno-tree%,$($(part)_CFLAGS)))) \
-    $(foreach part,$(HOST_TESTS),$(call database_entries,$(filter tests/%,$($(part)_SRCS)), \
-        $(HOST_CC) $(HOST_CFLAGS) $(WARNINGS) $($(part)_CFLAGS)))
+    $(foreach part,$(HOST_TESTS) $(HOST_PROGRAMS),$(call database_entries,$(filter tests/%,$($(part)_SRCS)), \
+        $(HOST_CC) $(HOST_CFLAGS) $(WARNINGS) $($(part)_CFLAGS))) \
+    $(foreach part,$(FUZZERS),$(call database_entries,$(filter tests/fuzz/%,$($(part)_SRCS)), \
+        $(FUZZ_CC) $(FUZZ_CFLAGS) $(WARNINGS) $($(part)_CFLAGS)))
 
 SOURCE_DIRECTORIES := $(sort $(dir $(wildcard $(KERNEL_SRCS) \
-    $(foreach part,$(LIBS) $(PROGRAMS) $(HOST_TESTS),$($(part)_SRCS)))))
+    $(foreach part,$(LIBS) $(PROGRAMS) $(HOST_TESTS) $(HOST_PROGRAMS) $(FUZZERS),$($(part)_SRCS)))))
 
 # A directory is newer when a file came or went: lists made with wildcard are followed.
 $(BUILD)/compile_commands.json: $(MODULE_FILES) $(SOURCE_DIRECTORIES)
 	$(call say,JSON,$@)mkdir -p $(@D)
-	$(file >$@,$(database))
-	@sed -i -e 's/^ *//' -e '/^$$/d' $@ && sed -i -e '1s/^/[/' -e '$$s/,$$/]/' $@
+	$(file >$@.new,$(database))
+	@sed -i -e 's/^ *//' -e '/^$$/d' $@.new && sed -i -e '1s/^/[/' -e '$$s/,$$/]/' $@.new && \
+	    mv $@.new $@
 
 # ---- lint ----
 

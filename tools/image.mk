@@ -22,12 +22,12 @@ $(BUILD)/kernel/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk tools/image.mk
 	$(compile_kernel)
 
 # What goes into the boot image: every program, the checked system description, the start script.
-BOOT_PROGRAMS := $(patsubst %,$(BUILD)/bin/%,$(PROGRAMS))
+BOOT_PROGRAMS := $(patsubst %,$(BUILD)/bin/%,$(PROGRAMS) $(FLOAT_PROGRAMS))
 BOOT_FILES := $(patsubst etc/%,%=etc/%,$(wildcard etc/rc))
 
 $(BUILD)/system.dtb: etc/system.dts tools/check-system include/anole/kcall.h \
     include/anole/process.h $(MODULE_FILES)
-	$(call say,DTC,$<)mkdir -p $(@D) && tools/check-system --programs "$(PROGRAMS)" $< && \
+	$(call say,DTC,$<)mkdir -p $(@D) && tools/check-system --programs "$(PROGRAMS) $(FLOAT_PROGRAMS)" $< && \
 	    dtc -q -I dts -O dtb -o $@ $<
 
 $(BUILD)/boot.img: tools/mkimage $(BOOT_PROGRAMS) $(BUILD)/system.dtb $(wildcard etc/rc) \

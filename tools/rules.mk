@@ -74,7 +74,34 @@ $$(BUILD)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES) lib/libanole/user.ld
 	    -Wl,--start-group $$($(1)_ARCHIVES) -lc -lgcc -Wl,--end-group
 endef
 
-# A host test compiles its sources for itself: each has its own flags.
+# A program built for floating point: it and its libraries are compiled once more for the D extension's
+# calling convention, by which the boot image and so the kernel know it.
+FLOAT_ISA := -march=rv64imafdc_zicsr_zifencei -mabi=lp64d -mcmodel=medany
+FLOAT_LINK := -march=rv64imafdc -mabi=lp64d -mcmodel=medany
+FLOAT_CFLAGS := $(subst $(RISCV_ISA),$(FLOAT_ISA),$(USER_CFLAGS))
+FLOAT_LDFLAGS := $(subst $(RISCV_LINK),$(FLOAT_LINK),$(USER_LDFLAGS))
+
+define compile_float
+$(call say,CCFLOAT,$<)mkdir -p $(@D) && $(CC) $(FLOAT_CFLAGS) $(call warnings_for,$<) \
+    -ffile-prefix-map=$(CURDIR)/= -c -o $@ $<
+endef
+
+$(BUILD)/float/%.c.o: %.c
+	$(compile_float)
+$(BUILD)/float/%.S.o: %.S
+	$(compile_float)
+
+define float_program_rules
+$(1)_OBJS := $$(call objects,$$(BUILD)/float,$$($(1)_SRCS) \
+    $$(foreach lib,$$($(1)_LIBS),$$($$(lib)_SRCS)))
+ALL_OBJS += $$($(1)_OBJS)
+$$(BUILD)/bin/$(1): $$($(1)_OBJS) lib/libanole/user.ld
+	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(FLOAT_LDFLAGS) -Wl,-Map=$$@.map -o $$@ \
+	    $$($(1)_OBJS) -L$$(PICOLIBC)/lib/rv64imafdc/lp64d \
+	    -Wl,--start-group -lc -lgcc -Wl,--end-group
+endef
+
+# A host test (or program) compiles its sources for itself: each has its own flags.
 define host_test_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/host/obj/$(1),$$($(1)_SRCS))
 HOST_OBJS += $$($(1)_OBJS)
@@ -86,10 +113,28 @@ $$(BUILD)/host/obj/$(1)/deps/%.c.o: $$(BUILD)/deps/%.c
 	$$(call say,HOSTCC,$$<)mkdir -p $$(@D) && $$(HOST_CC) $$(HOST_CFLAGS) -w \
 	    $$(EXTRA_CFLAGS) -c -o $$@ $$<
 $$(BUILD)/host/$(1): $$($(1)_OBJS)
-	$$(call say,HOSTLD,$$@)$$(HOST_CC) $$(HOST_LDFLAGS) $$($(1)_CFLAGS) -o $$@ $$^ -lcmocka \
-	    $$($(1)_LDLIBS)
+	$$(call say,HOSTLD,$$@)$$(HOST_CC) $$(HOST_LDFLAGS) $$($(1)_CFLAGS) -o $$@ $$^ \
+	    $$(if $$(filter $(1),$$(HOST_TESTS)),-lcmocka) $$($(1)_LDLIBS)
 endef
 HOST_OBJS :=
+
+# A fuzzer: libFuzzer's main, and sources that are compiled for it alone, as for a host test.
+FUZZ_CFLAGS := $(HOST_CFLAGS) -fsanitize=fuzzer-no-link
+FUZZ_LDFLAGS := -fsanitize=fuzzer,address,undefined
+
+define fuzzer_rules
+$(1)_OBJS := $$(call objects,$$(BUILD)/fuzz/obj/$(1),$$($(1)_SRCS))
+HOST_OBJS += $$($(1)_OBJS)
+$$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$(BUILD)/fuzz/obj/$(1)/%.c.o: %.c tools/rules.mk
+	$$(call say,FUZZCC,$$<)mkdir -p $$(@D) && $$(FUZZ_CC) $$(FUZZ_CFLAGS) \
+	    $$(call warnings_for,$$<) -Wno-sign-conversion $$(EXTRA_CFLAGS) -c -o $$@ $$<
+$$(BUILD)/fuzz/obj/$(1)/deps/%.c.o: $$(BUILD)/deps/%.c tools/rules.mk
+	$$(call say,FUZZCC,$$<)mkdir -p $$(@D) && $$(FUZZ_CC) $$(FUZZ_CFLAGS) -w \
+	    $$(EXTRA_CFLAGS) -c -o $$@ $$<
+$$(BUILD)/fuzz/$(1): $$($(1)_OBJS)
+	$$(call say,FUZZLD,$$@)$$(FUZZ_CC) $$(FUZZ_LDFLAGS) $$($(1)_CFLAGS) -o $$@ $$^ $$($(1)_LDLIBS)
+endef
 
 # libfdt, out of the fetched source of the device-tree compiler.
 LIBFDT_SRCS := $(addprefix $(LIBFDT_DIR)/,fdt.c fdt_ro.c fdt_wip.c fdt_sw.c fdt_rw.c \
@@ -99,4 +144,6 @@ libfdt_SRCS := $(LIBFDT_SRCS)
 
 $(foreach lib,$(LIBS),$(eval $(call library_rules,$(lib))))
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
-$(foreach test,$(HOST_TESTS),$(eval $(call host_test_rules,$(test))))
+$(foreach program,$(FLOAT_PROGRAMS),$(eval $(call float_program_rules,$(program))))
+$(foreach test,$(HOST_TESTS) $(HOST_PROGRAMS),$(eval $(call host_test_rules,$(test))))
+$(foreach fuzzer,$(FUZZERS),$(eval $(call fuzzer_rules,$(fuzzer))))

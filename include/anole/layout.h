@@ -44,10 +44,12 @@ struct startup_page {
     uint32_t argument_count;
     endpoint_t self;
     endpoint_t rs;
-    endpoint_t pm;      /* ENDPOINT_NONE if it isn't up yet */
-    uint32_t unit;      /* of a driver: 0 for the first device of its kind, ... */
-    uint32_t resources; /* of a driver: entries in its resource table */
-    uint32_t instance;  /* how often this service was started, from 0 */
+    endpoint_t pm;        /* ENDPOINT_NONE if it isn't up yet */
+    uint32_t unit;        /* of a driver: 0 for the first device of its kind, ... */
+    uint32_t resources;   /* of a driver: entries in its resource table */
+    uint32_t instance;    /* how often this service was started, from 0 */
+    uint32_t fault;       /* enum fault_kind that was ordered of this instance, or 0 ... */
+    uint32_t fault_count; /* ... and at which step it should commit it */
     uint64_t stack_bytes;
     char name[32];   /* of the service or program */
     char device[32]; /* of a driver: what devman calls its device */

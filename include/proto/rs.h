@@ -22,7 +22,9 @@ enum rs_request {
     RS_PUBLISH = MESSAGE_TYPE(PROTO_RS, 2), /* w0-1 name: one more name; its prefix must be granted
                                                in system.dts (EPERM); EEXIST if another has it */
     RS_PONG = MESSAGE_TYPE(PROTO_RS, 3),    /* answer to NOTIFY_PING */
-    RS_INJECT_FETCH = MESSAGE_TYPE(PROTO_RS, 4), /* answer to NOTIFY_INJECT -> w0 enum fault_kind */
+    RS_INJECT_FETCH = MESSAGE_TYPE(PROTO_RS, 4), /* answer to NOTIFY_INJECT -> w0 enum fault_kind,
+                                                    w1 its count */
+    RS_INJECT_COMMITTED = MESSAGE_TYPE(PROTO_RS, 5), /* w0 enum fault_kind: done, and I live */
 
     /* Of anyone */
     RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
@@ -44,7 +46,9 @@ enum rs_request {
 
     /* Of who may control services (system.dts: may-control-services); EPERM for all others */
     RS_CONTROL = MESSAGE_TYPE(PROTO_RS, 20),  /* w0-1 service, w2 enum rs_order -> at once */
-    RS_INJECT = MESSAGE_TYPE(PROTO_RS, 21),   /* w0-1 service, w2 enum fault_kind -> at once */
+    RS_INJECT = MESSAGE_TYPE(PROTO_RS, 21),   /* w0-1 service, w2 enum fault_kind, w3 its count ->
+                                                 at once. The kinds from FAULT_NO_IRQ on are for
+                                                 the service's next instance */
     RS_SHUTDOWN = MESSAGE_TYPE(PROTO_RS, 22), /* w0 POWER_OFF or POWER_REBOOT, w1 exit status */
 
     /* Of devman */
@@ -67,7 +71,8 @@ enum rs_complaint {
     RS_COMPLAINT_PROTOCOL = 2, /* it broke a channel's rules */
 };
 
-/* Faults that can be ordered. X(KIND, number, name on the command line, what it does) */
+/* Faults that can be ordered. X(KIND, number, name on the command line, what it does). From NO_IRQ on
+ * they are committed by the next instance, from its first instruction on. */
 #define FAULT_KINDS(X)                                                                             \
     X(LOAD, 1, "load", "load from an unmapped page")                                               \
     X(STORE, 2, "store", "store to an unmapped page")                                              \
@@ -79,12 +84,31 @@ enum rs_complaint {
     X(SLEEP, 8, "sleep", "endless sleep")                                                          \
     X(SILENT, 9, "silent", "goes on receiving, never answers")                                     \
     X(EXIT, 10, "exit", "exit(1)")                                                                 \
-    X(PANIC, 11, "panic", "panic()")
+    X(PANIC, 11, "panic", "panic()")                                                               \
+    X(WILD, 12, "wild", "replies to everybody who doesn't wait for it")                            \
+    X(FORGE, 13, "forge", "answers a caller under forged and stale call ids")                      \
+    X(AVAIL, 14, "avail", "shows the device a wrong available index")                              \
+    X(USED, 15, "used", "forgets what it has taken from the used ring")                            \
+    X(CHANNEL, 16, "channel", "shows a client a produced index beyond the ring")                   \
+    X(UNASKED, 17, "unasked", "answers a request that was never made")                             \
+    X(EARLY, 18, "early", "answers a write before the device did")                                 \
+    X(FLOOD_CALLS, 19, "flood-calls", "calls RS without end")                                      \
+    X(FLOOD_BELLS, 20, "flood-bells", "rings a client's doorbell without end")                     \
+    X(FLOOD_LOG, 21, "flood-log", "writes warnings into the log without end")                      \
+    X(HOARD_FRAMES, 22, "hoard-frames", "takes all memory that it may have")                       \
+    X(HOARD_HANDLES, 23, "hoard-handles", "takes all handles that it may have")                    \
+    X(HOARD_CALLERS, 24, "hoard-callers", "answers pings, but no caller any more")                 \
+    X(NO_IRQ, 25, "no-irq", "never binds its interrupt")                                           \
+    X(DIE_CALL, 26, "die-call", "dies before its Nth system call")                                 \
+    X(DIE_RING, 27, "die-ring", "dies before its Nth operation on a ring")                         \
+    X(DIE_REGISTER, 28, "die-register", "dies before its Nth access to a register")                \
+    X(DIE_REPLY, 29, "die-reply", "dies before its Nth reply")
 
 enum fault_kind {
 #define FAULT_KIND_ENUM(kind, number, name, text) FAULT_##kind = (number),
     FAULT_KINDS(FAULT_KIND_ENUM)
 #undef FAULT_KIND_ENUM
+        FAULT_KIND_LIMIT,
 };
 
 enum rs_state {
@@ -135,6 +159,7 @@ enum rs_event {
     RS_EVENT_STOPPED = 14,
     RS_EVENT_DEVICE = 15, /* a device appeared */
     RS_EVENT_RESET_FAILED = 16,
+    RS_EVENT_COMMITTED = 17, /* detail: enum fault_kind, ordered and done; it lives */
 };
 
 struct rs_log_entry {

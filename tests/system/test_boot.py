@@ -51,6 +51,11 @@ def test_ipc_on_several_harts(passes, harts):
     passes("ipctest", "--smp", harts)
 
 
+@pytest.mark.parametrize("harts", [1, 2, 4])
+def test_floating_point_state_is_kept(passes, harts):
+    passes("fptest", "--smp", harts)
+
+
 def test_programs_say_what_they_know(passes):
     output = passes("help; ps; lsdev; dmesg; uptime; date; hexdump vda 0 512").output
     assert "virtio_mmio" in output or "virtio,mmio" in output

@@ -21,15 +21,42 @@ def boot_arguments(options):
     return " ".join(words)
 
 
-def disk_arguments(disk, index):
+def vhost_arguments(disk, index):
+    """A disk that is another process. QEMU looks for it once a second when it has gone."""
+    return ["-chardev", f"socket,id=d{index},path={escape(disk.vhost_socket())},reconnect=1",
+            "-device", ",".join(["vhost-user-blk", f"chardev=d{index}"]
+                                + placed(disk.device_options, index))]
+
+
+def placed(device_options, index):
+    """Device options with a place on the bus, unless one is among them."""
+    options = [escape(o) for o in device_options]
+    if not any(o.startswith("bus=") for o in device_options):
+        options.insert(0, f"bus=virtio-mmio-bus.{index}")
+    return options
+
+
+def image_arguments(disk, index):
     drive = [f"if=none,id=d{index}", f"file={escape(disk.file)}"]
     if not disk.file.startswith("json:") and "format=" not in disk.drive_options:
         drive.append("format=raw")
-    device = ["virtio-blk-device", f"drive=d{index}"]
-    if not any(o.startswith("bus=") for o in disk.device_options):
-        device.append(f"bus=virtio-mmio-bus.{index}")
     return ["-drive", ",".join(drive + list(filter(None, [disk.drive_options]))),
-            "-device", ",".join(device + [escape(o) for o in disk.device_options])]
+            "-device", ",".join(["virtio-blk-device", f"drive=d{index}"]
+                                + placed(disk.device_options, index))]
+
+
+def disk_arguments(disk, index):
+    return (image_arguments if disk.vhost_socket() is None else vhost_arguments)(disk, index)
+
+
+def machine_arguments(options, disks):
+    """The machine and its memory, which lies in a file if other processes are to reach it."""
+    if all(disk.vhost_socket() is None for disk in disks):
+        return ["-M", "virt", "-m", options.mem]
+    # A bare number is mebibytes for -m and bytes for -object.
+    size = options.mem + ("M" if options.mem.isdigit() else "")
+    return ["-M", "virt,memory-backend=ram", "-m", options.mem,
+            "-object", f"memory-backend-memfd,id=ram,size={size},share=on"]
 
 
 def console_arguments(options, console_log):
@@ -43,7 +70,7 @@ def console_arguments(options, console_log):
 
 
 def command_line(options, kernel, disks, console_log):
-    command = [options.qemu, "-M", "virt", "-smp", str(options.smp), "-m", options.mem,
+    command = [options.qemu, *machine_arguments(options, disks), "-smp", str(options.smp),
                "-nodefaults", "-no-user-config", "-display", "none", "-bios", "default",
                "-kernel", str(kernel), "-global", "virtio-mmio.force-legacy=false"]
     command += console_arguments(options, console_log)

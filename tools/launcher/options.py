@@ -13,6 +13,8 @@ MMIO_SLOTS = 8
 
 # Images that QEMU reaches through a protocol driver have no file that could be looked for.
 PROTOCOLS = ("blkdebug:", "blkverify:", "json:", "nbd:", "nbd+unix:", "null-co:", "null-aio:")
+# A disk that another process is, behind a UNIX socket.
+VHOST = "vhost:"
 
 
 class UsageError(Exception):
@@ -37,12 +39,19 @@ class Disk:
                 raise UsageError(f"--disk {text}: '{option}' is not of the form option=value "
                                  "(a comma in the file name is written twice)")
 
+    def vhost_socket(self):
+        """The socket of a vhost-user device; None: it is an image."""
+        return self.file[len(VHOST):] if self.file.startswith(VHOST) else None
+
     def is_read_only(self):
         return re.search(r"(^|,)read-?only(=on|=true)?(,|$)", self.drive_options) is not None
 
     def check(self):
         """The image must be there and usable: QEMU's own message would name no option."""
         if self.file.startswith(PROTOCOLS):
+            return
+        if self.vhost_socket() is not None:
+            self.check_vhost()
             return
         if not os.path.exists(self.file):
             raise UsageError(f"--disk {self.file}: no such file")
@@ -53,6 +62,13 @@ class Disk:
             raise UsageError(f"--disk {self.file}: can't be "
                              + ("read" if self.is_read_only() else
                                 "written (for a read-only disk add --drive-opts readonly=on)"))
+
+
+    def check_vhost(self):
+        if not Path(self.vhost_socket()).is_socket():
+            raise UsageError(f"--disk {self.file}: no such socket")
+        if self.drive_options:
+            raise UsageError(f"--disk {self.file}: takes no --drive-opts, it has no -drive")
 
 
 class DiskAction(argparse.Action):
@@ -125,8 +141,9 @@ def make_parser():
     add("-e", dest="commands", metavar="COMMANDS", type=commands,
         help="run these commands (separated by ';'), print their output, power off")
     add("--disk", dest="disks", metavar="FILE[,opt=val...]", action=DiskAction,
-        help="a virtio disk, used in place (repeatable); the options go to -device; 'none': no "
-             "disk at all (default: a fresh copy of the demo disk)")
+        help="a virtio disk, used in place (repeatable); the options go to -device; vhost:SOCKET: "
+             "a vhost-user device that listens there; 'none': no disk at all (default: a fresh "
+             "copy of the demo disk)")
     add("--drive-opts", metavar="STR", action=DriveOptionsAction,
         help="extra -drive options for the last disk")
     add("--net", metavar="WHAT", default="none", help="network: none (default)")
