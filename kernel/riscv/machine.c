@@ -201,9 +201,7 @@ bool machine_is_device_range(uint64_t base, uint64_t len)
 
 void machine_putchar(char c)
 {
-    if (c == '\n')
-        sbi_putchar('\r');
-    sbi_putchar(c);
+    sbi_putchar(c); /* the firmware puts a carriage return before a line's end */
 }
 
 _Noreturn void machine_power(unsigned operation, unsigned status)
