@@ -22,8 +22,9 @@ service_SRCS := \
     commands/service/death.c \
     commands/service/list.c \
     commands/service/log.c \
-    commands/service/main.c
-service_LIBS := libcommand librs libanole
+    commands/service/main.c \
+    commands/service/status.c
+service_LIBS := libcommand librs libconfig libanole
 
 PROGRAMS += ps
 ps_SRCS := commands/ps.c

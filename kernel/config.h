@@ -9,6 +9,10 @@
 #define LOG_SIZE 65536         /* bytes of kernel log kept */
 #define BOOT_ARGUMENTS_MAX 4096
 
+/* What a process may write into the log in the long run, and at once after having been silent. */
+#define LOG_BYTES_PER_SECOND 8192
+#define LOG_BURST_BYTES 16384
+
 /* Work done under one hold of the big lock, at most; then the call saves its progress. */
 #define STEP_PAGES 64
 #define STEP_COPY_BYTES 16384

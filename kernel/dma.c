@@ -388,7 +388,7 @@ int kcall_quarantine_end(struct thread *caller)
         return -ANOLE_EBUSY;
     status = process_quarantine_end_step(process);
     if (status == 0 && process->bury_pins)
-        status = process_bury_step(process);
+        status = process_bury_step(process, false);
     return status;
 }
 

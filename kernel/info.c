@@ -14,6 +14,8 @@
 #include "vm.h"
 #include <string.h>
 
+#define LOG_STAMP_BYTES 16u /* that the kernel puts before each line */
+
 static int reply_struct(struct thread *caller, unsigned argument, const void *data, size_t len)
 {
     return vm_write(caller->process, kcall_arg(caller, argument), data, len);
@@ -70,6 +72,9 @@ int kcall_process_info(struct thread *caller)
     info.main_state = process->main.state;
     info.main_peer = process->main.state == THREAD_CALLING ? process->main.partner->endpoint
                                                            : ENDPOINT_NONE;
+    info.creator = process->creator;
+    info.parent = process->parent;
+    info.tag = process->tag;
     info.threads = process->thread_count;
     info.frames = process->frames;
     info.max_frames = process->max_frames;
@@ -123,6 +128,34 @@ int kcall_random(struct thread *caller)
     return 0;
 }
 
+/*
+ * May the process write that into the log now? Nobody who writes without end fills it with that, or
+ * keeps the console busy. Once refused, a process is heard again when half of a burst is paid for.
+ * RS is not limited: it tells about all others.
+ */
+static bool log_allows(struct process *process, const char *text, size_t len)
+{
+    const uint64_t burst = ticks_per_second * LOG_BURST_BYTES / LOG_BYTES_PER_SECOND;
+    uint64_t now = this_hart()->now;
+    uint64_t debt = process->log_paid_ticks > now ? process->log_paid_ticks - now : 0;
+    uint64_t bytes = len + LOG_STAMP_BYTES;
+
+    if (process->kcalls & KCALL_BIT(LIVENESS))
+        return true;
+    for (size_t i = 0; i < len; i++)
+        bytes += text[i] == '\n' ? LOG_STAMP_BYTES : 0;
+    debt += bytes * ticks_per_second / LOG_BYTES_PER_SECOND;
+    if (debt > (process->log_refused ? burst / 2 : burst)) {
+        if (!process->log_refused)
+            kprintf(LOG_WARNING, "%s writes too much: refused for a while", process->name);
+        process->log_refused = true;
+        return false;
+    }
+    process->log_refused = false;
+    process->log_paid_ticks = now + debt;
+    return true;
+}
+
 /* address, len, level */
 int kcall_log_write(struct thread *caller)
 {
@@ -133,6 +166,8 @@ int kcall_log_write(struct thread *caller)
     if (level > LOG_DEBUG)
         return -ANOLE_EINVAL;
     status = vm_read(caller->process, kcall_arg(caller, 0), text, len);
+    if (!status && !log_allows(caller->process, text, len))
+        status = -ANOLE_EAGAIN;
     if (!status)
         log_append((enum log_level)level, text, len);
     return status;

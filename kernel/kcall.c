@@ -58,6 +58,7 @@ static const kcall_handler handlers[KCALL_LIMIT] = {
     [KCALL_PROCESS_NOTIFY] = kcall_process_notify,
     [KCALL_LIVENESS] = kcall_liveness,
     [KCALL_POWER] = kcall_power,
+    [KCALL_PROCESS_GIVE] = kcall_process_give,
 };
 
 void kcall_result(unsigned n, uint64_t value)

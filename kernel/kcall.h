@@ -93,5 +93,6 @@ KCALL_HANDLER(death_record);
 KCALL_HANDLER(process_read);
 KCALL_HANDLER(process_regs);
 KCALL_HANDLER(process_notify);
+KCALL_HANDLER(process_give);
 
 #endif

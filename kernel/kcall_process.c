@@ -10,6 +10,7 @@
 #include "region.h"
 #include "sched.h"
 #include "vm.h"
+#include <string.h>
 
 /* Only rs holds the calls of the RS group; it may act on everyone. */
 static bool is_rs(const struct thread *caller)
@@ -59,7 +60,7 @@ int kcall_process_create(struct thread *caller)
     if (status) {
         process->state = PROCESS_DEAD;
         process->death_reported = true;
-        while (process_bury_step(process) == KCALL_AGAIN)
+        while (process_bury_step(process, false) == KCALL_AGAIN)
             continue;
         return status;
     }
@@ -194,12 +195,15 @@ int kcall_process_kill(struct thread *caller)
     return 0;
 }
 
-/* dead child */
+/* dead child, BURY_* */
 int kcall_process_bury(struct thread *caller)
 {
+    uint64_t flags = kcall_arg(caller, 1);
     struct process *child;
     int status = child_lookup(caller, (endpoint_t)kcall_arg(caller, 0), &child);
 
+    if (flags & ~(uint64_t)BURY_KEEP_RECORD)
+        return -ANOLE_EINVAL;
     if (status)
         return caller->progress != 0 && status == -ANOLE_ENOENT ? 0 : status;
     if (child->state == PROCESS_NEW) {
@@ -209,7 +213,46 @@ int kcall_process_bury(struct thread *caller)
     if (child->state != PROCESS_DEAD && child->state != PROCESS_BURYING)
         return -ANOLE_EBUSY;
     caller->progress = 1;
-    return process_bury_step(child);
+    return process_bury_step(child, flags & BURY_KEEP_RECORD);
+}
+
+/* Could that process have made this one, with the rights that it has? */
+static bool could_have_created(const struct process *creator, const struct process *child)
+{
+    struct process_create rights = {
+        .service_id = child->service_id,
+        .priority = child->priority,
+        .kcalls = child->kcalls,
+        .give_kcalls = child->give_kcalls,
+    };
+
+    memcpy(rights.callable, child->callable, sizeof(rights.callable));
+    memcpy(rights.give_callable, child->give_callable, sizeof(rights.give_callable));
+    memcpy(rights.give_ids, child->give_ids, sizeof(rights.give_ids));
+    return creator->kcalls & KCALL_BIT(PROCESS_CREATE) && request_allowed(creator, &rights);
+}
+
+/* child in any state, another child: that is its creator from now on, and told of its death anew */
+int kcall_process_give(struct thread *caller)
+{
+    struct process *child, *heir;
+    int status = child_lookup(caller, (endpoint_t)kcall_arg(caller, 0), &child);
+
+    if (!status)
+        status = child_lookup(caller, (endpoint_t)kcall_arg(caller, 1), &heir);
+    if (status)
+        return status;
+    if (child == heir)
+        return -ANOLE_EINVAL;
+    if (!process_is_live(heir))
+        return -ANOLE_EDEADENDPOINT;
+    if (!could_have_created(heir, child))
+        return -ANOLE_EPERM;
+    child->creator = heir->endpoint;
+    child->death_reported = false;
+    if (child->state == PROCESS_DEAD)
+        thread_ring(&heir->main, NOTIFY_BIT(NOTIFY_DEATH));
+    return 0;
 }
 
 /* -> endpoint of a dead child not yet reported */

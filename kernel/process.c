@@ -33,6 +33,8 @@ static void apply_request(struct process *process, const struct process_create *
     memcpy(process->name, request->name, PROCESS_NAME_LEN - 1);
     process->service_id = request->service_id;
     process->priority = request->priority;
+    process->parent = request->parent;
+    process->tag = request->tag;
     process->flags = request->flags;
     process->max_threads = request->max_threads;
     process->max_frames = request->max_frames;
@@ -215,7 +217,7 @@ static bool has_device(const struct process *process)
     return false;
 }
 
-int process_bury_step(struct process *process)
+int process_bury_step(struct process *process, bool keep_record)
 {
     int status;
 
@@ -245,6 +247,8 @@ int process_bury_step(struct process *process)
     if (process->bury_pins)
         return 0; /* the rest follows the end of quarantine */
     handle_table_free(process);
+    if (keep_record)
+        return 0;
     thread_release_slot(&process->main);
     process->state = PROCESS_FREE;
     frame_put(direct_to_paddr(process));

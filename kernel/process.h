@@ -38,6 +38,8 @@ struct process {
     uint64_t kcalls;
     endpoint_t endpoint;
     endpoint_t creator;
+    endpoint_t parent; /* what its creator said: told to who asks, used for nothing */
+    uint32_t tag;      /* likewise */
     uint8_t service_id;
     uint8_t state; /* enum process_state */
     uint8_t priority;
@@ -73,6 +75,8 @@ struct process {
     uint64_t give_callable[SERVICE_ID_WORDS];
     uint64_t give_ids[SERVICE_ID_WORDS];
     uint64_t start_ticks;
+    uint64_t log_paid_ticks; /* what it wrote into the log is paid for then */
+    bool log_refused;        /* it wrote too much, and hasn't been silent for long enough yet */
     char name[PROCESS_NAME_LEN];
     struct death_record death;
 };
@@ -98,8 +102,9 @@ void process_kill(struct process *process, enum death_cause cause, uint64_t deta
                   const struct thread *culprit);
 /* A running thread of a dying process is off its hart. */
 void process_thread_stopped(struct process *process);
-/* Frees what a dead process had, one bounded step: KCALL_AGAIN or 0. */
-int process_bury_step(struct process *process);
+/* Frees what a dead process had, but for its record if that is to be kept, one bounded step:
+ * KCALL_AGAIN or 0. */
+int process_bury_step(struct process *process, bool keep_record);
 /* Releases the pins of a dead process's DMA, one bounded step. */
 int process_quarantine_end_step(struct process *process);
 

@@ -118,7 +118,8 @@ $$(BUILD)/host/$(1): $$($(1)_OBJS)
 endef
 HOST_OBJS :=
 
-# A fuzzer: libFuzzer's main, and sources that are compiled for it alone, as for a host test.
+# A fuzzer: libFuzzer's main, and sources that are compiled for it alone, as for a host test. What
+# $(1)_UNTRACED names isn't under test: libFuzzer doesn't look at which way it goes.
 FUZZ_CFLAGS := $(HOST_CFLAGS) -fsanitize=fuzzer-no-link
 FUZZ_LDFLAGS := -fsanitize=fuzzer,address,undefined
 
@@ -126,6 +127,8 @@ define fuzzer_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/fuzz/obj/$(1),$$($(1)_SRCS))
 HOST_OBJS += $$($(1)_OBJS)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$(call objects,$$(BUILD)/fuzz/obj/$(1),$$($(1)_UNTRACED)): EXTRA_CFLAGS += \
+    -fno-sanitize=fuzzer-no-link
 $$(BUILD)/fuzz/obj/$(1)/%.c.o: %.c tools/rules.mk
 	$$(call say,FUZZCC,$$<)mkdir -p $$(@D) && $$(FUZZ_CC) $$(FUZZ_CFLAGS) \
 	    $$(call warnings_for,$$<) -Wno-sign-conversion $$(EXTRA_CFLAGS) -c -o $$@ $$<

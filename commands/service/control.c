@@ -15,6 +15,10 @@
 static bool order_done(enum rs_order order, const struct rs_service_info *before,
                        const struct rs_service_info *now)
 {
+    if (order == RS_SPARE_ON)
+        return now->spare == RS_SPARE_READY || now->state != RS_STATE_UP;
+    if (order == RS_SPARE_OFF)
+        return now->spare == RS_SPARE_NONE;
     switch (now->state) {
     case RS_STATE_FAILED:
     case RS_STATE_DEVICE_FAILED:
@@ -31,6 +35,8 @@ static bool order_done(enum rs_order order, const struct rs_service_info *before
 
 static bool order_succeeded(enum rs_order order, const struct rs_service_info *now)
 {
+    if (order == RS_SPARE_ON || order == RS_SPARE_OFF)
+        return (now->spare != RS_SPARE_NONE) == (order == RS_SPARE_ON);
     if (order == RS_STOP)
         return now->state == RS_STATE_STOPPED;
     if (order == RS_KILL && now->state == RS_STATE_STOPPED)
@@ -93,4 +99,19 @@ int service_order(const char *name, enum rs_order order)
     }
     print_result(name, &before, &now, ticks_to_us(ticks_now() - start));
     return order_succeeded(order, &now) ? 0 : 1;
+}
+
+int service_complain(const char *name)
+{
+    struct rs_service_info info;
+    int status = rs_find(name, &info);
+
+    if (status == 0)
+        status = rs_complain(info.endpoint, RS_COMPLAINT_TIMEOUT);
+    if (status != 0) {
+        fprintf(stderr, "service: RS doesn't listen to a complaint about %s: %s\n", name,
+                anole_error_text(status));
+        return 1;
+    }
+    return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * service list, service status: what RS and the kernel know of services.
+ * service list: what RS and the kernel know of all services.
  */
 #include "orders.h"
 
@@ -39,14 +39,16 @@ static void add_row(struct table *table, const struct rs_service_info *service,
         table_cell(table, "%lu", kib_of_frames(process->frames));
         table_cell(table, "%lu", ms_of_ticks(process->cpu_ticks));
     }
+    table_cell(table, "%s", rs_spare_text(service->spare));
     table_cell(table, "%.31s", service->device);
 }
 
 int service_list(void)
 {
     static const struct table_column columns[] = {
-        {"NAME", false},       {"STATE", false}, {"ENDPOINT", false}, {"RESTARTS", true},
-        {"LAST-DEATH", false}, {"KIB", true},    {"CPU-MS", true},    {"DEVICE", false},
+        {"NAME", false},    {"STATE", false},      {"ENDPOINT", false},
+        {"RESTARTS", true}, {"LAST-DEATH", false}, {"KIB", true},
+        {"CPU-MS", true},   {"SPARE", false},      {"DEVICE", false},
     };
     struct rs_service_info *services;
     struct processes processes;
@@ -71,45 +73,4 @@ int service_list(void)
     processes_free(&processes);
     free(services);
     return table_print(&table);
-}
-
-static void print_process(const struct process_info *process)
-{
-    printf("  memory       %lu KiB of at most %lu, %lu KiB pinned for devices\n",
-           kib_of_frames(process->frames), kib_of_frames(process->max_frames),
-           kib_of_frames(process->pinned_frames));
-    printf("  handles      %u of at most %u\n", process->handles, process->max_handles);
-    printf("  threads      %u, priority %u\n", process->threads, process->priority);
-    printf("  cpu          %lu ms\n", ms_of_ticks(process->cpu_ticks));
-}
-
-int service_status(const char *name)
-{
-    struct rs_service_info info;
-    struct processes processes;
-    int status = rs_find(name, &info);
-
-    if (status != 0) {
-        fprintf(stderr, "service: %s: %s\n", name,
-                status == -ANOLE_ENOENT ? "no such service" : anole_error_text(status));
-        return 1;
-    }
-    printf("%.15s: %s\n", info.name, rs_state_text(info.state));
-    printf("  program      %.15s, service id %u\n", info.program, info.service_id);
-    if (info.device[0] != '\0')
-        printf("  device       %.31s\n", info.device);
-    if (info.endpoint != ENDPOINT_NONE)
-        printf("  endpoint     %u/%u, up for %lu ms\n", endpoint_slot(info.endpoint),
-               endpoint_generation(info.endpoint), ms_of_ticks(ticks_now() - info.up_since_ticks));
-    printf("  restarts     %u, %u deaths count in the window, next back-off %u ms\n", info.restarts,
-           info.deaths_in_window, info.backoff_ms);
-    service_print_death(name);
-    if (processes_read(&processes) == 0) {
-        const struct process_info *process = processes_find(&processes, info.endpoint);
-
-        if (process != NULL)
-            print_process(process);
-        processes_free(&processes);
-    }
-    return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * service log: RS's decisions, each with the time since the one before it about the same service, so
- * that the phases of a recovery can be read off.
+ * that the phases of a recovery can be read off; and of one service the records of its last deaths.
  */
 #include "orders.h"
 
@@ -62,10 +62,17 @@ static void add_detail(struct table *table, const struct rs_log_entry *entry)
         table_cell(table, "%s", rs_order_text((uint32_t)entry->detail));
         break;
     case RS_EVENT_INJECT:
+    case RS_EVENT_COMMITTED:
         table_cell(table, "%s", fault_kind_text((uint32_t)entry->detail));
         break;
     case RS_EVENT_COMPLAINT:
-        table_cell(table, "%s", detail == RS_COMPLAINT_TIMEOUT ? "deadline" : "protocol");
+        table_cell(table, "%s", rs_complaint_text((uint32_t)entry->detail));
+        break;
+    case RS_EVENT_SPAWNED:
+        table_cell(table, "%s", detail != 0 ? "hot spare" : "-");
+        break;
+    case RS_EVENT_SPARE:
+        table_endpoint(table, (endpoint_t)entry->detail);
         break;
     default:
         table_cell(table, "-");
@@ -104,6 +111,7 @@ int service_log(const char *name)
     struct table table;
     uint64_t position = 0;
     unsigned count;
+    int status_shown;
 
     if (name != NULL && rs_find(name, &info) == -ANOLE_ENOENT) {
         fprintf(stderr, "service: no such service: %s\n", name);
@@ -123,5 +131,8 @@ int service_log(const char *name)
                 add_row(&table, &last, &entries[i]);
         }
     } while (count > 0);
-    return table_print(&table);
+    status_shown = table_print(&table);
+    if (name != NULL)
+        service_print_records(name);
+    return status_shown;
 }

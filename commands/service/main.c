@@ -12,7 +12,8 @@ static int usage(void)
 {
     return print_usage("service list\n"
                        "       service status NAME\n"
-                       "       service start|stop|kill|restart NAME\n"
+                       "       service start|stop|kill|restart|complain NAME\n"
+                       "       service spare NAME on|off\n"
                        "       service log [NAME]");
 }
 
@@ -20,7 +21,7 @@ int main(int argc, char *argv[])
 {
     if (argc < 2)
         return usage();
-    if (argc == 3 && strlen(argv[2]) >= RS_NAME_LEN) {
+    if (argc >= 3 && strlen(argv[2]) >= RS_NAME_LEN) {
         fprintf(stderr, "service: no such service: %s\n", argv[2]);
         return 1;
     }
@@ -28,8 +29,15 @@ int main(int argc, char *argv[])
         return argc == 2 ? service_list() : usage();
     if (strcmp(argv[1], "log") == 0)
         return argc <= 3 ? service_log(argc == 3 ? argv[2] : NULL) : usage();
+    if (strcmp(argv[1], "spare") == 0 && argc == 4) {
+        if (strcmp(argv[3], "on") == 0)
+            return service_order(argv[2], RS_SPARE_ON);
+        return strcmp(argv[3], "off") == 0 ? service_order(argv[2], RS_SPARE_OFF) : usage();
+    }
     if (argc != 3)
         return usage();
+    if (strcmp(argv[1], "complain") == 0)
+        return service_complain(argv[2]);
     if (strcmp(argv[1], "status") == 0)
         return service_status(argv[2]);
     for (enum rs_order order = RS_START; order <= RS_RESTART; order++) {

@@ -14,7 +14,8 @@ static int run_echo(unsigned argc, const char *const argv[]);
 static const struct builtin builtins[] = {
     {"help", "[COMMAND]", "this list, or one command of it", run_help},
     {"echo", "[-n] [WORD...]", "prints its arguments", run_echo},
-    {"service", "list | status NAME | start|stop|kill|restart NAME | log [NAME]",
+    {"service",
+     "list | status NAME | start|stop|kill|restart|complain NAME | spare NAME on|off | log [NAME]",
      "shows and controls services", NULL},
     {"ps", "", "processes and what they use", NULL},
     {"lsdev", "", "devices and their drivers", NULL},
@@ -28,10 +29,11 @@ static const struct builtin builtins[] = {
     {"blktest", "DEV [--rw] [--seed N] [--group G] [--channel|--message]",
      "tests a block driver by request messages", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
-    {"faulttest", "SERVICE KIND|all", "orders deaths and times the recoveries", NULL},
+    {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
     {"blkbench", "DEV", "times reads of a disk", NULL},
-    {"recoverybench", "SERVICE [TIMES]", "times restarts of a service by phase", NULL},
+    {"recoverybench", "SERVICE [--kills N] [--under-load DISK]", "times recoveries by phase", NULL},
+    {"writebench", "DISK SERVICE", "writes, with and without deaths of the driver", NULL},
     {"boottime", "", "when each service was ready", NULL},
 };
 

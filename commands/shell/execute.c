@@ -8,29 +8,7 @@
 #include "parse.h"
 
 #include <libanole/anole.h>
-#include <proto/pm.h>
 #include <stdio.h>
-
-/* What pm tells about a dead program. */
-struct program_end {
-    uint32_t cause; /* enum death_cause */
-    uint64_t detail;
-    uint64_t pc; /* 0: not known */
-};
-
-static int wait_for(endpoint_t program, struct program_end *end)
-{
-    struct message message = {.word = {program}};
-    endpoint_t pm;
-    int status = name_lookup("pm", &pm);
-
-    if (status == 0)
-        status = anole_call(pm, PM_WAIT, &message, DEADLINE_NEVER);
-    end->cause = (uint32_t)message.word[0];
-    end->detail = message.word[1];
-    end->pc = message.word[2];
-    return status;
-}
 
 static bool is_fault(uint32_t cause)
 {
@@ -74,12 +52,7 @@ static int run_program(const struct command *command)
         printf("shell: %s can't be started: %s\n", name, anole_error_text(status));
         return STATUS_CANNOT_RUN;
     }
-    status = wait_for(program, &end);
-    if (status == -ANOLE_EDEADENDPOINT) {
-        /* What pm started dies with it. */
-        printf("%s: ended by the death of pm\n", name);
-        return STATUS_DEATH + DEATH_KILLED;
-    }
+    status = program_end(program, &end);
     if (status != 0) {
         printf("shell: %s can't be waited for: %s\n", name, anole_error_text(status));
         return STATUS_CANNOT_RUN;

@@ -12,6 +12,8 @@
 #define CTRL_C 3
 #define PM_NAME "pm"
 #define PM_TIMEOUT_US 1000000u
+#define PM_RETRY_US 5000u
+#define PM_PATIENCE_US 2000000u /* for a pm that is about to come back */
 
 static uint8_t ring_bytes[INPUT_RING_BYTES];
 static struct ring ring = {.bytes = ring_bytes, .size = INPUT_RING_BYTES};
@@ -19,6 +21,7 @@ static struct ipc_delivery readers[INPUT_READERS]; /* oldest first */
 static unsigned reader_count;
 static uint64_t lost;
 static endpoint_t pm = ENDPOINT_NONE;
+static uint64_t owed_until; /* a Ctrl-C that pm wasn't there to take; ticks, 0: none */
 
 /* ---- readers ---- */
 
@@ -86,31 +89,63 @@ int input_read(struct ipc_delivery *request)
 
 /* ---- bytes ---- */
 
-/* True if pm had a foreground program and has killed it. */
-static bool interrupt_foreground(void)
+static void input_put(uint8_t byte)
+{
+    if (!ring_put(&ring, byte)) {
+        lost++;
+    }
+}
+
+/* Asks pm to kill the foreground program. 1: done; 0: there is none; -EAGAIN: pm is coming back. */
+static int interrupt_try(void)
 {
     struct message message = {0};
-    int error;
+    int error = 0;
 
-    if (pm == ENDPOINT_NONE && name_lookup(PM_NAME, &pm)) {
-        pm = ENDPOINT_NONE;
-        return false;
+    if (pm == ENDPOINT_NONE) {
+        error = name_lookup(PM_NAME, &pm);
     }
-    error = anole_call(pm, PM_INTERRUPT, &message, deadline_in_us(PM_TIMEOUT_US));
+    if (!error) {
+        error = anole_call(pm, PM_INTERRUPT, &message, deadline_in_us(PM_TIMEOUT_US));
+    }
     if (error) {
         pm = ENDPOINT_NONE; /* looked up anew the next time */
-        return false;
+        return error == -ANOLE_EDEADENDPOINT || error == -ANOLE_EAGAIN ? -ANOLE_EAGAIN : 0;
     }
     return message.word[0] == 1;
 }
 
 void input_byte(uint8_t byte)
 {
-    if (byte == CTRL_C && interrupt_foreground()) {
+    int status = byte == CTRL_C && owed_until == 0 ? interrupt_try() : 0;
+
+    if (status == -ANOLE_EAGAIN) {
+        owed_until = deadline_in_us(PM_PATIENCE_US);
+    } else if (status == 0) {
+        input_put(byte);
+    }
+}
+
+uint64_t input_deadline(void)
+{
+    return owed_until != 0 ? deadline_in_us(PM_RETRY_US) : DEADLINE_NEVER;
+}
+
+void input_retry(void)
+{
+    int status;
+
+    if (owed_until == 0) {
         return;
     }
-    if (!ring_put(&ring, byte)) {
-        lost++;
+    status = interrupt_try();
+    if (status == -ANOLE_EAGAIN && ticks_now() < owed_until) {
+        return;
+    }
+    owed_until = 0;
+    if (status != 1) {
+        input_put(CTRL_C);
+        input_deliver();
     }
 }
 

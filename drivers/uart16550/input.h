@@ -15,6 +15,9 @@
 int input_read(struct ipc_delivery *request);
 /* A byte was typed: Ctrl-C ends the foreground program, if there is one; all others are input. */
 void input_byte(uint8_t byte);
+/* When to ask pm again for what it wasn't there to do (ticks), and to do so. */
+uint64_t input_deadline(void);
+void input_retry(void);
 /* Gives what there is to those who wait for it. */
 void input_deliver(void);
 /* Bytes dropped because nobody read them in time. */

@@ -53,7 +53,7 @@ static void notified(uint64_t bits)
 
 static uint64_t deadline(void)
 {
-    return output_draining() ? deadline_in_us(DRAIN_POLL_US) : DEADLINE_NEVER;
+    return output_draining() ? deadline_in_us(DRAIN_POLL_US) : input_deadline();
 }
 
 /* Sends what is queued, for a bounded time. */
@@ -106,6 +106,7 @@ int main(void)
         .before_wait = output_pump,
         .stop = stop,
         .deadline = deadline,
+        .timeout = input_retry,
     };
     int error;
 

@@ -171,7 +171,7 @@ static void describe(struct disk *disk, const struct disk_config *config)
         blk->flags |= BLK_INFO_READ_ONLY;
     if (has(disk, VIRTIO_BLK_F_FLUSH))
         blk->flags |= BLK_INFO_FLUSH;
-    if (has(disk, VIRTIO_F_EVENT_IDX))
+    if (disk->queue.event_index)
         blk->flags |= BLK_INFO_BATCHES;
     describe_blocks(disk, config);
     describe_space(disk, config);

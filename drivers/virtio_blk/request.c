@@ -155,7 +155,11 @@ static int outcome(const struct disk *disk, uint16_t slot, uint32_t written)
         return written >= needed ? 0 : -ANOLE_EIO;
     case VIRTIO_BLK_S_UNSUPP:
         return -ANOLE_ENOSYS;
-    default: /* VIRTIO_BLK_S_IOERR, never written, or unknown */
+    case STATUS_UNWRITTEN:
+        /* It says that it is done and isn't, or means another one: it may still be at the buffer,
+         * which must not go back to the client before a reset. */
+        return -ANOLE_EPROTO;
+    default: /* VIRTIO_BLK_S_IOERR, or unknown */
         return -ANOLE_EIO;
     }
 }
@@ -169,6 +173,10 @@ static void disk_reap(struct blk_device *device)
         uint16_t slot = used.token;
         struct disk_slot *private = &disk->slots[slot];
         int status = outcome(disk, slot, used.len_bytes);
+        if (status == -ANOLE_EPROTO) {
+            disk_die(disk, DISK_BROKEN_RING);
+            return;
+        }
         private->next_free = disk->free_slot;
         disk->free_slot = slot;
         disk->free_slots++;

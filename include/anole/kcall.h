@@ -65,7 +65,8 @@
     X(PROCESS_WRITE, 40, CREATE)   /* child, its address, my address, len: before its start */     \
     X(PROCESS_START, 41, CREATE)   /* child, pc, sp, argument */                                   \
     X(PROCESS_KILL, 42, CREATE)    /* process, cause (enum death_cause), detail */                 \
-    X(PROCESS_BURY, 43, CREATE)    /* dead child: frees what it had, but for what is pinned */     \
+    X(PROCESS_BURY, 43, CREATE)    /* dead child, BURY_*: frees what it had, but for what is       \
+                                      pinned */                                                    \
     X(DEATH_NEXT, 44, CREATE)      /* -> endpoint of a dead child not yet reported: EAGAIN */      \
     X(DEATH_RECORD, 45, CREATE)    /* dead child, address of struct death_record */                \
     /* rs */                                                                                       \
@@ -74,7 +75,8 @@
     X(PROCESS_REGS, 48, RS)        /* process, new pc, sp (0: as it is): its wait ends */          \
     X(PROCESS_NOTIFY, 49, RS)      /* process, reserved bit */                                     \
     X(LIVENESS, 50, RS)            /* array of struct liveness, max -> count */                    \
-    X(POWER, 51, RS)               /* POWER_*, exit status */
+    X(POWER, 51, RS)               /* POWER_*, exit status */                                      \
+    X(PROCESS_GIVE, 54, RS)        /* child, another child that may create: is its creator now */
 /* clang-format on */
 
 enum kcall {
@@ -91,6 +93,8 @@ enum kcall {
 #define KERNEL_REGION_DEVICE_TREE ((handle_t)2) /* for who may DEVICE_MAP or POWER */
 
 #define REGION_CONTIGUOUS 1u
+
+#define BURY_KEEP_RECORD 1u /* only the death record stays, until it is buried without this */
 
 #define RESOURCE_WINDOW 1u
 #define RESOURCE_IRQ 2u

@@ -37,6 +37,8 @@ struct process_create {
     uint32_t max_handles;
     uint32_t budget_us; /* of CPU time per period; 0: no budget */
     uint32_t period_us;
+    endpoint_t parent; /* for the creator's own use: the kernel only tells it to who asks ... */
+    uint32_t tag;      /* ... and this likewise */
     uint32_t reserved;
     uint64_t kcalls;                          /* bit n: may make kernel call n */
     uint64_t callable[SERVICE_ID_WORDS];      /* bit n: may call service id n */
@@ -44,7 +46,7 @@ struct process_create {
     uint64_t give_callable[SERVICE_ID_WORDS]; /* likewise */
     uint64_t give_ids[SERVICE_ID_WORDS];      /* service ids that its children may have */
 };
-static_assert(sizeof(struct process_create) == 40 + 8 + 32 + 8 + 32 + 32, "shared layout");
+static_assert(sizeof(struct process_create) == 48 + 8 + 32 + 8 + 32 + 32, "shared layout");
 
 /* Why a process died. */
 enum death_cause {
@@ -109,6 +111,9 @@ struct process_info {
     uint8_t priority;
     uint8_t main_state;   /* enum thread_state of the main thread */
     endpoint_t main_peer; /* whom the main thread calls, or ENDPOINT_NONE */
+    endpoint_t creator;   /* who may bury it; ENDPOINT_KERNEL: the kernel made it */
+    endpoint_t parent;    /* as the creator gave it */
+    uint32_t tag;         /* likewise */
     uint32_t threads;
     uint32_t frames; /* charged */
     uint32_t max_frames;

@@ -25,6 +25,8 @@ enum rs_request {
     RS_INJECT_FETCH = MESSAGE_TYPE(PROTO_RS, 4), /* answer to NOTIFY_INJECT -> w0 enum fault_kind,
                                                     w1 its count */
     RS_INJECT_COMMITTED = MESSAGE_TYPE(PROTO_RS, 5), /* w0 enum fault_kind: done, and I live */
+    RS_KEEP = MESSAGE_TYPE(PROTO_RS, 6), /* w0-3 words that RS keeps over the service's deaths */
+    RS_KEPT = MESSAGE_TYPE(PROTO_RS, 7), /* -> w0-3 of this instance or the last that kept any */
 
     /* Of anyone */
     RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
@@ -32,7 +34,8 @@ enum rs_request {
                                               EGIVENUP: RS gave its service up */
     RS_SUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 9), /* w0-1 name, w2 doorbell made for RS: rung whenever
                                                  the name is published or given up. One a name and
-                                                 process; a second replaces the first */
+                                                 thread; a second replaces the first. ENOSPC: the
+                                                 process has its share of them */
     RS_UNSUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 10), /* w0-1 name */
     RS_LIST = MESSAGE_TYPE(PROTO_RS, 11), /* w0 grant (write) for struct rs_service_info[], w1 its
                                               bytes -> w0 how many there are, w1 how many copied */
@@ -42,7 +45,10 @@ enum rs_request {
     RS_COMPLAIN = MESSAGE_TYPE(PROTO_RS, 13), /* w0 endpoint, w1 enum rs_complaint */
     RS_SERVED = MESSAGE_TYPE(PROTO_RS, 14), /* w0 endpoint: its first request to me was answered */
     RS_RECORD = MESSAGE_TYPE(PROTO_RS, 15), /* w0-1 name, w2 grant (write) for struct
-                                                 rs_death: the last death -> ENOENT if none */
+                                                 rs_death, w3 which one: 0 is the last death, 1 the
+                                                 one before -> w0 how many are kept. ENOENT: not
+                                                 so many */
+    RS_STATUS = MESSAGE_TYPE(PROTO_RS, 16), /* w0-1 name, w2 grant (write) for struct rs_status */
 
     /* Of who may control services (system.dts: may-control-services); EPERM for all others */
     RS_CONTROL = MESSAGE_TYPE(PROTO_RS, 20),  /* w0-1 service, w2 enum rs_order -> at once */
@@ -64,7 +70,14 @@ enum rs_request {
     RS_DEVICES_DONE = MESSAGE_TYPE(PROTO_RS, 34), /* all that were there at boot are told */
 };
 
-enum rs_order { RS_START = 1, RS_STOP = 2, RS_KILL = 3, RS_RESTART = 4 };
+enum rs_order {
+    RS_START = 1,
+    RS_STOP = 2,
+    RS_KILL = 3,
+    RS_RESTART = 4,
+    RS_SPARE_ON = 5, /* keep a hot spare from now on, whatever system.dts says */
+    RS_SPARE_OFF = 6,
+};
 
 enum rs_complaint {
     RS_COMPLAINT_TIMEOUT = 1,  /* a request's deadline passed */
@@ -124,6 +137,12 @@ enum rs_state {
     RS_STATE_DEVICE_FAILED = 10, /* its device didn't come out of reset */
 };
 
+enum rs_spare {
+    RS_SPARE_NONE = 0,   /* none is wanted */
+    RS_SPARE_WANTED = 1, /* it will be made when the service is up */
+    RS_SPARE_READY = 2,  /* loaded, waits before its first instruction */
+};
+
 struct rs_service_info {
     char name[RS_NAME_LEN];
     char program[RS_NAME_LEN];
@@ -136,8 +155,8 @@ struct rs_service_info {
     uint64_t up_since_ticks;
     uint32_t service_id;
     uint32_t deaths_in_window; /* that count for backoff and limit */
-    uint32_t backoff_ms;       /* before the next restart */
-    uint32_t reserved;
+    uint32_t backoff_ms;       /* the wait that would follow another death now */
+    uint32_t spare;            /* enum rs_spare */
 };
 static_assert(sizeof(struct rs_service_info) == 112, "shared layout");
 
@@ -149,9 +168,9 @@ enum rs_event {
     RS_EVENT_DETECTED = 4,  /* detail: enum death_cause that RS decided upon */
     RS_EVENT_DEAD = 5,      /* cause, detail of the death record */
     RS_EVENT_QUIESCED = 6,  /* the device was reset, or none was needed */
-    RS_EVENT_SPAWNED = 7,
-    RS_EVENT_SERVED = 8,  /* first request answered */
-    RS_EVENT_BACKOFF = 9, /* detail: ms */
+    RS_EVENT_SPAWNED = 7,   /* detail: 1 if the hot spare was woken */
+    RS_EVENT_SERVED = 8,    /* first request answered */
+    RS_EVENT_BACKOFF = 9,   /* detail: ms */
     RS_EVENT_GIVEN_UP = 10,
     RS_EVENT_ORDER = 11,     /* detail: enum rs_order */
     RS_EVENT_INJECT = 12,    /* detail: enum fault_kind */
@@ -160,6 +179,7 @@ enum rs_event {
     RS_EVENT_DEVICE = 15, /* a device appeared */
     RS_EVENT_RESET_FAILED = 16,
     RS_EVENT_COMMITTED = 17, /* detail: enum fault_kind, ordered and done; it lives */
+    RS_EVENT_SPARE = 18,     /* a hot spare was made; detail: its endpoint */
 };
 
 struct rs_log_entry {
@@ -183,7 +203,8 @@ struct rs_death_message {
     uint64_t word[3]; /* the first ones */
 };
 
-/* RS_RECORD. */
+/* RS_RECORD. At most that many are kept of a service. */
+#define RS_RECORDS_PER_SERVICE 8
 struct rs_death {
     char program[RS_NAME_LEN];
     endpoint_t endpoint;
@@ -194,6 +215,53 @@ struct rs_death {
     struct rs_death_message message[RS_DEATH_MESSAGES];
 };
 static_assert(sizeof(struct rs_death) == 32 + 344 + RS_DEATH_MESSAGES * 32, "shared layout");
+
+/* A complaint that RS listened to. */
+#define RS_STATUS_COMPLAINTS 8
+struct rs_complaint_info {
+    uint64_t time_ticks;
+    endpoint_t process;    /* who complained */
+    endpoint_t about;      /* which instance of the service */
+    uint32_t kind;         /* enum rs_complaint */
+    uint32_t counts;       /* 1: of a service that has the right to be believed */
+    char who[RS_NAME_LEN]; /* service, or class of programs */
+};
+static_assert(sizeof(struct rs_complaint_info) == 40, "shared layout");
+
+/* RS_STATUS: what RS thinks of a service, and the numbers that it goes by. */
+#define RS_STATUS_DEATHS 32
+struct rs_status {
+    struct rs_service_info info;
+    endpoint_t spare; /* of its hot spare, or ENDPOINT_NONE */
+    uint32_t spares_woken;
+    uint32_t deaths;   /* all of them, ordered ones too */
+    uint32_t timer_ms; /* until RS loses patience with this state; ~0: it has no end */
+    /* policy in force (docs/system-dts.md) */
+    uint32_t restart_on; /* bit n: enum config_cause n */
+    uint32_t window_ms, limit, at_once, backoff_ms, backoff_max_ms, quiet_ms;
+    uint32_t given_up; /* enum config_given_up */
+    char fallback[RS_NAME_LEN];
+    uint32_t gives_up_next; /* 1: one more death now, and it is given up */
+    uint32_t death_count;
+    uint32_t death_age_ms[RS_STATUS_DEATHS]; /* of those that count, oldest first */
+    /* liveness: bounds, and what the last round saw */
+    uint32_t spin_ms, caller_ms, ready_ms, stop_ms;
+    uint32_t looked; /* 1: a round has looked at this instance */
+    uint32_t looked_ago_ms;
+    uint32_t busy;          /* 1: some thread runs, wants to, or waits for a server above */
+    uint32_t cpu_ms;        /* run since the last wait */
+    uint32_t caller_age_ms; /* of its oldest unanswered caller; 0: there is none */
+    uint32_t pinged;        /* 1: it owes an answer to a ping */
+    /* what its next death means */
+    uint32_t stop_wanted; /* 1: its end, by order */
+    uint32_t ordered;     /* 1: it was ordered and counts for nothing */
+    uint32_t fell_back;   /* 1: runs the program that it falls back on */
+    uint32_t complaints;  /* all that RS listened to */
+    uint32_t complaint_count;
+    uint32_t reserved;
+    struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, oldest first */
+};
+static_assert(sizeof(struct rs_status) == 696, "shared layout");
 
 /* Packs a name into two message words; longer ones are cut at 15 characters. */
 static inline void rs_name_pack(uint64_t words[2], const char *name)

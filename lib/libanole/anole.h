@@ -105,7 +105,14 @@ int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint
 /* ---- programs (program.c) ---- */
 /* Spawns argv[0] through pm; foreground: gets the console's Ctrl-C. */
 int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoint);
+/* Waits for the end of a program that this process spawned. */
 int program_wait(endpoint_t endpoint, enum death_cause *cause, uint64_t *detail);
+struct program_end {
+    enum death_cause cause;
+    uint64_t detail;
+    uint64_t pc; /* of a fault, or 0 */
+};
+int program_end(endpoint_t endpoint, struct program_end *end); /* the same, with more in it */
 int program_kill(endpoint_t endpoint);
 
 /* Text of a death cause: "load fault", "exit", ... */

@@ -3,12 +3,14 @@
  * of include/anole/kcall.h. Those of drivers are in kcall_driver.c.
  */
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 #include <libanole/internal.h>
 
 int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint64_t deadline_ticks)
 {
     int error;
 
+    fault_step(FAULT_DIE_CALL);
     message->endpoint = endpoint;
     message->type = type;
     error = ipc_call(message, deadline_ticks);
@@ -17,6 +19,7 @@ int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint
 
 int kcall(uint32_t call, struct message *message)
 {
+    fault_step(FAULT_DIE_CALL);
     message->endpoint = ENDPOINT_KERNEL;
     message->type = call;
     return ipc_call(message, DEADLINE_NEVER);

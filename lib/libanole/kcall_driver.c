@@ -2,6 +2,7 @@
  * Kernel calls of drivers: memory for the device, mappings of granted memory, windows, interrupts.
  */
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 
 int kcall_dma_alloc(size_t len, void **address, uint64_t *device_address)
 {
@@ -68,5 +69,8 @@ int kcall_irq_bind(unsigned index, unsigned bit)
 {
     struct message message = {.word = {index, bit}};
 
+    if (fault_here(FAULT_NO_IRQ)) {
+        return 0;
+    }
     return kcall(KCALL_IRQ_BIND, &message);
 }

@@ -1,77 +1,144 @@
 /*
- * Starting and ending programs, through pm. If pm has died since this process was started, its
- * successor is looked up.
+ * Starting and ending programs, through pm. When pm dies the programs run on and its successor knows
+ * them: what was asked of the dead one is asked again of that. A spawn carries a tag, by which the
+ * successor sees that the program has been started already.
  */
 #include <libanole/anole.h>
 #include <libanole/arguments.h>
 #include <proto/pm.h>
+#include <stdatomic.h>
 
 #define PM_NAME "pm"
+#define PM_WAIT_US 30000000u /* for the next pm; RS gives up, or brings one, much sooner */
+#define PM_TRIES 100u        /* deaths of pm during one request */
 
 static int pm_find(endpoint_t *pm)
 {
-    static endpoint_t known = ENDPOINT_NONE;
-    endpoint_t process;
+    static _Atomic endpoint_t known = ENDPOINT_NONE;
+    endpoint_t candidate = known, process;
     unsigned service_id;
+    int error;
 
-    if (known == ENDPOINT_NONE) {
-        known = startup_page()->pm;
+    if (candidate == ENDPOINT_NONE) {
+        candidate = startup_page()->pm;
     }
-    if (known == ENDPOINT_NONE || kcall_endpoint_info(known, &process, &service_id)) {
-        int error = name_lookup(PM_NAME, &known);
-
+    if (candidate == ENDPOINT_NONE || kcall_endpoint_info(candidate, &process, &service_id)) {
+        error = name_lookup(PM_NAME, &candidate);
+        if (error == -ANOLE_EAGAIN) {
+            error = name_wait(PM_NAME, &candidate, ANOLE_NOTIFY_BIT, deadline_in_us(PM_WAIT_US));
+        }
         if (error) {
-            known = ENDPOINT_NONE;
             return error;
         }
+        known = candidate;
     }
-    *pm = known;
+    *pm = candidate;
     return 0;
+}
+
+/* One try. -EDEADENDPOINT as *delivery: pm died; else it is 0 and pm's answer is returned. */
+static int pm_try(endpoint_t pm, uint32_t type, struct message *message, int *delivery)
+{
+    message->endpoint = pm;
+    message->type = type;
+    *delivery = ipc_call(message, DEADLINE_NEVER);
+    return *delivery ? *delivery : message_status(message);
 }
 
 static int pm_call(uint32_t type, struct message *message)
 {
+    const struct message request = *message;
+    int delivery = -ANOLE_EDEADENDPOINT;
+    int error = 0;
+
+    for (unsigned i = 0; i < PM_TRIES && delivery == -ANOLE_EDEADENDPOINT; i++) {
+        endpoint_t pm;
+
+        error = pm_find(&pm);
+        if (error) {
+            return error;
+        }
+        *message = request;
+        error = pm_try(pm, type, message, &delivery);
+    }
+    return error;
+}
+
+static int spawn_try(const char *arguments, size_t len, struct message *message, int *delivery)
+{
+    handle_t grant;
     endpoint_t pm;
     int error = pm_find(&pm);
 
-    return error ? error : anole_call(pm, type, message, DEADLINE_NEVER);
+    *delivery = 0;
+    if (error) {
+        return error;
+    }
+    error = kcall_grant(pm, arguments, len, GRANT_READ, &grant);
+    if (error) {
+        *delivery = error;
+        return error;
+    }
+    message->word[0] = grant;
+    error = pm_try(pm, PM_SPAWN, message, delivery);
+    (void)kcall_revoke(grant, -1); /* pm makes no DMA, so nothing can pin it */
+    return error;
+}
+
+/* Not 0; unique among what this process spawns. */
+static uint32_t next_tag(void)
+{
+    static _Atomic uint32_t tags;
+    uint32_t tag = ++tags;
+
+    return tag != 0 ? tag : ++tags;
 }
 
 int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoint)
 {
     char arguments[PM_ARGUMENTS_MAX];
     struct message message;
-    endpoint_t pm;
-    handle_t grant;
     size_t len;
+    uint32_t tag = next_tag();
+    int delivery = -ANOLE_EDEADENDPOINT;
     int error = arguments_pack(argv, arguments, sizeof(arguments), &len);
 
-    if (!error) {
-        error = pm_find(&pm);
-    }
-    if (!error) {
-        error = kcall_grant(pm, arguments, len, GRANT_READ, &grant);
-    }
     if (error) {
         return error;
     }
-    message = (struct message){.word = {grant, len, foreground ? PM_SPAWN_FOREGROUND : 0}};
-    error = anole_call(pm, PM_SPAWN, &message, DEADLINE_NEVER);
-    (void)kcall_revoke(grant, -1); /* pm makes no DMA, so nothing can pin it */
+    for (unsigned i = 0; i < PM_TRIES && delivery == -ANOLE_EDEADENDPOINT; i++) {
+        message = (struct message){.word = {0, len, foreground ? PM_SPAWN_FOREGROUND : 0, tag}};
+        error = spawn_try(arguments, len, &message, &delivery);
+    }
     if (!error) {
         *endpoint = (endpoint_t)message.word[0];
     }
     return error;
 }
 
-int program_wait(endpoint_t endpoint, enum death_cause *cause, uint64_t *detail)
+int program_end(endpoint_t endpoint, struct program_end *end)
 {
     struct message message = {.word = {endpoint}};
     int error = pm_call(PM_WAIT, &message);
 
     if (!error) {
-        *cause = (enum death_cause)message.word[0];
-        *detail = message.word[1];
+        *end = (struct program_end){
+            .cause = (enum death_cause)message.word[0],
+            .detail = message.word[1],
+            .pc = message.word[2],
+        };
+    }
+    return error;
+}
+
+int program_wait(endpoint_t endpoint, enum death_cause *cause, uint64_t *detail)
+{
+    struct program_end end;
+    int error = program_end(endpoint, &end);
+
+    if (!error) {
+        *cause = end.cause;
+        *detail = end.detail;
     }
     return error;
 }

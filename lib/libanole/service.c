@@ -4,6 +4,7 @@
  * faults. Everything else is the service's table of handlers.
  */
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 #include <libanole/recent.h>
 #include <libanole/service.h>
 #include <proto/common.h>
@@ -16,6 +17,8 @@
 
 /* FAULT_SILENT was ordered: goes on receiving, does nothing, answers nobody. */
 __attribute__((section(".bss.hot"))) static bool service_silent;
+/* FAULT_HOARD_CALLERS was: keeps all requests, and does everything else. */
+__attribute__((section(".bss.hot"))) static bool service_hoards;
 
 void service_ready(void)
 {
@@ -38,32 +41,13 @@ int service_publish(const char *name)
 void service_reply(struct ipc_delivery *request, int status)
 {
     request->message.type = (uint32_t)status;
+    if (fault_any()) {
+        fault_before_reply(request);
+    }
     (void)ipc_reply(&request->message, request->call_id); /* a caller that is gone is no error */
 }
 
 /* ---- what RS orders ---- */
-
-static void fault_commit(void)
-{
-    struct message message = {0};
-
-    if (anole_call(startup_page()->rs, RS_INJECT_FETCH, &message, DEADLINE_NEVER)) {
-        return; /* none was ordered (any more) */
-    }
-    switch (message.word[0]) {
-    case FAULT_SILENT:
-        service_silent = true;
-        break;
-    case FAULT_EXIT:
-        kcall_exit(DEATH_EXIT, 1);
-    case FAULT_PANIC:
-        panic("ordered to panic");
-    default:
-        log_printf(LOG_WARNING, "RS ordered fault %lu, which is none of the service loop's",
-                   message.word[0]);
-        break;
-    }
-}
 
 static void pong(void)
 {
@@ -75,7 +59,10 @@ static void pong(void)
 static void loop_notified(const struct service *service, uint64_t bits)
 {
     if (bits & NOTIFY_BIT(NOTIFY_INJECT)) {
-        fault_commit();
+        enum fault_kind kind = fault_fetch();
+
+        service_silent |= kind == FAULT_SILENT;
+        service_hoards |= kind == FAULT_HOARD_CALLERS;
     }
     if (service_silent) {
         return;
@@ -118,7 +105,7 @@ HOT static bool dispatch(const struct service *service, struct ipc_delivery *del
         loop_notified(service, delivery->message.word[0]);
         return false;
     }
-    if (service_silent) {
+    if (service_silent || service_hoards) {
         return false;
     }
     status = handle(service, delivery);
@@ -160,6 +147,9 @@ HOT _Noreturn void service_run(const struct service *service)
         uint64_t deadline = prepare_wait(service);
         int error;
 
+        if (reply && fault_any()) {
+            fault_before_reply(&delivery);
+        }
         error = reply ? ipc_reply_receive(&delivery, NOTIFY_ALL, deadline)
                       : ipc_receive(&delivery, NOTIFY_ALL, deadline, 0);
         reply = error ? false : dispatch(service, &delivery);

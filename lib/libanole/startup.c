@@ -3,6 +3,7 @@
  * the startup page, constructors. Called by crt0.S; what returns from main() goes to exit().
  */
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 #include <libanole/internal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,9 @@ _Noreturn void anole_start(void)
     tls_init(__tls_main);
     if (startup_page()->magic != STARTUP_MAGIC || info_page()->abi_version != ANOLE_ABI_VERSION) {
         panic("started by a loader or kernel of another ABI version");
+    }
+    if (fault_arm) {
+        fault_arm(startup_page()->fault, startup_page()->fault_count);
     }
     argc = arguments_read(startup_page(), argv);
     __libc_init_array();

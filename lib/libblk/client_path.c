@@ -5,6 +5,7 @@
 #include <libblk/client_internal.h>
 
 #define BUSY_RETRY_US 1000u
+#define EARLY_COMPLAINT_US 200000u /* RS is to find a hung driver within half a second */
 
 static const uint32_t request_types[] = {
     [BLK_OP_READ] = BLK_READ,
@@ -139,22 +140,31 @@ static bool channel_receive(struct blk_client *client)
     return any;
 }
 
-/* A request has been in flight for too long. RS hears of it and may kill the driver; if it lives on
- * and still doesn't answer after as much time again, the session is left. */
+/*
+ * A request has been in flight for long. RS hears of it, once early, for the kernel can't see that
+ * somebody waits at a channel, and once when its time is over; RS looks, and kills a driver that
+ * hangs. One that lives on and still doesn't answer after as much time again is left.
+ */
 static void channel_overdue(struct blk_client *client)
 {
-    client->broken = client->complained_ticks != 0 || !client_driver_alive(client);
+    uint64_t limit = replay_oldest_sent(&client->replay) +
+                     ticks_from_us(client->options.timeout_us);
+    client->broken = client->complained_ticks >= limit || !client_driver_alive(client);
     client_complain(client, RS_COMPLAINT_TIMEOUT);
 }
 
 static uint64_t channel_deadline(const struct blk_client *client)
 {
     uint64_t since = replay_oldest_sent(&client->replay);
+    uint64_t timeout = ticks_from_us(client->options.timeout_us);
+    uint64_t early = ticks_from_us(EARLY_COMPLAINT_US);
     if (since == UINT64_MAX) /* nothing is in flight: the driver was too busy for all of it */
         return client->held_until;
-    if (client->complained_ticks > since)
-        since = client->complained_ticks;
-    return since + ticks_from_us(client->options.timeout_us);
+    if (client->complained_ticks < since)
+        return since + (early < timeout ? early : timeout);
+    if (client->complained_ticks < since + timeout)
+        return since + timeout;
+    return client->complained_ticks + timeout;
 }
 
 static void channel_sleep(struct blk_client *client)

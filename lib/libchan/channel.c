@@ -29,6 +29,7 @@
  * back, and a foreign one is loaded once and judged before use.
  */
 #include <anole/error.h>
+#include <libanole/fault.h>
 #include <libchan/channel.h>
 
 static_assert(offsetof(struct channel_ring_header, produced) == 0, "shared layout");
@@ -135,6 +136,7 @@ static int receive_pending(struct channel *channel)
 int channel_put(struct channel *channel, const struct message *message)
 {
     struct channel_ring *ring = &channel->send;
+    fault_step(FAULT_DIE_RING);
     int pending = send_pending(channel);
     if (pending < 0)
         return pending;
@@ -154,8 +156,12 @@ int channel_publish(struct channel *channel)
     if (ring->index == ring->flushed)
         return 0;
 
+    fault_step(FAULT_DIE_RING);
+    uint32_t produced = ring->index;
+    if (fault_here(FAULT_CHANNEL))
+        produced += ring->entries + 1;
     /* Release: pairs with the acquire in receive_pending. */
-    atomic_store_explicit(&ring->header->produced, ring->index, memory_order_release);
+    atomic_store_explicit(&ring->header->produced, produced, memory_order_release);
     /* Full: the store of `produced` before the look at `event`; pairs with the one in channel_arm. */
     atomic_thread_fence(memory_order_seq_cst);
     uint32_t event = atomic_load_explicit(&ring->header->event, memory_order_relaxed);
@@ -170,6 +176,7 @@ int channel_publish(struct channel *channel)
 int channel_take(struct channel *channel, struct message *message)
 {
     struct channel_ring *ring = &channel->receive;
+    fault_step(FAULT_DIE_RING);
     int pending = receive_pending(channel);
     if (pending <= 0)
         return pending;
@@ -188,6 +195,7 @@ int channel_arm(struct channel *channel)
     if (ring->broken)
         return -ANOLE_EPROTO;
 
+    fault_step(FAULT_DIE_RING);
     atomic_store_explicit(&ring->header->event, ring->index, memory_order_relaxed);
     /* Full: the store of `event` before the look at `produced`; pairs with the one in
      * channel_publish. */

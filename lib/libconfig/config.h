@@ -89,6 +89,7 @@ struct config_service {
     struct config_strings publishes; /* prefixes of names beside its own */
     uint64_t start_after;            /* bit i: service i of struct config */
     uint64_t dependents;             /* likewise: restarted when this one dies */
+    bool hot_spare;                  /* a second instance is kept loaded, to be woken at a death */
     struct config_rights rights;
     struct config_liveness liveness;
     struct config_recovery recovery;
@@ -120,6 +121,8 @@ const struct config_service *config_service_by_id(const struct config *config, u
 const struct config_class *config_class_of(const struct config *config, const char *program);
 /* The rights that belong to a service id, of a service or of a class; NULL: no such id. */
 const struct config_rights *config_rights_by_id(const struct config *config, unsigned id);
+/* The name of the service or class with that id; "?": none has it. */
+const char *config_name_by_id(const struct config *config, unsigned id);
 /* The one service (RS aside) that may make that kernel call; NULL: none. Roles go by rights. */
 const struct config_service *config_service_with_kcall(const struct config *config, unsigned call);
 /* Fills in what all programs together may have: what pm may give. */
@@ -139,5 +142,8 @@ enum config_cause config_cause_of(enum death_cause cause, uint64_t detail);
 int config_band_find(const char *word, uint8_t *priority);
 int config_kcalls_find(const char *word, uint64_t *mask);
 int config_cause_find(const char *word, uint32_t *mask);
+/* ... and back; "?" if there is none. */
+const char *config_cause_word(unsigned cause);
+const char *config_given_up_word(unsigned given_up);
 
 #endif

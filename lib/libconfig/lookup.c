@@ -49,6 +49,20 @@ const struct config_rights *config_rights_by_id(const struct config *config, uns
     return NULL;
 }
 
+const char *config_name_by_id(const struct config *config, unsigned id)
+{
+    const struct config_service *service = config_service_by_id(config, id);
+    if (service) {
+        return service->name;
+    }
+    for (unsigned i = 0; i < config->class_count; i++) {
+        if (config->classes[i].rights.id == id) {
+            return config->classes[i].name;
+        }
+    }
+    return "?";
+}
+
 const struct config_service *config_service_with_kcall(const struct config *config, unsigned call)
 {
     for (unsigned i = 0; i < config->service_count; i++) {

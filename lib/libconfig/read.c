@@ -277,6 +277,7 @@ static int read_service(struct reader *reader, int node, struct config_service *
     error = error ? error : read_strings(reader, node, "publishes", &service->publishes);
     error = error ? error : read_services(reader, node, "start-after", &service->start_after);
     error = error ? error : read_services(reader, node, "dependents", &service->dependents);
+    service->hot_spare = has(reader, node, "hot-spare");
     error = error ? error : read_rights(reader, node, &service->rights);
     error = error ? error : read_liveness(reader, node, &service->liveness);
     return error ? error : read_recovery(reader, node, &service->recovery);

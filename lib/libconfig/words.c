@@ -1,6 +1,6 @@
 /*
- * libconfig: the words that system.dts may use for priority bands, groups of kernel calls and causes
- * of death.
+ * libconfig: the words that system.dts may use for priority bands, groups of kernel calls, causes of
+ * death and what happens when a service is given up.
  */
 #include "config.h"
 #include <anole/kcall.h>
@@ -72,6 +72,23 @@ int config_cause_find(const char *word, uint32_t *mask)
         }
     }
     return -1;
+}
+
+const char *config_cause_word(unsigned cause)
+{
+    return cause < CONFIG_CAUSES ? causes[cause] : "?";
+}
+
+static const char *const given_up_words[] = {
+    [CONFIG_GIVEN_UP_STOP] = "stop",
+    [CONFIG_GIVEN_UP_REBOOT] = "reboot",
+    [CONFIG_GIVEN_UP_POWER_OFF] = "power-off",
+    [CONFIG_GIVEN_UP_PROGRAM] = "program",
+};
+
+const char *config_given_up_word(unsigned given_up)
+{
+    return given_up < COUNT(given_up_words) ? given_up_words[given_up] : "?";
 }
 
 enum config_cause config_cause_of(enum death_cause cause, uint64_t detail)

@@ -49,16 +49,13 @@ static int map_segment(const struct load_request *request, const struct boot_seg
     return error;
 }
 
-static int map_startup(const struct load_request *request, endpoint_t child, uint64_t stack_bytes)
+int load_startup_write(const struct load_request *request, endpoint_t child)
 {
     static uint8_t page[PAGE_SIZE];
     struct startup_page header = *request->header;
     header.self = child;
-    header.stack_bytes = stack_bytes;
+    header.stack_bytes = round_up(request->stack_bytes);
     int error = load_startup_build(page, &header, request->strings, request->strings_len);
-    if (!error) {
-        error = map(child, USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ_BIT, HANDLE_NONE, 0);
-    }
     return error ? error : write(child, USER_STARTUP_PAGE, page, PAGE_SIZE);
 }
 
@@ -79,7 +76,10 @@ int load_create(const struct load_request *request, endpoint_t *child)
                     PROT_READ_BIT | PROT_WRITE_BIT, HANDLE_NONE, 0);
     }
     if (!error) {
-        error = map_startup(request, created, stack_bytes);
+        error = map(created, USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ_BIT, HANDLE_NONE, 0);
+    }
+    if (!error) {
+        error = load_startup_write(request, created);
     }
     if (error) {
         load_discard(created);
@@ -102,6 +102,12 @@ int load_start(const struct boot_entry *program, endpoint_t child)
 int load_bury(endpoint_t corpse)
 {
     struct message message = {.word = {corpse}};
+    return kcall(KCALL_PROCESS_BURY, &message);
+}
+
+int load_strip(endpoint_t corpse)
+{
+    struct message message = {.word = {corpse, BURY_KEEP_RECORD}};
     return kcall(KCALL_PROCESS_BURY, &message);
 }
 

@@ -59,11 +59,15 @@ struct load_request {
 
 /* Creates a process that is not started yet; on an error none is left. */
 int load_create(const struct load_request *request, endpoint_t *child);
+/* Writes its startup page anew: what is in it may have changed since it was created. */
+int load_startup_write(const struct load_request *request, endpoint_t child);
 /* Starts it; on an error none is left. */
 int load_start(const struct boot_entry *program, endpoint_t child);
 /* Buries a child that was never started. */
 void load_discard(endpoint_t child);
 /* Frees what a dead child had. Its DMA pins stay if its device isn't quiet yet. */
 int load_bury(endpoint_t corpse);
+/* The same, but its death record and its endpoint stay until load_bury. */
+int load_strip(endpoint_t corpse);
 
 #endif

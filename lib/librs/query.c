@@ -91,12 +91,13 @@ int rs_control(const char *name, enum rs_order order)
     return call_rs(RS_CONTROL, &message);
 }
 
-int rs_inject(const char *name, enum fault_kind kind)
+int rs_inject(const char *name, enum fault_kind kind, unsigned count)
 {
     struct message message = {0};
 
     rs_name_pack(message.word, name);
     message.word[2] = kind;
+    message.word[3] = count;
     return call_rs(RS_INJECT, &message);
 }
 
@@ -123,20 +124,44 @@ int rs_log_end(uint64_t *next)
     return rs_log_read(UINT64_MAX, &none, 1, next, &count);
 }
 
-int rs_last_death(const char *name, struct rs_death *death)
+/* A request with a name in words 0 and 1 whose answer goes to a buffer, granted in word 2. */
+static int call_rs_about(uint32_t type, const char *name, struct message *message, void *buffer,
+                         size_t len)
 {
-    struct message message = {0};
     handle_t grant;
-    int status = kcall_grant(startup_page()->rs, death, sizeof(*death), GRANT_WRITE, &grant);
+    int status = kcall_grant(startup_page()->rs, buffer, len, GRANT_WRITE, &grant);
 
     if (status != 0)
         return status;
-    rs_name_pack(message.word, name);
-    message.word[2] = grant;
-    status = call_rs(RS_RECORD, &message);
+    rs_name_pack(message->word, name);
+    message->word[2] = grant;
+    status = call_rs(type, message);
 
     int revoked = kcall_revoke(grant, -1);
     return status != 0 ? status : revoked;
+}
+
+int rs_record(const char *name, unsigned index, struct rs_death *death, unsigned *kept)
+{
+    struct message message = {.word = {0, 0, 0, index}};
+    int status = call_rs_about(RS_RECORD, name, &message, death, sizeof(*death));
+
+    *kept = status == 0 ? (unsigned)message.word[0] : 0;
+    return status;
+}
+
+int rs_status(const char *name, struct rs_status *status)
+{
+    struct message message = {0};
+
+    return call_rs_about(RS_STATUS, name, &message, status, sizeof(*status));
+}
+
+int rs_complain(endpoint_t endpoint, enum rs_complaint complaint)
+{
+    struct message message = {.word = {endpoint, complaint}};
+
+    return call_rs(RS_COMPLAIN, &message);
 }
 
 int rs_served(endpoint_t endpoint)

@@ -18,14 +18,20 @@ int rs_list(struct rs_service_info **services, unsigned *count);
 int rs_find(const char *name, struct rs_service_info *info);
 /* Orders a start, stop, kill or restart; RS answers at once, the service follows. */
 int rs_control(const char *name, enum rs_order order);
-int rs_inject(const char *name, enum fault_kind kind);
+/* count: at which step, for the kinds that have one; else 0. */
+int rs_inject(const char *name, enum fault_kind kind, unsigned count);
 /* Copies entries from sequence number `first` on; *next is the number to go on with. */
 int rs_log_read(uint64_t first, struct rs_log_entry *entries, unsigned max, uint64_t *next,
                 unsigned *count);
 /* The sequence number that the next decision will get. */
 int rs_log_end(uint64_t *next);
-/* What remains of a service's last death. -ENOENT: it has not died yet. */
-int rs_last_death(const char *name, struct rs_death *death);
+/* What remains of a service's last death (index 0), of the one before (1) and so on; *kept is how
+ * many there are. -ENOENT: not so many. */
+int rs_record(const char *name, unsigned index, struct rs_death *death, unsigned *kept);
+/* What RS thinks of a service. -ENOENT: RS knows no such service. */
+int rs_status(const char *name, struct rs_status *status);
+/* Tells RS that something is wrong with that instance of a service: RS looks. */
+int rs_complain(endpoint_t endpoint, enum rs_complaint complaint);
 /* Tells RS that the instance answered its first request to us. */
 int rs_served(endpoint_t endpoint);
 /* Stops all services, then the machine: how is POWER_*, status what the machine's power-off carries.
@@ -36,6 +42,8 @@ int rs_shutdown(uint32_t how, unsigned status);
 const char *rs_state_text(uint32_t state);
 const char *rs_event_text(uint32_t event);
 const char *rs_order_text(uint32_t order);
+const char *rs_spare_text(uint32_t spare);
+const char *rs_complaint_text(uint32_t complaint);
 const char *fault_kind_name(uint32_t kind);
 const char *fault_kind_text(uint32_t kind);
 /* The kind of that name, or 0. */

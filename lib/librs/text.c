@@ -35,6 +35,7 @@ const char *rs_event_text(uint32_t event)
         [RS_EVENT_ORDER] = "order",         [RS_EVENT_INJECT] = "inject",
         [RS_EVENT_COMPLAINT] = "complaint", [RS_EVENT_STOPPED] = "stopped",
         [RS_EVENT_DEVICE] = "device",       [RS_EVENT_RESET_FAILED] = "reset-failed",
+        [RS_EVENT_COMMITTED] = "committed", [RS_EVENT_SPARE] = "spare",
     };
     return TEXT(texts, event);
 }
@@ -42,12 +43,29 @@ const char *rs_event_text(uint32_t event)
 const char *rs_order_text(uint32_t order)
 {
     static const char *const texts[] = {
-        [RS_START] = "start",
-        [RS_STOP] = "stop",
-        [RS_KILL] = "kill",
-        [RS_RESTART] = "restart",
+        [RS_START] = "start",     [RS_STOP] = "stop",         [RS_KILL] = "kill",
+        [RS_RESTART] = "restart", [RS_SPARE_ON] = "spare on", [RS_SPARE_OFF] = "spare off",
     };
     return TEXT(texts, order);
+}
+
+const char *rs_spare_text(uint32_t spare)
+{
+    static const char *const texts[] = {
+        [RS_SPARE_NONE] = "-",
+        [RS_SPARE_WANTED] = "wanted",
+        [RS_SPARE_READY] = "ready",
+    };
+    return TEXT(texts, spare);
+}
+
+const char *rs_complaint_text(uint32_t complaint)
+{
+    static const char *const texts[] = {
+        [RS_COMPLAINT_TIMEOUT] = "deadline",
+        [RS_COMPLAINT_PROTOCOL] = "protocol",
+    };
+    return TEXT(texts, complaint);
 }
 
 const char *fault_kind_name(uint32_t kind)

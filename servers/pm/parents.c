@@ -5,41 +5,35 @@
 #include "pm.h"
 #include <libanole/anole.h>
 
-static struct {
-    endpoint_t parent;
-    handle_t watch; /* HANDLE_NONE: a free entry */
-} parents[PM_PARENTS];
-
 int parent_watch(endpoint_t parent)
 {
-    unsigned room = PM_PARENTS;
+    struct pm_parent *room = NULL;
     for (unsigned i = 0; i < PM_PARENTS; i++) {
-        if (parents[i].watch == HANDLE_NONE) {
-            room = i;
-        } else if (parents[i].parent == parent) {
+        if (pm.parents[i].watch == HANDLE_NONE) {
+            room = &pm.parents[i];
+        } else if (pm.parents[i].process == parent) {
             return 0;
         }
     }
-    if (room == PM_PARENTS) {
+    if (!room) {
         return -ANOLE_ENOSPC;
     }
-    int error = kcall_watch(parent, PARENT_BIT, &parents[room].watch);
-    if (!error) {
-        parents[room].parent = parent;
+    int error = kcall_watch(parent, PARENT_BIT, &room->watch);
+    if (error) {
+        room->watch = HANDLE_NONE;
+        return error;
     }
-    return error;
+    room->process = parent;
+    return 0;
 }
 
 void parents_check(void (*gone)(endpoint_t parent))
 {
     for (unsigned i = 0; i < PM_PARENTS; i++) {
-        endpoint_t process;
-        unsigned id;
-        if (parents[i].watch != HANDLE_NONE &&
-            kcall_endpoint_info(parents[i].parent, &process, &id) != 0) {
-            (void)kcall_close(parents[i].watch); /* the kernel may have closed it already */
-            parents[i].watch = HANDLE_NONE;
-            gone(parents[i].parent);
+        if (pm.parents[i].watch != HANDLE_NONE && !parent_lives(pm.parents[i].process)) {
+            (void)kcall_close(pm.parents[i].watch); /* the kernel may have closed it already */
+            pm.parents[i].watch = HANDLE_NONE;
+            gone(pm.parents[i].process);
         }
     }
 }

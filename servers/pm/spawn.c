@@ -6,56 +6,45 @@
 #include <libanole/anole.h>
 #include <string.h>
 
-static struct config config;
-static struct load_image image;
-
-const struct config *pm_config(void)
+static void rights_fill(const struct spawn_request *request, const struct boot_entry *program,
+                        const struct config_class *class, struct process_create *create)
 {
-    return &config;
+    *create = (struct process_create){.parent = request->parent, .tag = request->tag};
+    config_apply_rights(&class->rights, create);
+    create->flags = program->flags & BOOT_FLOAT ? PROCESS_FLOAT : 0;
+    memcpy(create->name, request->strings, strnlen(request->strings, sizeof(create->name) - 1));
 }
 
-void spawn_init(void)
+int spawn(const struct spawn_request *request, endpoint_t *endpoint)
 {
-    int error = load_image_map(&image);
-    if (error) {
-        panic("can't use the boot image: %s", anole_error_text(error));
-    }
-    const struct boot_entry *entry = load_find(&image, "system.dtb");
-    if (!entry) {
-        panic("no system.dtb in the boot image");
-    }
-    if (config_read(&config, load_file(&image, entry), entry->len)) {
-        panic("system.dtb: %s", config.error);
-    }
-}
-
-int spawn(const char *strings, size_t len, endpoint_t *endpoint)
-{
-    struct process_create create = {0};
+    const char *name = request->strings;
+    struct process_create create;
     struct startup_page header = {
         .rs = startup_page()->rs,
         .pm = startup_page()->self,
     };
-    if (len == 0 || strings[len - 1] != '\0' || strings[0] == '\0') {
+    if (request->len == 0 || name[request->len - 1] != '\0' || name[0] == '\0') {
         return -ANOLE_EINVAL;
     }
-    struct load_request request = {
-        .image = &image,
-        .program = load_find_program(&image, strings),
-        .create = &create,
-        .header = &header,
-        .strings = strings,
-        .strings_len = len,
-    };
-    if (!request.program) {
+    const struct boot_entry *program = load_find_program(&pm.image, name);
+    if (!program) {
         return -ANOLE_ENOENT;
     }
-    const struct config_class *class = config_class_of(&config, strings);
-    config_apply_rights(&class->rights, &create);
-    create.flags = request.program->flags & BOOT_FLOAT ? PROCESS_FLOAT : 0;
-    memcpy(create.name, strings, strnlen(strings, sizeof(create.name) - 1));
-    memcpy(header.name, strings, strnlen(strings, sizeof(header.name) - 1));
-    request.stack_bytes = class->rights.stack_bytes;
-    int error = load_create(&request, endpoint);
-    return error ? error : load_start(request.program, *endpoint);
+    const struct config_class *class = config_class_of(&pm.config, name);
+    if (class->rights.may_control && !request->by_operator) {
+        return -ANOLE_EPERM; /* an operator's rights come from an operator only */
+    }
+    rights_fill(request, program, class, &create);
+    memcpy(header.name, name, strnlen(name, sizeof(header.name) - 1));
+    struct load_request load = {
+        .image = &pm.image,
+        .program = program,
+        .create = &create,
+        .header = &header,
+        .strings = request->strings,
+        .strings_len = request->len,
+        .stack_bytes = class->rights.stack_bytes,
+    };
+    int error = load_create(&load, endpoint);
+    return error ? error : load_start(program, *endpoint);
 }

@@ -1,5 +1,5 @@
 /*
- * Orders about one service: start, stop, kill, restart. Answered at once; the service follows, and
+ * Orders about one service: start, stop, kill, restart, a hot spare or none. Answered at once; the service follows, and
  * what becomes of it is in the list and the log. An ordered death counts for no policy.
  */
 #include "rs.h"
@@ -50,6 +50,7 @@ static int order_stop(struct rs_service *service)
     case RS_STATE_WAITING_START:
         service->state = RS_STATE_STOPPED;
         service->timer = DEADLINE_NEVER;
+        spare_drop(service);
         log_event(service, RS_EVENT_STOPPED, 0);
         rs.starts_wanted = true;
         return 0;
@@ -88,7 +89,7 @@ int request_control(struct message *message, const struct rs_caller *caller)
     char name[RS_NAME_LEN];
     uint64_t order = message->word[2];
     (void)caller;
-    if (!name_unpack(name, message->word) || order < RS_START || order > RS_RESTART) {
+    if (!name_unpack(name, message->word) || order < RS_START || order > RS_SPARE_OFF) {
         return -ANOLE_EINVAL;
     }
     struct rs_service *service = service_find(name);
@@ -111,6 +112,10 @@ int request_control(struct message *message, const struct rs_caller *caller)
         return order_kill(service);
     case RS_RESTART:
         return order_restart(service);
+    case RS_SPARE_ON:
+    case RS_SPARE_OFF:
+        spare_want(service, order == RS_SPARE_ON);
+        return 0;
     }
     return -ANOLE_EINVAL;
 }

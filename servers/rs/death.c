@@ -14,6 +14,7 @@ static void detect(struct rs_service *service, enum death_cause cause, uint64_t 
     if (!service->detected) {
         service->detected = true;
         service->deaths++;
+        rs.starts_wanted = true; /* nobody's first start waits for one that has died */
         log_death(service, RS_EVENT_DETECTED, cause, cause, time_ticks);
     }
 }
@@ -62,22 +63,6 @@ static void dependents_restart(const struct rs_service *service)
     }
 }
 
-/* The programs of a dead pm are RS's children now; nobody could wait for them any more. */
-static void programs_kill(void)
-{
-    struct system_info system;
-    struct process_info process;
-    if (kcall_system_info(&system)) {
-        return;
-    }
-    for (unsigned slot = 0; slot < system.process_slots; slot++) {
-        if (kcall_process_info(slot, &process) == 0 &&
-            !config_service_by_id(&rs.config, process.service_id)) {
-            process_kill(process.endpoint, DEATH_KILLED, 0);
-        }
-    }
-}
-
 /* ---- the death ---- */
 
 static void log_corpse(const struct rs_service *service, const struct death_record *record)
@@ -111,9 +96,6 @@ static void service_died(struct rs_service *service)
     if (service->config->rights.kcalls & KCALL_BIT(DEVICE_MAP)) {
         devices_devman_died();
     }
-    if (service->config->rights.kcalls & KCALL_BIT(PROCESS_CREATE)) {
-        programs_kill();
-    }
     dependents_restart(service);
     if (service->device && !shutdown_begun()) {
         device_reset_want(service, corpse);
@@ -134,7 +116,7 @@ void deaths_collect(void)
         if (service) {
             service_died(service);
         } else {
-            load_bury(corpse); /* a program that a dead pm left */
+            programs_corpse(corpse);
         }
     }
 }
@@ -144,8 +126,12 @@ void deaths_collect(void)
 static void service_stopped(struct rs_service *service)
 {
     service->state = RS_STATE_STOPPED;
+    spare_drop(service);
     log_event(service, RS_EVENT_STOPPED, 0);
     rs.starts_wanted = true;
+    if (service_makes_programs(service)) {
+        programs_end();
+    }
     if (shutdown_begun()) {
         shutdown_step();
     }
@@ -182,18 +168,28 @@ static void recover(struct rs_service *service)
     }
 }
 
+static void corpse_bury(struct rs_service *service)
+{
+    if (service->corpse != ENDPOINT_NONE) {
+        load_bury(service->corpse);
+        service->corpse = ENDPOINT_NONE;
+    }
+}
+
 void service_quiet(struct rs_service *service)
 {
     log_event(service, RS_EVENT_QUIESCED, service->device ? service->device->resets : 0);
     service->timer = DEADLINE_NEVER;
-    if (service->corpse != ENDPOINT_NONE) {
-        load_bury(service->corpse);
-        service->corpse = ENDPOINT_NONE;
+    /* What the corpse had may be needed for the next process, but not for a hot spare; the programs
+     * of a pm are given to the next one, and become free to be given only now. */
+    if (service->spare == ENDPOINT_NONE || service_makes_programs(service)) {
+        corpse_bury(service);
     }
     if (service->stop_wanted || shutdown_begun()) {
         service_stopped(service);
     } else if (service->config->drives.len > 0 && !service->device) {
         service->state = RS_STATE_WAITING_DEVICE;
+        spare_drop(service);
         rs.starts_wanted = true;
     } else if (service->starts == 0) {
         service->state = RS_STATE_WAITING_START;
@@ -201,6 +197,7 @@ void service_quiet(struct rs_service *service)
     } else {
         recover(service);
     }
+    corpse_bury(service);
 }
 
 void service_device_failed(struct rs_service *service, int error)
@@ -208,12 +205,10 @@ void service_device_failed(struct rs_service *service, int error)
     log_event(service, RS_EVENT_RESET_FAILED, (uint64_t)-error);
     log_printf(LOG_ERROR, "%s: its device %s didn't come out of reset (%s)", service->name,
                service->device->label, anole_error_text(error));
-    if (service->corpse != ENDPOINT_NONE) {
-        load_bury(service->corpse); /* what the device may still touch stays pinned */
-        service->corpse = ENDPOINT_NONE;
-    }
+    corpse_bury(service); /* what the device may still touch stays pinned */
     service->timer = DEADLINE_NEVER;
     service->state = RS_STATE_DEVICE_FAILED;
+    spare_drop(service);
     rs.starts_wanted = true;
     names_ring_all(service);
 }
@@ -221,6 +216,7 @@ void service_device_failed(struct rs_service *service, int error)
 void service_start_failed(struct rs_service *service, int error)
 {
     service->deaths++;
+    rs.starts_wanted = true;
     service->last_cause = DEATH_NONE;
     service->last_detail = (uint64_t)-error;
     log_printf(LOG_ERROR, "%s: program %s can't be started: %s", service->name, service->program,
@@ -253,6 +249,7 @@ void service_give_up(struct rs_service *service)
     log_printf(LOG_ERROR, "%s: given up after %u deaths within %u ms, last cause: %s",
                service->name, service->history.count, (unsigned)service->config->recovery.window_ms,
                death_cause_text(service->last_cause));
+    spare_drop(service);
     if (fall_back(service)) {
         return;
     }
@@ -260,6 +257,9 @@ void service_give_up(struct rs_service *service)
     service->timer = DEADLINE_NEVER;
     rs.starts_wanted = true;
     names_ring_all(service);
+    if (service_makes_programs(service)) {
+        programs_end();
+    }
     if (service->config->recovery.given_up == CONFIG_GIVEN_UP_REBOOT) {
         shutdown_begin(POWER_REBOOT, 0);
     } else if (service->config->recovery.given_up == CONFIG_GIVEN_UP_POWER_OFF) {

@@ -1,7 +1,8 @@
 /*
  * Faults by order, for tests and operators. Processor faults are made by moving the victim's program
- * counter to one of libanole's gadgets, a right that only RS has; what the service loop itself should
- * do is told by a notification, upon which the loop fetches the kind. No driver has code for it.
+ * counter to one of libanole's gadgets, a right that only RS has; what libanole should do in the
+ * victim's process is told by a notification, upon which the service loop fetches the kind. What
+ * should happen in a start stands on the startup page of the next instance. No driver has code for it.
  */
 #include "rs.h"
 #include <libanole/anole.h>
@@ -21,14 +22,25 @@ static int run_gadget(const struct rs_service *service, enum inject_gadget gadge
     return move_pc(service, program->inject + (uint64_t)gadget * INJECT_GADGET_SIZE);
 }
 
-static int tell_loop(struct rs_service *service, enum fault_kind kind)
+static int tell_loop(struct rs_service *service, enum fault_kind kind, uint32_t count)
 {
     service->fault = kind;
+    service->fault_count = count;
     return service_notify(service, NOTIFY_INJECT);
 }
 
-static int inject(struct rs_service *service, enum fault_kind kind)
+static bool is_for_next_instance(enum fault_kind kind)
 {
+    return kind >= FAULT_NO_IRQ;
+}
+
+static int inject(struct rs_service *service, enum fault_kind kind, uint32_t count)
+{
+    if (is_for_next_instance(kind)) {
+        service->next_fault = kind;
+        service->next_fault_count = count;
+        return 0;
+    }
     switch (kind) {
     case FAULT_LOAD:
         return run_gadget(service, INJECT_GADGET_LOAD);
@@ -46,21 +58,20 @@ static int inject(struct rs_service *service, enum fault_kind kind)
         return run_gadget(service, INJECT_GADGET_SPIN);
     case FAULT_SLEEP:
         return run_gadget(service, INJECT_GADGET_SLEEP);
-    case FAULT_SILENT:
-    case FAULT_EXIT:
-    case FAULT_PANIC:
-        return tell_loop(service, kind);
+    default:
+        return tell_loop(service, kind, count);
     }
-    return -ANOLE_EINVAL;
 }
 
-/* w0-1 service, w2 enum fault_kind. */
+/* w0-1 service, w2 enum fault_kind, w3 count. */
 int request_inject(struct message *message, const struct rs_caller *caller)
 {
     char name[RS_NAME_LEN];
     uint64_t kind = message->word[2];
+    uint64_t count = message->word[3];
     (void)caller;
-    if (!name_unpack(name, message->word) || kind < FAULT_LOAD || kind > FAULT_PANIC) {
+    if (!name_unpack(name, message->word) || kind < FAULT_LOAD || kind >= FAULT_KIND_LIMIT ||
+        count > UINT32_MAX) {
         return -ANOLE_EINVAL;
     }
     struct rs_service *service = service_find(name);
@@ -73,21 +84,36 @@ int request_inject(struct message *message, const struct rs_caller *caller)
     if (service->state != RS_STATE_UP) {
         return -ANOLE_EAGAIN;
     }
-    int error = inject(service, (enum fault_kind)kind);
+    int error = inject(service, (enum fault_kind)kind, (uint32_t)count);
     if (!error) {
-        service->ordered = true;
+        service->ordered |= !is_for_next_instance((enum fault_kind)kind);
         log_event(service, RS_EVENT_INJECT, kind);
     }
     return error;
 }
 
-/* -> w0 enum fault_kind. */
+/* -> w0 enum fault_kind, w1 count. */
 int request_inject_fetch(struct message *message, const struct rs_caller *caller)
 {
     if (caller->service->fault == 0) {
         return -ANOLE_EAGAIN;
     }
     message->word[0] = caller->service->fault;
+    message->word[1] = caller->service->fault_count;
     caller->service->fault = 0;
+    return 0;
+}
+
+/* w0 enum fault_kind. */
+int request_inject_committed(struct message *message, const struct rs_caller *caller)
+{
+    uint64_t kind = message->word[0];
+    if (kind < FAULT_LOAD || kind >= FAULT_KIND_LIMIT) {
+        return -ANOLE_EINVAL;
+    }
+    if (!caller->service->ordered) {
+        return -ANOLE_EPERM;
+    }
+    log_event(caller->service, RS_EVENT_COMMITTED, kind);
     return 0;
 }

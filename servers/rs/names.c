@@ -6,28 +6,6 @@
 #include <libanole/anole.h>
 #include <string.h>
 
-#define NAMES 128
-#define NAMES_PER_SERVICE 16
-#define SUBSCRIPTIONS 256
-#define SUBSCRIPTIONS_PER_PROCESS 32
-
-struct name {
-    char name[RS_NAME_LEN];
-    struct rs_service *owner; /* NULL: a free entry */
-    endpoint_t endpoint;      /* ENDPOINT_NONE: not up */
-};
-
-struct subscription {
-    char name[RS_NAME_LEN];
-    endpoint_t process; /* ENDPOINT_NONE: a free entry */
-    handle_t doorbell;
-};
-
-static struct name names[NAMES];
-static unsigned name_count; /* names are never given back */
-static struct subscription subscriptions[SUBSCRIPTIONS];
-static unsigned subscription_count; /* entries in use or free below this */
-
 bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2])
 {
     rs_name_unpack(name, words);
@@ -40,11 +18,11 @@ bool name_unpack(char name[RS_NAME_LEN], const uint64_t words[2])
     return len > 0;
 }
 
-static struct name *find(const char *name)
+static struct rs_name *find(const char *name)
 {
-    for (unsigned i = 0; i < name_count; i++) {
-        if (strncmp(names[i].name, name, RS_NAME_LEN) == 0) {
-            return &names[i];
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        if (strncmp(rs.names[i].name, name, RS_NAME_LEN) == 0) {
+            return &rs.names[i];
         }
     }
     return NULL;
@@ -52,19 +30,19 @@ static struct name *find(const char *name)
 
 int names_reserve(struct rs_service *service, const char *name)
 {
-    struct name *entry = find(name);
+    struct rs_name *entry = find(name);
     unsigned owned = 0;
     if (entry) {
         return entry->owner == service ? 0 : -ANOLE_EEXIST;
     }
-    for (unsigned i = 0; i < name_count; i++) {
-        owned += names[i].owner == service ? 1u : 0u;
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        owned += rs.names[i].owner == service ? 1u : 0u;
     }
-    if (name_count == NAMES || owned == NAMES_PER_SERVICE) {
+    if (rs.name_count == RS_NAMES || owned == RS_NAMES_PER_SERVICE) {
         return -ANOLE_ENOSPC;
     }
-    entry = &names[name_count++];
-    *entry = (struct name){.owner = service, .endpoint = ENDPOINT_NONE};
+    entry = &rs.names[rs.name_count++];
+    *entry = (struct rs_name){.owner = service, .endpoint = ENDPOINT_NONE};
     memcpy(entry->name, name, strnlen(name, RS_NAME_LEN - 1));
     return 0;
 }
@@ -72,11 +50,11 @@ int names_reserve(struct rs_service *service, const char *name)
 /* Rings everybody who waits for the name; whose doorbell is gone is gone himself. */
 static void ring(const char *name)
 {
-    for (unsigned i = 0; i < subscription_count; i++) {
-        struct subscription *subscription = &subscriptions[i];
-        if (subscription->process != ENDPOINT_NONE && strcmp(subscription->name, name) == 0 &&
-            ipc_notify(subscription->process, subscription->doorbell) != 0) {
-            subscription->process = ENDPOINT_NONE;
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        struct rs_subscription *subscription = &rs.subscriptions[i];
+        if (subscription->thread != ENDPOINT_NONE && strcmp(subscription->name, name) == 0 &&
+            ipc_notify(subscription->thread, subscription->doorbell) != 0) {
+            subscription->thread = ENDPOINT_NONE;
         }
     }
 }
@@ -87,7 +65,10 @@ int names_publish(struct rs_service *service, const char *name, endpoint_t endpo
     if (error) {
         return error;
     }
-    struct name *entry = find(name);
+    struct rs_name *entry = find(name);
+    if (entry->endpoint == endpoint) {
+        return 0; /* nobody learns anything new by that */
+    }
     entry->endpoint = endpoint;
     log_published(service, entry->name, endpoint);
     ring(entry->name);
@@ -96,18 +77,18 @@ int names_publish(struct rs_service *service, const char *name, endpoint_t endpo
 
 void names_withdraw(const struct rs_service *service)
 {
-    for (unsigned i = 0; i < name_count; i++) {
-        if (names[i].owner == service) {
-            names[i].endpoint = ENDPOINT_NONE;
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        if (rs.names[i].owner == service) {
+            rs.names[i].endpoint = ENDPOINT_NONE;
         }
     }
 }
 
 void names_ring_all(const struct rs_service *service)
 {
-    for (unsigned i = 0; i < name_count; i++) {
-        if (names[i].owner == service) {
-            ring(names[i].name);
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        if (rs.names[i].owner == service) {
+            ring(rs.names[i].name);
         }
     }
 }
@@ -161,7 +142,7 @@ int request_lookup(struct message *message, const struct rs_caller *caller)
     if (!name_unpack(name, message->word)) {
         return -ANOLE_EINVAL;
     }
-    const struct name *entry = find(name);
+    const struct rs_name *entry = find(name);
     if (!entry) {
         return -ANOLE_ENOENT;
     }
@@ -175,49 +156,67 @@ int request_lookup(struct message *message, const struct rs_caller *caller)
 
 /* ---- subscriptions ---- */
 
-static struct subscription *subscription_find(const char *name, endpoint_t process)
+static struct rs_subscription *subscription_find(const char *name, endpoint_t thread)
 {
-    for (unsigned i = 0; i < subscription_count; i++) {
-        if (subscriptions[i].process == process && strcmp(subscriptions[i].name, name) == 0) {
-            return &subscriptions[i];
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        struct rs_subscription *subscription = &rs.subscriptions[i];
+        if (subscription->thread == thread && strcmp(subscription->name, name) == 0) {
+            return subscription;
         }
     }
     return NULL;
 }
 
-/* Frees the entries of processes that are no more. */
+/* Frees the entries of threads that are no more. */
 static void sweep(void)
 {
     endpoint_t process;
     unsigned id;
-    for (unsigned i = 0; i < subscription_count; i++) {
-        if (subscriptions[i].process != ENDPOINT_NONE &&
-            kcall_endpoint_info(subscriptions[i].process, &process, &id) != 0) {
-            subscriptions[i].process = ENDPOINT_NONE;
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        struct rs_subscription *subscription = &rs.subscriptions[i];
+        if (subscription->thread != ENDPOINT_NONE &&
+            kcall_endpoint_info(subscription->thread, &process, &id) != 0) {
+            subscription->thread = ENDPOINT_NONE;
         }
     }
 }
 
-static struct subscription *subscription_free(void)
+static struct rs_subscription *subscription_free(void)
 {
-    for (unsigned i = 0; i < subscription_count; i++) {
-        if (subscriptions[i].process == ENDPOINT_NONE) {
-            return &subscriptions[i];
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        if (rs.subscriptions[i].thread == ENDPOINT_NONE) {
+            return &rs.subscriptions[i];
         }
     }
-    return subscription_count < SUBSCRIPTIONS ? &subscriptions[subscription_count++] : NULL;
-}
-
-static struct subscription *subscription_add(endpoint_t process)
-{
-    unsigned owned = 0;
-    for (unsigned i = 0; i < subscription_count; i++) {
-        owned += subscriptions[i].process == process ? 1u : 0u;
-    }
-    if (owned >= SUBSCRIPTIONS_PER_PROCESS) {
+    if (rs.subscription_count == RS_SUBSCRIPTIONS) {
         return NULL;
     }
-    struct subscription *subscription = subscription_free();
+    struct rs_subscription *subscription = &rs.subscriptions[rs.subscription_count++];
+    subscription->thread = ENDPOINT_NONE;
+    return subscription;
+}
+
+static unsigned subscriptions_of(endpoint_t process)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        const struct rs_subscription *subscription = &rs.subscriptions[i];
+        count += subscription->thread != ENDPOINT_NONE && subscription->process == process ? 1u
+                                                                                           : 0u;
+    }
+    return count;
+}
+
+/* The dead are swept out when somebody's share, or the table, is full of them. */
+static struct rs_subscription *subscription_add(endpoint_t process)
+{
+    if (subscriptions_of(process) >= RS_SUBSCRIPTIONS_EACH) {
+        sweep();
+        if (subscriptions_of(process) >= RS_SUBSCRIPTIONS_EACH) {
+            return NULL;
+        }
+    }
+    struct rs_subscription *subscription = subscription_free();
     if (!subscription) {
         sweep();
         subscription = subscription_free();
@@ -232,7 +231,7 @@ int request_subscribe(struct message *message, const struct rs_caller *caller)
     if (!name_unpack(name, message->word) || message->word[2] == HANDLE_NONE) {
         return -ANOLE_EINVAL;
     }
-    struct subscription *subscription = subscription_find(name, caller->process);
+    struct rs_subscription *subscription = subscription_find(name, message->endpoint);
     if (!subscription) {
         subscription = subscription_add(caller->process);
     }
@@ -240,6 +239,7 @@ int request_subscribe(struct message *message, const struct rs_caller *caller)
         return -ANOLE_ENOSPC;
     }
     memcpy(subscription->name, name, RS_NAME_LEN);
+    subscription->thread = message->endpoint;
     subscription->process = caller->process;
     subscription->doorbell = message->word[2];
     return 0;
@@ -249,13 +249,14 @@ int request_subscribe(struct message *message, const struct rs_caller *caller)
 int request_unsubscribe(struct message *message, const struct rs_caller *caller)
 {
     char name[RS_NAME_LEN];
+    (void)caller;
     if (!name_unpack(name, message->word)) {
         return -ANOLE_EINVAL;
     }
-    struct subscription *subscription = subscription_find(name, caller->process);
+    struct rs_subscription *subscription = subscription_find(name, message->endpoint);
     if (!subscription) {
         return -ANOLE_ENOENT;
     }
-    subscription->process = ENDPOINT_NONE;
+    subscription->thread = ENDPOINT_NONE;
     return 0;
 }

@@ -2,6 +2,7 @@
  * The restart policy, see policy.h.
  */
 #include "policy.h"
+#include <stdbool.h>
 #include <string.h>
 
 void policy_forget(struct policy_history *history)
@@ -10,29 +11,38 @@ void policy_forget(struct policy_history *history)
     history->backoff_ms = 0;
 }
 
-static void drop_oldest(struct policy_history *history, unsigned count)
+static bool was_quiet(const struct config_recovery *recovery, const struct policy_history *history,
+                      uint64_t now_ms)
 {
-    history->count -= count;
-    memmove(history->death_ms, history->death_ms + count,
-            history->count * sizeof(history->death_ms[0]));
+    return history->count > 0 &&
+           now_ms - history->death_ms[history->count - 1] >= recovery->quiet_ms;
+}
+
+unsigned policy_counting(const struct config_recovery *recovery,
+                         const struct policy_history *history, uint64_t now_ms)
+{
+    unsigned old = 0;
+    if (was_quiet(recovery, history, now_ms)) {
+        return 0;
+    }
+    while (old < history->count && now_ms - history->death_ms[old] >= recovery->window_ms) {
+        old++;
+    }
+    return history->count - old;
 }
 
 static void add_death(const struct config_recovery *recovery, struct policy_history *history,
                       uint64_t now_ms)
 {
-    unsigned old = 0;
-    if (history->count > 0 &&
-        now_ms - history->death_ms[history->count - 1] >= recovery->quiet_ms) {
+    if (was_quiet(recovery, history, now_ms)) {
         policy_forget(history);
     }
-    while (old < history->count && now_ms - history->death_ms[old] >= recovery->window_ms) {
-        old++;
-    }
-    if (old == 0 && history->count == POLICY_DEATHS) {
-        old = 1;
-    }
-    drop_oldest(history, old);
-    history->death_ms[history->count++] = now_ms;
+    unsigned counting = policy_counting(recovery, history, now_ms);
+    unsigned kept = counting < POLICY_DEATHS ? counting : POLICY_DEATHS - 1;
+    memmove(history->death_ms, history->death_ms + (history->count - kept),
+            kept * sizeof(history->death_ms[0]));
+    history->death_ms[kept] = now_ms;
+    history->count = kept + 1;
 }
 
 enum policy_verdict policy_death(const struct config_recovery *recovery,
@@ -53,4 +63,12 @@ enum policy_verdict policy_death(const struct config_recovery *recovery,
                                                           : recovery->backoff_max_ms;
     *wait_ms = history->backoff_ms;
     return POLICY_RESTART;
+}
+
+enum policy_verdict policy_outlook(const struct config_recovery *recovery,
+                                   const struct policy_history *history, uint64_t now_ms,
+                                   uint32_t *wait_ms)
+{
+    struct policy_history imagined = *history;
+    return policy_death(recovery, &imagined, now_ms, wait_ms);
 }

@@ -23,6 +23,13 @@ enum policy_verdict { POLICY_RESTART, POLICY_GIVE_UP };
 enum policy_verdict policy_death(const struct config_recovery *recovery,
                                  struct policy_history *history, uint64_t now_ms,
                                  uint32_t *wait_ms);
+/* What another death at now_ms would bring; counts nothing. */
+enum policy_verdict policy_outlook(const struct config_recovery *recovery,
+                                   const struct policy_history *history, uint64_t now_ms,
+                                   uint32_t *wait_ms);
+/* How many deaths count at now_ms: the last ones of the history. */
+unsigned policy_counting(const struct config_recovery *recovery,
+                         const struct policy_history *history, uint64_t now_ms);
 /* Forgets what was: after a start by order. */
 void policy_forget(struct policy_history *history);
 

@@ -19,6 +19,17 @@
 
 #define RS_SERVICES 64 /* instances: one a service, of a driver one a device */
 #define RS_DEVICES 64
+#define RS_KEPT_WORDS 4
+
+/*
+ * Shares: a table that clients fill is as large as all their shares together, so that nobody can take
+ * another's. Programs are at most as many as pm allows.
+ */
+#define RS_PROGRAMS 128
+#define RS_NAMES_PER_SERVICE 16
+#define RS_NAMES (RS_SERVICES * RS_NAMES_PER_SERVICE)
+#define RS_SUBSCRIPTIONS_EACH 16
+#define RS_SUBSCRIPTIONS ((RS_SERVICES + RS_PROGRAMS) * RS_SUBSCRIPTIONS_EACH)
 
 struct rs_service;
 
@@ -68,13 +79,40 @@ struct rs_service {
     bool served;           /* RS_SERVED was logged for this life */
     bool fell_back;        /* program is the fallback */
     enum fault_kind fault; /* ordered, to be fetched; 0: none */
+    uint32_t fault_count;
+    enum fault_kind next_fault; /* ordered of the next instance; 0: none */
+    uint32_t next_fault_count;
 
     enum death_cause last_cause;
     uint64_t last_detail;
     struct policy_history history;
     struct liveness_memory liveness;
+    struct liveness_facts facts; /* what the last round saw */
+    uint64_t looked_ms;          /* when that was; 0: none has looked at this life */
+
     uint64_t complainers[SERVICE_ID_WORDS]; /* ids that complained about this life and count */
+    uint32_t complaints;                    /* all that were listened to, about any life */
+    struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, a ring */
     uint64_t complaint_logged_ticks;
+    uint64_t kept[RS_KEPT_WORDS]; /* by RS_KEEP, for its successors */
+
+    bool spare_wanted;
+    endpoint_t spare;   /* created, not started; ENDPOINT_NONE: there is none */
+    uint64_t spare_due; /* in ticks: when the next one is made; DEADLINE_NEVER */
+    uint32_t spares_woken;
+};
+
+struct rs_name {
+    char name[RS_NAME_LEN];
+    struct rs_service *owner;
+    endpoint_t endpoint; /* ENDPOINT_NONE: not up */
+};
+
+struct rs_subscription {
+    char name[RS_NAME_LEN];
+    endpoint_t thread; /* ENDPOINT_NONE: a free entry */
+    endpoint_t process;
+    handle_t doorbell;
 };
 
 /* Who sent a request. */
@@ -92,8 +130,12 @@ struct rs {
     struct rs_service services[RS_SERVICES];
     unsigned service_count;
     struct rs_device devices[RS_DEVICES];
-    bool devices_done;  /* devman has told all that were there at boot */
-    bool starts_wanted; /* some service may be ready for its start: start_ready() */
+    struct rs_name names[RS_NAMES]; /* names are never given back */
+    unsigned name_count;
+    struct rs_subscription subscriptions[RS_SUBSCRIPTIONS];
+    unsigned subscription_count; /* entries in use or free below this */
+    bool devices_done;           /* devman has told all that were there at boot */
+    bool starts_wanted;          /* some service may be ready for its start: start_ready() */
 };
 extern struct rs rs;
 
@@ -107,11 +149,13 @@ struct rs_service *service_with_kcall(unsigned call);
 struct rs_service *service_add_instance(const struct config_service *config);
 bool service_is_live(const struct rs_service *service); /* has a process that isn't dying */
 bool service_is_rs(const struct rs_service *service);
-void service_timer(struct rs_service *service, uint64_t ms); /* from now */
+bool service_makes_programs(const struct rs_service *service); /* it is pm */
+void service_timer(struct rs_service *service, uint64_t ms);   /* from now */
 int service_notify(const struct rs_service *service, unsigned bit);
 int request_ready(struct message *message, const struct rs_caller *caller);
-int request_list(struct message *message, const struct rs_caller *caller);
 int request_served(struct message *message, const struct rs_caller *caller);
+int request_keep(struct message *message, const struct rs_caller *caller);
+int request_kept(struct message *message, const struct rs_caller *caller);
 
 /* ---- names.c: publish, look up, subscribe ---- */
 /* Is this a terminated, printable, non-empty name? Unpacks it. */
@@ -149,6 +193,26 @@ void start_ready(void);
 /* Starts one whatever the order says (restarts). */
 void service_start(struct rs_service *service);
 
+/* ---- make.c: a service's process ---- */
+/* Everything but the device and the start; on an error there is none. */
+int process_prepare(const struct rs_service *service, endpoint_t *child);
+/* Tells one that was prepared some time ago what has changed since then. */
+int process_refresh(const struct rs_service *service, endpoint_t child);
+/* Hands the device over and starts it; on an error it is gone. */
+int process_launch(const struct rs_service *service, endpoint_t child);
+
+/* ---- spare.c: hot spares ---- */
+void spare_want(struct rs_service *service, bool wanted);
+/* The service is up: its next spare is made soon, if it wants one. */
+void spare_plan(struct rs_service *service);
+void spare_make(struct rs_service *service); /* it is due */
+void spare_drop(struct rs_service *service);
+/* Hands the spare over, up to date, to be launched; ENDPOINT_NONE: there is none. */
+endpoint_t spare_take(struct rs_service *service);
+/* Frees the memory of all spares. False: there is none. */
+bool spares_sacrifice(void);
+enum rs_spare spare_state(const struct rs_service *service);
+
 /* ---- death.c: from a death to the next start ---- */
 /* Decides that a service must die, logs it and kills it. */
 void service_kill(struct rs_service *service, enum death_cause cause, uint64_t detail);
@@ -164,21 +228,38 @@ void service_device_failed(struct rs_service *service, int error);
 void service_start_failed(struct rs_service *service, int error);
 void service_give_up(struct rs_service *service);
 
-/* ---- record.c: what remains of the last death ---- */
+/* ---- programs.c: pm's programs while there is no pm ---- */
+/* A dead child that is no service: left for the next pm, or buried if there will be none. */
+void programs_corpse(endpoint_t corpse);
+/* Gives the programs that a pm left to its successor, which isn't started yet. */
+void programs_give(endpoint_t successor);
+/* There will be no pm: ends all programs. */
+void programs_end(void);
+
+/* ---- record.c: what remains of the last deaths ---- */
 /* Reads record and last messages from the corpse. */
 const struct death_record *record_take(const struct rs_service *service, endpoint_t corpse);
 int request_record(struct message *message, const struct rs_caller *caller);
 
-/* ---- watch.c: liveness, complaints and all other time-outs ---- */
+/* ---- complaint.c ---- */
+/* The service is found to hang: who complained about it isn't charged for that. */
+void complaints_were_right(const struct rs_service *victim);
+int request_complain(struct message *message, const struct rs_caller *caller);
+
+/* ---- status.c: what RS tells of services ---- */
+int request_list(struct message *message, const struct rs_caller *caller);
+int request_status(struct message *message, const struct rs_caller *caller);
+
+/* ---- watch.c: liveness and all other time-outs ---- */
 uint64_t watch_deadline(void); /* ticks */
 void watch_run(void);          /* what is due */
 int request_pong(struct message *message, const struct rs_caller *caller);
-int request_complain(struct message *message, const struct rs_caller *caller);
 
 /* ---- control.c, shutdown.c, fault.c: orders ---- */
 int request_control(struct message *message, const struct rs_caller *caller);
 int request_inject(struct message *message, const struct rs_caller *caller);
 int request_inject_fetch(struct message *message, const struct rs_caller *caller);
+int request_inject_committed(struct message *message, const struct rs_caller *caller);
 int request_shutdown(struct message *message, const struct rs_caller *caller);
 void shutdown_begin(uint32_t how, uint64_t status);
 /* Stops the next service, or the machine when none is left. Called after each death. */

@@ -12,6 +12,11 @@ bool service_is_rs(const struct rs_service *service)
     return service->config->rights.kcalls & KCALL_BIT(LIVENESS);
 }
 
+bool service_makes_programs(const struct rs_service *service)
+{
+    return service->config->rights.kcalls & KCALL_BIT(PROCESS_CREATE) && !service_is_rs(service);
+}
+
 static struct rs_service *add(const struct config_service *config, uint32_t unit)
 {
     if (rs.service_count == RS_SERVICES) {
@@ -26,6 +31,9 @@ static struct rs_service *add(const struct config_service *config, uint32_t unit
         .endpoint = ENDPOINT_NONE,
         .corpse = ENDPOINT_NONE,
         .timer = DEADLINE_NEVER,
+        .spare_wanted = config->hot_spare,
+        .spare = ENDPOINT_NONE,
+        .spare_due = DEADLINE_NEVER,
     };
     if (unit == 0) {
         snprintf(service->name, sizeof(service->name), "%s", config->name);
@@ -128,6 +136,7 @@ int request_ready(struct message *message, const struct rs_caller *caller)
     service->up_since_ticks = ticks_now();
     log_event(service, RS_EVENT_READY, 0);
     rs.starts_wanted = true;
+    spare_plan(service);
     devices_ring_devman();
     return names_publish(service, service->name, message->endpoint);
 }
@@ -153,42 +162,16 @@ int request_served(struct message *message, const struct rs_caller *caller)
     return 0;
 }
 
-static void describe(const struct rs_service *service, struct rs_service_info *info)
+/* w0-3. */
+int request_keep(struct message *message, const struct rs_caller *caller)
 {
-    *info = (struct rs_service_info){
-        .endpoint = service->endpoint,
-        .state = service->state,
-        .restarts = service->starts > 0 ? service->starts - 1 : 0,
-        .last_cause = service->last_cause,
-        .last_detail = service->last_detail,
-        .up_since_ticks = service->up_since_ticks,
-        .service_id = service->config->rights.id,
-        .deaths_in_window = service->history.count,
-        .backoff_ms = service->history.backoff_ms,
-    };
-    memcpy(info->name, service->name, RS_NAME_LEN);
-    memcpy(info->program, service->program, strnlen(service->program, RS_NAME_LEN - 1));
-    if (service->device) {
-        memcpy(info->device, service->device->label, sizeof(info->device));
-    }
+    memcpy(caller->service->kept, message->word, sizeof(caller->service->kept));
+    return 0;
 }
 
-/* w0 grant, w1 bytes -> w0 how many there are, w1 copied. */
-int request_list(struct message *message, const struct rs_caller *caller)
+/* -> w0-3. */
+int request_kept(struct message *message, const struct rs_caller *caller)
 {
-    static struct rs_service_info infos[RS_SERVICES];
-    uint64_t room = message->word[1] / sizeof(infos[0]);
-    uint64_t copied = room < rs.service_count ? room : rs.service_count;
-    int error = 0;
-    (void)caller;
-    for (unsigned i = 0; i < copied; i++) {
-        describe(&rs.services[i], &infos[i]);
-    }
-    if (copied > 0) {
-        error = kcall_copy(message->endpoint, message->word[0], 0, infos, copied * sizeof(infos[0]),
-                           COPY_TO_GRANT);
-    }
-    message->word[0] = rs.service_count;
-    message->word[1] = copied;
-    return error;
+    memcpy(message->word, caller->service->kept, sizeof(caller->service->kept));
+    return 0;
 }

@@ -1,9 +1,8 @@
 /*
- * Starting services: whose turn it is, and how the process of one is made.
+ * Starting services: whose turn it is, and what a start begins with.
  */
 #include "rs.h"
 #include <libanole/anole.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- whose turn is it ---- */
@@ -49,123 +48,46 @@ void start_ready(void)
     }
 }
 
-/* ---- making the process ---- */
+/* ---- the start ---- */
 
-static void create_fill(const struct rs_service *service, struct process_create *create)
+/* Wakes the hot spare, or makes a process; memory that is short is taken from others' spares. */
+static int process_make(struct rs_service *service, endpoint_t *child)
 {
-    *create = (struct process_create){0};
-    config_apply_rights(&service->config->rights, create);
-    memcpy(create->name, service->name, strnlen(service->name, PROCESS_NAME_LEN - 1));
-    if (create->kcalls & KCALL_BIT(PROCESS_CREATE)) {
-        config_programs_union(&rs.config, create);
+    *child = spare_take(service);
+    if (*child != ENDPOINT_NONE) {
+        service->spares_woken++;
+        return process_launch(service, *child);
     }
-}
-
-static void header_fill(const struct rs_service *service, struct startup_page *header)
-{
-    const struct rs_service *pm = service_with_kcall(KCALL_PROCESS_CREATE);
-    *header = (struct startup_page){
-        .rs = startup_page()->self,
-        .pm = pm && pm->state == RS_STATE_UP ? pm->endpoint : ENDPOINT_NONE,
-        .unit = service->unit,
-        .instance = service->starts,
-    };
-    memcpy(header->name, service->name, sizeof(service->name));
-    if (service->device) {
-        header->resources = service->device->irq ? 2 : 1;
-        memcpy(header->device, service->device->label, sizeof(header->device));
+    int error = process_prepare(service, child);
+    if (error == -ANOLE_ENOMEM && spares_sacrifice()) {
+        error = process_prepare(service, child);
     }
-}
-
-/* argv: the service's name, then the arguments of its node. */
-static int strings_fill(const struct rs_service *service, char *strings, size_t room, size_t *len)
-{
-    const struct config_strings *arguments = &service->config->arguments;
-    size_t name_len = strlen(service->name) + 1;
-    if (arguments->len > room - name_len) {
-        return -ANOLE_ENOSPC;
-    }
-    memcpy(strings, service->name, name_len);
-    if (arguments->len > 0) {
-        memcpy(strings + name_len, arguments->data, arguments->len);
-    }
-    *len = name_len + arguments->len;
-    return 0;
-}
-
-static int resource_add(endpoint_t child, unsigned kind, uint64_t base, uint64_t len)
-{
-    struct message message = {.word = {child, kind, base, len}};
-    return kcall(KCALL_PROCESS_RESOURCE, &message);
-}
-
-static int resources_add(const struct rs_device *device, endpoint_t child)
-{
-    int error = 0;
-    if (device) {
-        error = resource_add(child, RESOURCE_WINDOW, device->base, device->len);
-        if (!error && device->irq) {
-            error = resource_add(child, RESOURCE_IRQ, device->irq, 0);
-        }
-    }
-    return error;
-}
-
-static int process_make(const struct rs_service *service, endpoint_t *child)
-{
-    static char strings[LOAD_STRINGS_MAX];
-    struct process_create create;
-    struct startup_page header;
-    struct load_request request = {
-        .image = &rs.image,
-        .program = load_find_program(&rs.image, service->program),
-        .create = &create,
-        .header = &header,
-        .strings = strings,
-        .stack_bytes = service->config->rights.stack_bytes,
-    };
-    if (!request.program) {
-        return -ANOLE_ENOENT;
-    }
-    create_fill(service, &create);
-    create.flags = request.program->flags & BOOT_FLOAT ? PROCESS_FLOAT : 0;
-    header_fill(service, &header);
-    int error = strings_fill(service, strings, sizeof(strings), &request.strings_len);
-    if (error) {
-        return error;
-    }
-    error = load_create(&request, child);
-    if (error) {
-        return error;
-    }
-    error = resources_add(service->device, *child);
-    if (error) {
-        load_discard(*child);
-        return error;
-    }
-    return load_start(request.program, *child);
+    return error ? error : process_launch(service, *child);
 }
 
 void service_start(struct rs_service *service)
 {
     static uint32_t ranks;
     uint32_t ready_ms = service->config->liveness.ready_ms;
+    bool woken = service->spare != ENDPOINT_NONE;
     endpoint_t child;
 
     log_event(service, RS_EVENT_START, service->starts);
     service->timer = DEADLINE_NEVER;
     service->stop_wanted = false;
-    service->ordered = false;
+    service->ordered = service->next_fault != 0;
     service->detected = false;
     service->killed = false;
     service->served = false;
     service->fault = 0;
     service->liveness = (struct liveness_memory){0};
+    service->looked_ms = 0;
     memset(service->complainers, 0, sizeof(service->complainers));
     if (service->start_rank == 0) {
         service->start_rank = ++ranks;
     }
     int error = process_make(service, &child);
+    service->next_fault = 0;
     if (error) {
         service_start_failed(service, error);
         return;
@@ -176,5 +98,5 @@ void service_start(struct rs_service *service)
     if (ready_ms > 0) {
         service_timer(service, ready_ms);
     }
-    log_event(service, RS_EVENT_SPAWNED, 0);
+    log_event(service, RS_EVENT_SPAWNED, woken ? 1 : 0);
 }

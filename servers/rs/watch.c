@@ -1,15 +1,9 @@
 /*
  * Everything that RS does because time has passed: the liveness round, and states that lasted too
- * long. Complaints are taken here, too, since they only make RS look.
+ * long.
  */
 #include "rs.h"
 #include <libanole/anole.h>
-#include <string.h>
-
-#define COMPLAINTS_PER_CALLER 8u
-#define COMPLAINT_WINDOW_MS 10000u
-#define COMPLAINT_LOG_MS 1000u
-#define COMPLAINERS 32u
 
 static struct liveness threads[ENDPOINT_SLOTS];
 static uint64_t round_due; /* ticks */
@@ -29,6 +23,8 @@ static void judge(struct rs_service *service, unsigned thread_count, uint64_t no
             liveness_add(&facts, &threads[i], ticks_per_ms());
         }
     }
+    service->facts = facts;
+    service->looked_ms = now_ms;
     switch (liveness_judge(&service->config->liveness, &facts, &service->liveness, now_ms)) {
     case LIVENESS_FINE:
         break;
@@ -37,9 +33,11 @@ static void judge(struct rs_service *service, unsigned thread_count, uint64_t no
         break;
     case LIVENESS_SPINS:
     case LIVENESS_SILENT:
+        complaints_were_right(service);
         service_kill(service, DEATH_NO_PROGRESS, 0);
         break;
     case LIVENESS_CORROBORATED:
+        complaints_were_right(service);
         service_kill(service, DEATH_COMPLAINT, 0);
         break;
     }
@@ -95,9 +93,9 @@ uint64_t watch_deadline(void)
 {
     uint64_t deadline = round_due;
     for (unsigned i = 0; i < rs.service_count; i++) {
-        if (rs.services[i].timer < deadline) {
-            deadline = rs.services[i].timer;
-        }
+        const struct rs_service *service = &rs.services[i];
+        deadline = service->timer < deadline ? service->timer : deadline;
+        deadline = service->spare_due < deadline ? service->spare_due : deadline;
     }
     return deadline;
 }
@@ -108,6 +106,9 @@ void watch_run(void)
     for (unsigned i = 0; i < rs.service_count; i++) {
         if (rs.services[i].timer <= now) {
             overdue(&rs.services[i]);
+        }
+        if (rs.services[i].spare_due <= now) {
+            spare_make(&rs.services[i]);
         }
     }
     if (round_due <= now) {
@@ -123,83 +124,5 @@ int request_pong(struct message *message, const struct rs_caller *caller)
 {
     (void)message;
     liveness_pong(&caller->service->liveness);
-    return 0;
-}
-
-/* ---- complaints ---- */
-
-/* How often who complained: one that complains too much isn't heard for a while. */
-static bool may_complain_now(endpoint_t process, uint64_t now)
-{
-    static struct {
-        endpoint_t process;
-        unsigned count;
-        uint64_t since;
-    } complainers[COMPLAINERS];
-    unsigned oldest = 0;
-    for (unsigned i = 0; i < COMPLAINERS; i++) {
-        bool expired = now - complainers[i].since > COMPLAINT_WINDOW_MS * ticks_per_ms();
-        if (complainers[i].process == process && !expired) {
-            return ++complainers[i].count <= COMPLAINTS_PER_CALLER;
-        }
-        if (complainers[i].since < complainers[oldest].since) {
-            oldest = i;
-        }
-    }
-    complainers[oldest].process = process;
-    complainers[oldest].count = 1;
-    complainers[oldest].since = now;
-    return true;
-}
-
-/* Counts a complaint of a service that has the right. True: it is the second one's. */
-static bool corroborated(struct rs_service *victim, const struct rs_caller *caller)
-{
-    const struct config_rights *rights = config_rights_by_id(&rs.config, caller->service_id);
-    unsigned count = 0;
-    if (!rights || !rights->may_complain) {
-        return false;
-    }
-    victim->complainers[caller->service_id / 64] |= (uint64_t)1 << caller->service_id % 64;
-    for (unsigned word = 0; word < SERVICE_ID_WORDS; word++) {
-        for (uint64_t bits = victim->complainers[word]; bits; bits &= bits - 1) {
-            count++;
-        }
-    }
-    return count >= 2;
-}
-
-/* w0 endpoint, w1 enum rs_complaint. */
-int request_complain(struct message *message, const struct rs_caller *caller)
-{
-    endpoint_t process;
-    unsigned id;
-    uint64_t now = ticks_now();
-    uint64_t kind = message->word[1];
-    if (kind != RS_COMPLAINT_TIMEOUT && kind != RS_COMPLAINT_PROTOCOL) {
-        return -ANOLE_EINVAL;
-    }
-    int error = kcall_endpoint_info((endpoint_t)message->word[0], &process, &id);
-    if (error) {
-        return error;
-    }
-    struct rs_service *victim = service_of_process(process);
-    if (!victim || service_is_rs(victim) || victim == caller->service) {
-        return -ANOLE_EINVAL;
-    }
-    if (victim->state != RS_STATE_UP) {
-        return 0; /* it is being dealt with */
-    }
-    if (!may_complain_now(caller->process, now)) {
-        return -ANOLE_EAGAIN;
-    }
-    if (now - victim->complaint_logged_ticks > COMPLAINT_LOG_MS * ticks_per_ms()) {
-        victim->complaint_logged_ticks = now;
-        log_event(victim, RS_EVENT_COMPLAINT, kind);
-    }
-    victim->liveness.complaint = true;
-    if (corroborated(victim, caller)) {
-        service_kill(victim, DEATH_COMPLAINT, caller->service_id);
-    }
     return 0;
 }

@@ -11,12 +11,13 @@ blkbench_SRCS := tests/bench/guest/blkbench.c
 blkbench_LIBS := libbench libblk libchan libanole
 
 PROGRAMS += recoverybench
-recoverybench_SRCS := tests/bench/guest/recoverybench.c
-recoverybench_LIBS := libbench librs libanole
+recoverybench_SRCS := tests/bench/guest/recoverybench.c tests/bench/guest/recovery_load.c
+recoverybench_LIBS := libbench librs libblk libchan libanole
+
+PROGRAMS += writebench
+writebench_SRCS := tests/bench/guest/writebench.c
+writebench_LIBS := libbench librs libblk libchan libanole
 
 PROGRAMS += boottime
 boottime_SRCS := tests/bench/guest/boottime.c
 boottime_LIBS := librs libanole
-
-# The test that orders deaths watches the recoveries with the same code as recoverybench.
-faulttest_LIBS := librs $(filter-out librs,$(faulttest_LIBS))

@@ -3,9 +3,28 @@ blktest_SRCS := $(wildcard tests/guest/blktest*.c)
 blktest_LIBS := libblk libchan libanole
 
 PROGRAMS += ipctest
-ipctest_SRCS := $(wildcard tests/guest/ipctest*.c)
+ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)
 ipctest_LIBS := libanole
+
+PROGRAMS += handletest
+handletest_SRCS := $(wildcard tests/guest/handletest*.c tests/guest/testkit*.c)
+handletest_LIBS := libanole
+
+# The same program twice: the second one's class has a driver's kernel calls.
+PROGRAMS += malice malicedriver
+malice_SRCS := $(wildcard tests/guest/malice*.[cS] tests/guest/testkit*.c)
+malice_LIBS := libanole
+malicedriver_SRCS := $(malice_SRCS)
+malicedriver_LIBS := libanole
 
 PROGRAMS += faulttest
 faulttest_SRCS := $(wildcard tests/guest/faulttest*.c)
-faulttest_LIBS := libanole
+faulttest_LIBS := librs libblk libchan libanole
+
+FLOAT_PROGRAMS += fptest
+fptest_SRCS := tests/guest/fptest.c
+fptest_LIBS := libanole
+
+PROGRAMS += buffertest
+buffertest_SRCS := $(wildcard tests/guest/buffertest*.c)
+buffertest_LIBS := libanole

@@ -5,12 +5,21 @@ test_endpoint_CFLAGS := -Ikernel
 test_fence_SRCS := tests/host/kernel/test_fence.c
 test_fence_CFLAGS := -Ikernel
 
-# The machine-independent kernel itself, over a thin machine layer of the host's.
-HOST_KERNEL_SRCS := tests/host/kernel/host_machine.c $(filter-out kernel/main.c kernel/first.c, \
-    $(wildcard kernel/*.c))
+# The machine-independent kernel itself, over a thin machine layer of the host's. kernel_inside.c has
+# within it those files of the kernel that it looks into.
+HOST_KERNEL_INSIDE := $(addprefix kernel/, frame.c irq.c kprintf.c region.c thread.c timer.c)
+HOST_KERNEL_SRCS := $(addprefix tests/host/kernel/, host_machine.c host_memory.c host_process.c \
+    kernel_inside.c) \
+    $(filter-out kernel/main.c kernel/first.c $(HOST_KERNEL_INSIDE),$(wildcard kernel/*.c))
+HOST_KERNEL_INVARIANTS := $(addprefix tests/host/kernel/, invariants.c invariants_memory.c)
 HOST_KERNEL_CFLAGS := -Itests/host/kernel -Ikernel -fno-builtin-printf
-HOST_TESTS += test_handles test_ipc
+HOST_TESTS += test_handles test_ipc test_log
+test_log_SRCS := tests/host/kernel/test_log.c $(HOST_KERNEL_SRCS)
+test_log_CFLAGS := $(HOST_KERNEL_CFLAGS)
 test_ipc_SRCS := tests/host/kernel/test_ipc.c $(HOST_KERNEL_SRCS)
 test_ipc_CFLAGS := $(HOST_KERNEL_CFLAGS)
 test_handles_SRCS := tests/host/kernel/test_handles.c $(HOST_KERNEL_SRCS)
 test_handles_CFLAGS := $(HOST_KERNEL_CFLAGS)
+HOST_TESTS += test_processes
+test_processes_SRCS := tests/host/kernel/test_processes.c $(HOST_KERNEL_SRCS)
+test_processes_CFLAGS := $(HOST_KERNEL_CFLAGS)

@@ -9,6 +9,11 @@ test_libanole_service_SRCS := tests/host/test_libanole_service.c \
     $(addprefix lib/libanole/, service.c recent.c error.c)
 test_libanole_service_CFLAGS := -fno-sanitize=address
 
+HOST_TESTS += test_libanole_fault
+test_libanole_fault_SRCS := tests/host/test_libanole_fault.c \
+    $(addprefix lib/libanole/, fault.c error.c)
+test_libanole_fault_CFLAGS := -include tests/host/fake_pages.h
+
 HOST_TESTS += test_libanole_console
 test_libanole_console_SRCS := tests/host/test_libanole_console.c lib/libanole/console.c
 

@@ -14,7 +14,7 @@ test_rs_liveness_SRCS := tests/host/test_rs_liveness.c servers/rs/liveness.c
 
 # All of RS but its loop, over a fake of the kernel. The startup and info pages are at addresses that
 # the address sanitizer keeps for itself, so the header in front puts them elsewhere.
-RS_TEST_SRCS := tests/host/rs_boot.c tests/host/rs_fake.c \
+RS_TEST_SRCS := $(addprefix tests/host/, rs_boot.c rs_fake.c rs_system.c fake_kernel.c) \
     $(filter-out servers/rs/main.c,$(rs_SRCS)) $(HOST_LIBCONFIG) $(HOST_LIBFDT) \
     lib/libanole/error.c lib/libanole/recent.c
 RS_TEST_CFLAGS := -include tests/host/fake_pages.h
@@ -35,6 +35,18 @@ HOST_TESTS += test_rs_names
 test_rs_names_SRCS := tests/host/test_rs_names.c $(RS_TEST_SRCS)
 test_rs_names_CFLAGS := $(RS_TEST_CFLAGS)
 
+HOST_TESTS += test_rs_programs
+test_rs_programs_SRCS := tests/host/test_rs_programs.c $(RS_TEST_SRCS)
+test_rs_programs_CFLAGS := $(RS_TEST_CFLAGS)
+
+HOST_TESTS += test_rs_spare
+test_rs_spare_SRCS := tests/host/test_rs_spare.c $(RS_TEST_SRCS)
+test_rs_spare_CFLAGS := $(RS_TEST_CFLAGS)
+
+HOST_TESTS += test_rs_status
+test_rs_status_SRCS := tests/host/test_rs_status.c $(RS_TEST_SRCS)
+test_rs_status_CFLAGS := $(RS_TEST_CFLAGS)
+
 HOST_TESTS += test_rs_watch
 test_rs_watch_SRCS := tests/host/test_rs_watch.c $(RS_TEST_SRCS)
 test_rs_watch_CFLAGS := $(RS_TEST_CFLAGS)
@@ -48,6 +60,14 @@ test_load_SRCS := tests/host/test_load.c lib/libload/startup.c lib/libload/image
 
 HOST_TESTS += test_pm_table
 test_pm_table_SRCS := tests/host/test_pm_table.c servers/pm/table.c
+
+# All of pm but its loop, likewise.
+PM_TEST_SRCS := tests/host/pm_boot.c tests/host/fake_kernel.c \
+    $(filter-out servers/pm/main.c,$(pm_SRCS)) $(HOST_LIBCONFIG) $(HOST_LIBFDT) \
+    lib/libanole/error.c
+HOST_TESTS += test_pm_requests
+test_pm_requests_SRCS := tests/host/test_pm_requests.c $(PM_TEST_SRCS)
+test_pm_requests_CFLAGS := $(RS_TEST_CFLAGS)
 
 HOST_TESTS += test_devman_tree
 test_devman_tree_SRCS := tests/host/test_devman_tree.c servers/devman/tree.c $(HOST_LIBFDT)

@@ -6,11 +6,7 @@
 #define TESTS_RS_BOOT_H
 
 #include "rs_fake.h"
-
-enum { ID_RS, ID_DEVMAN, ID_PM, ID_DISK, ID_SHELL, ID_PROGRAM = 16 };
-
-/* To be changed before boot(). */
-extern struct config_service *disk_config, *shell_config;
+#include "rs_system.h"
 
 /* Boots to the shell, with one disk: number 3, at 0x10001000. */
 void boot(void);

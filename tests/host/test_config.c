@@ -97,6 +97,7 @@ static void whole_blob(void)
     STRINGS(blob, "band", "driver");
     STRINGS(blob, "start-after", "pm");
     STRINGS(blob, "dependents", "rs\0pm");
+    fdt_property(blob, "hot-spare", "", 0);
     STRINGS(blob, "restart-on", "exit\0fault");
     STRINGS(blob, "when-given-up", "program\0rs");
     fdt_property_u32(blob, "frames", 1000);
@@ -142,6 +143,8 @@ static void test_service(void **state)
     assert_string_equal(config_strings_next(&disk->arguments, first), "two words");
     assert_int_equal(disk->start_after, 1u << 1);
     assert_int_equal(disk->dependents, 3u);
+    assert_true(disk->hot_spare);
+    assert_false(config_service_find(&config, "pm")->hot_spare);
     assert_int_equal(disk->rights.id, 70);
     assert_int_equal(disk->rights.priority, PRIORITY_DRIVER);
     assert_int_equal(disk->rights.max_frames, 1000);
@@ -172,6 +175,9 @@ static void test_classes_and_roles(void **state)
     assert_true(config_rights_by_id(&config, 200)->may_control);
     assert_false(config_rights_by_id(&config, 16)->may_control);
     assert_null(config_rights_by_id(&config, 99));
+    assert_string_equal(config_name_by_id(&config, 70), "disk");
+    assert_string_equal(config_name_by_id(&config, 200), "test");
+    assert_string_equal(config_name_by_id(&config, 99), "?");
     assert_string_equal(config_service_with_kcall(&config, KCALL_PROCESS_CREATE)->name, "pm");
     assert_null(config_service_with_kcall(&config, KCALL_DEVICE_MAP));
     config_programs_union(&config, &create);
@@ -324,6 +330,14 @@ static void test_causes(void **state)
     assert_int_equal(config_cause_of(DEATH_BAD_CALL, 8), CONFIG_CAUSE_FAULT);
     assert_int_equal(config_cause_of(DEATH_STOPPED, 0), CONFIG_CAUSE_KILLED);
     assert_int_equal(config_cause_of(DEATH_DEVICE_RESET, 3), CONFIG_CAUSE_RESET);
+    for (unsigned cause = 0; cause < CONFIG_CAUSES; cause++) {
+        uint32_t mask;
+        assert_int_equal(config_cause_find(config_cause_word(cause), &mask), 0);
+        assert_int_equal(mask, 1u << cause);
+    }
+    assert_string_equal(config_cause_word(CONFIG_CAUSES), "?");
+    assert_string_equal(config_given_up_word(CONFIG_GIVEN_UP_REBOOT), "reboot");
+    assert_string_equal(config_given_up_word(99), "?");
 }
 
 int main(void)

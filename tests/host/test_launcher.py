@@ -4,6 +4,7 @@ machine prints and how it ends, with a program in QEMU's place."""
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,6 +78,34 @@ def test_disks(tmp_path):
 
 def test_no_disk():
     assert "-drive" not in dry("--disk", "none")
+
+
+@pytest.fixture(name="vhost_socket")
+def fixture_vhost_socket(tmp_path):
+    path = tmp_path / "vhost,1"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        yield path
+
+
+def test_vhost_disk(tmp_path, vhost_socket):
+    image = tmp_path / "image"
+    image.write_bytes(bytes(512))
+    escaped = str(vhost_socket).replace(",", ",,")
+    command = dry("--disk", image, "--disk", f"vhost:{escaped},queue-size=64", "--mem", "64")
+    assert after(command, "-M") == ["virt,memory-backend=ram"]
+    assert after(command, "-object") == ["memory-backend-memfd,id=ram,size=64M,share=on"]
+    assert f"socket,id=d1,path={escaped},reconnect=1" in after(command, "-chardev")
+    assert after(command, "-device") == [
+        "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0",
+        "vhost-user-blk,chardev=d1,bus=virtio-mmio-bus.1,queue-size=64"]
+    assert len(after(command, "-drive")) == 1
+
+
+def test_vhost_disk_refused(tmp_path, vhost_socket):
+    assert "no such socket" in refused("--disk", f"vhost:{tmp_path / 'none'}")
+    escaped = str(vhost_socket).replace(",", ",,")
+    assert "--drive-opts" in refused("--disk", f"vhost:{escaped}", "--drive-opts", "readonly=on")
 
 
 def test_demo_drive_options():

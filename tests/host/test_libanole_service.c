@@ -4,6 +4,7 @@
 #include <anole/ipc.h>
 #include <anole/layout.h>
 #include <libanole/anole.h>
+#include <libanole/fault.h>
 #include <libanole/service.h>
 #include <proto/common.h>
 #include <proto/rs.h>
@@ -26,7 +27,10 @@ static struct ipc_delivery script[16];
 static unsigned script_len, script_at;
 static struct ipc_delivery replies[16];
 static unsigned reply_count, pongs, prepared, stopped, timeouts;
-static uint64_t own_bits, now, due, fault, last_deadline;
+static uint64_t own_bits, now, due, last_deadline;
+static enum fault_kind fault; /* that the loop itself is to commit */
+static uint32_t armed;        /* another one */
+static unsigned faulty_replies;
 static struct ipc_delivery held;
 
 /* ---- the kernel and RS ---- */
@@ -69,10 +73,7 @@ int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint
 {
     (void)deadline;
     assert_int_equal(endpoint, RS_ENDPOINT);
-    if (type == RS_INJECT_FETCH) {
-        message->word[0] = fault;
-        return fault ? 0 : -ANOLE_EAGAIN;
-    }
+    (void)message;
     assert_int_equal(type, RS_PONG);
     pongs++;
     return 0;
@@ -95,11 +96,16 @@ _Noreturn void panic(const char *format, ...)
     longjmp(loop_end, 2);
 }
 
-_Noreturn void kcall_exit(enum death_cause cause, uint64_t detail)
+enum fault_kind fault_fetch(void)
 {
-    assert_int_equal(cause, DEATH_EXIT);
-    assert_int_equal(detail, 1);
-    longjmp(loop_end, 3);
+    fault_armed = armed;
+    return fault;
+}
+
+void fault_before_reply(const struct ipc_delivery *delivery)
+{
+    assert_int_equal(delivery->message.endpoint, CLIENT);
+    faulty_replies++;
 }
 
 /* ---- a service ---- */
@@ -197,7 +203,10 @@ static int start_over(void **state)
 {
     (void)state;
     script_len = script_at = reply_count = pongs = prepared = stopped = timeouts = 0;
-    own_bits = now = fault = 0;
+    own_bits = now = 0;
+    fault = 0;
+    armed = fault_armed = 0;
+    faulty_replies = 0;
     due = DEADLINE_NEVER;
     held.call_id = 0;
     return 0;
@@ -271,23 +280,34 @@ static void deadline_when_busy(void **state)
     assert_int_equal(reply_count, 1);
 }
 
-static void ordered_faults(void **state)
+/* A fault that is armed is asked about before each reply, and at no other time. */
+static void armed_faults(void **state)
 {
     (void)state;
-    notification(NOTIFY_BIT(NOTIFY_INJECT)); /* none was ordered */
     request(TYPE_DOUBLE, 1);
+    notification(NOTIFY_BIT(NOTIFY_INJECT));
+    armed = FAULT_FORGE;
+    request(TYPE_HOLD, 0);
+    request(TYPE_DOUBLE, 1);
+    notification(NOTIFY_BIT(3));
     assert_int_equal(run(), 1);
-    assert_int_equal(reply_count, 1);
+    assert_int_equal(reply_count, 3);
+    assert_int_equal(faulty_replies, 2);
+}
 
-    start_over(NULL);
-    fault = FAULT_PANIC;
+/* From here on the loop keeps its callers. */
+static void hoards_callers(void **state)
+{
+    (void)state;
+    fault = FAULT_HOARD_CALLERS;
     notification(NOTIFY_BIT(NOTIFY_INJECT));
-    assert_int_equal(run(), 2);
-
-    start_over(NULL);
-    fault = FAULT_EXIT;
-    notification(NOTIFY_BIT(NOTIFY_INJECT));
-    assert_int_equal(run(), 3);
+    request(TYPE_DOUBLE, 1);
+    request(COMMON_PING, 1);
+    notification(NOTIFY_BIT(NOTIFY_PING) | NOTIFY_BIT(5));
+    assert_int_equal(run(), 1);
+    assert_int_equal(reply_count, 0);
+    assert_int_equal(pongs, 1);
+    assert_int_equal(own_bits, NOTIFY_BIT(5));
 }
 
 /* The last test: the loop stays silent. */
@@ -326,7 +346,8 @@ int main(void)
         cmocka_unit_test_setup(pings_and_stop, start_over),
         cmocka_unit_test_setup(deadlines, start_over),
         cmocka_unit_test_setup(deadline_when_busy, start_over),
-        cmocka_unit_test_setup(ordered_faults, start_over),
+        cmocka_unit_test_setup(armed_faults, start_over),
+        cmocka_unit_test_setup(hoards_callers, start_over),
         cmocka_unit_test_setup(ordered_silence, start_over),
     };
 

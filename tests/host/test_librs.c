@@ -78,9 +78,9 @@ static void test_words(void **state)
     (void)state;
     for (uint32_t state_ = RS_STATE_WAITING_DEVICE; state_ <= RS_STATE_DEVICE_FAILED; state_++)
         assert_string_not_equal(rs_state_text(state_), "?");
-    for (uint32_t event = RS_EVENT_START; event <= RS_EVENT_RESET_FAILED; event++)
+    for (uint32_t event = RS_EVENT_START; event <= RS_EVENT_SPARE; event++)
         assert_string_not_equal(rs_event_text(event), "?");
-    for (uint32_t kind = FAULT_LOAD; kind <= FAULT_PANIC; kind++) {
+    for (uint32_t kind = FAULT_LOAD; kind < FAULT_KIND_LIMIT; kind++) {
         assert_int_equal(fault_kind_find(fault_kind_name(kind)), kind);
         assert_string_not_equal(fault_kind_text(kind), "?");
     }
@@ -90,6 +90,11 @@ static void test_words(void **state)
     assert_string_equal(rs_event_text(UINT32_MAX), "?");
     assert_string_equal(rs_order_text(0), "?");
     assert_string_equal(rs_order_text(RS_RESTART), "restart");
+    assert_string_equal(rs_order_text(RS_SPARE_OFF), "spare off");
+    assert_string_equal(rs_spare_text(RS_SPARE_READY), "ready");
+    assert_string_equal(rs_spare_text(RS_SPARE_READY + 1), "?");
+    assert_string_equal(rs_complaint_text(RS_COMPLAINT_PROTOCOL), "protocol");
+    assert_string_equal(rs_complaint_text(0), "?");
     assert_string_equal(recovery_phase_name(PHASE_SERVED), "served");
     assert_string_equal(recovery_phase_name(PHASES), "?");
 }

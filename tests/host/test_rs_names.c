@@ -91,28 +91,70 @@ static void test_subscribe(void **state)
     assert_int_equal(say("client", request_unsubscribe, &message), -ANOLE_ENOENT);
 }
 
-static void test_subscriptions_bounded(void **state)
+/* As many as a process may have. */
+static unsigned subscribe_all(const char *who)
 {
     char name[16];
-    unsigned clients = 0;
+    unsigned made = 0;
+    int status = 0;
+    while (made < 100 && status == 0) {
+        snprintf(name, sizeof(name), "name%u", made);
+        status = subscribe(who, name, 1);
+        made += status == 0 ? 1u : 0u;
+    }
+    assert_int_equal(status, -ANOLE_ENOSPC);
+    return made;
+}
+
+static void test_subscriptions_bounded(void **state)
+{
     (void)state;
     boot();
-    for (; clients < 20; clients++) {
-        struct fake_process *client = fake_add("client", ID_PROGRAM);
-        unsigned made = 0;
-        while (made < 100) {
-            snprintf(name, sizeof(name), "name%u", made);
-            if (subscribe("client", name, 1)) {
-                break;
+    for (unsigned round = 0; round < 2; round++) {
+        struct fake_process *client = NULL;
+        for (unsigned i = 0; i < RS_PROGRAMS; i++) {
+            client = fake_add("client", ID_PROGRAM);
+            assert_int_equal(subscribe_all("client"), RS_SUBSCRIPTIONS_EACH);
+        }
+        for (unsigned i = 0; i < fake.count; i++) { /* the dead give way when room is needed */
+            if (fake.processes[i].service_id == ID_PROGRAM) {
+                fake.processes[i].state = PROCESS_FREE;
             }
-            made++;
         }
-        if (clients < 7) {
-            assert_int_equal(made, 32);
-        }
-        client->state = PROCESS_FREE; /* the dead give way when room is needed */
+        assert_non_null(client);
     }
-    assert_int_equal(clients, 20);
+    assert_int_equal(subscribe_all("shell"), RS_SUBSCRIPTIONS_EACH);
+}
+
+/* Who has its share gets room again when its threads are gone. */
+static void test_subscriptions_of_dead_threads(void **state)
+{
+    (void)state;
+    boot();
+    struct fake_process *process = fake_add("client", ID_PROGRAM);
+    struct fake_process *thread = fake_add("thread", ID_PROGRAM);
+    struct rs_caller caller = {.process = process->endpoint, .service_id = ID_PROGRAM};
+    struct message message = {.endpoint = thread->endpoint, .word = {0, 0, 1}};
+    for (unsigned i = 0; i < RS_SUBSCRIPTIONS_EACH; i++) {
+        message.word[0] = 'a' + i;
+        assert_int_equal(request_subscribe(&message, &caller), 0);
+    }
+    message.endpoint = process->endpoint;
+    assert_int_equal(request_subscribe(&message, &caller), -ANOLE_ENOSPC);
+    thread->state = PROCESS_FREE;
+    assert_int_equal(request_subscribe(&message, &caller), 0);
+}
+
+static void test_publishing_again_tells_nobody(void **state)
+{
+    (void)state;
+    boot();
+    struct fake_process *client = fake_add("client", ID_PROGRAM);
+    assert_int_equal(subscribe("client", "vda", 4), 0);
+    assert_int_equal(publish("disk", "vda"), 0);
+    client->rung = 0;
+    assert_int_equal(publish("disk", "vda"), 0);
+    assert_int_equal(client->rung, 0);
 }
 
 int main(void)
@@ -122,6 +164,8 @@ int main(void)
         RS_TEST(publish_bounded),
         RS_TEST(subscribe),
         RS_TEST(subscriptions_bounded),
+        RS_TEST(subscriptions_of_dead_threads),
+        RS_TEST(publishing_again_tells_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,41 @@ static void test_backoff_and_limit(void **state)
     assert_int_equal(disk->history.count, 0);
 }
 
+static void test_limit_that_powers_off(void **state)
+{
+    (void)state;
+    disk_config->recovery.given_up = CONFIG_GIVEN_UP_POWER_OFF;
+    disk_config->recovery.limit = 2;
+    boot();
+    if (setjmp(fake.power_off) == 0) {
+        fake_die(fake_named("disk"), DEATH_PANIC, 1);
+        do_reset(0, NULL);
+        ready("disk");
+        assert_false(fake.powered);
+        fake_die(fake_named("disk"), DEATH_PANIC, 1);
+        do_reset(0, NULL);
+        deaths_collect();
+        fake_wait_ms(5000);
+    }
+    assert_true(fake.powered);
+    assert_int_equal(fake.power, POWER_OFF);
+    assert_int_equal(fake.status, 1);
+}
+
+static void test_causes_that_are_not_answered(void **state)
+{
+    (void)state;
+    disk_config->recovery.restart_on = 1u << CONFIG_CAUSE_FAULT;
+    boot();
+    fake_die(fake_named("disk"), DEATH_LOAD_FAULT, 1);
+    do_reset(0, NULL);
+    assert_int_equal(state_of("disk"), RS_STATE_STARTING);
+    ready("disk");
+    fake_die(fake_named("disk"), DEATH_PANIC, 1);
+    do_reset(0, NULL);
+    assert_int_equal(state_of("disk"), RS_STATE_FAILED);
+}
+
 static void test_ordered_deaths_count_for_nothing(void **state)
 {
     (void)state;
@@ -119,12 +154,17 @@ static void test_dependents_restart(void **state)
     assert_int_equal(service_find("shell")->history.count, 0);
 }
 
-static int inject(const char *name, enum fault_kind kind)
+static int inject_at(const char *name, enum fault_kind kind, uint64_t count)
 {
     struct rs_caller nobody = {.process = ENDPOINT_NONE};
-    struct message message = {.word = {0, 0, kind}};
+    struct message message = {.word = {0, 0, kind, count}};
     rs_name_pack(message.word, name);
     return request_inject(&message, &nobody);
+}
+
+static int inject(const char *name, enum fault_kind kind)
+{
+    return inject_at(name, kind, 0);
 }
 
 static void test_inject(void **state)
@@ -142,13 +182,48 @@ static void test_inject(void **state)
     assert_true(disk->notified & NOTIFY_BIT(NOTIFY_INJECT));
     assert_int_equal(say("disk", request_inject_fetch, &message), 0);
     assert_int_equal(message.word[0], FAULT_SILENT);
-    assert_int_equal(inject("disk", (enum fault_kind)12), -ANOLE_EINVAL);
+    assert_int_equal(inject("disk", FAULT_KIND_LIMIT), -ANOLE_EINVAL);
     assert_int_equal(inject("rs", FAULT_LOAD), -ANOLE_EPERM);
     assert_int_equal(inject("none", FAULT_LOAD), -ANOLE_ENOENT);
     fake_die(disk, DEATH_FETCH_FAULT, 0);
     assert_int_equal(inject("disk", FAULT_LOAD), -ANOLE_EAGAIN);
     do_reset(0, NULL);
     assert_int_equal(service_find("disk")->history.count, 0);
+}
+
+static int commit(const char *name, uint64_t kind)
+{
+    struct message message = {.word = {kind}};
+    return say(name, request_inject_committed, &message);
+}
+
+static void test_inject_next_instance(void **state)
+{
+    (void)state;
+    boot();
+    assert_int_equal(inject_at("disk", FAULT_DIE_RING, (uint64_t)UINT32_MAX + 1), -ANOLE_EINVAL);
+    assert_int_equal(inject_at("disk", FAULT_DIE_RING, 7), 0);
+    assert_int_equal(fake_named("disk")->notified & NOTIFY_BIT(NOTIFY_INJECT), 0);
+    assert_int_equal(commit("disk", FAULT_DIE_RING), -ANOLE_EPERM); /* nothing was ordered of it */
+
+    /* The death of the present instance counts as any other, that of the next one doesn't. */
+    fake_die(fake_named("disk"), DEATH_PANIC, 1);
+    assert_int_equal(do_reset(0, NULL), 0);
+    assert_int_equal(service_find("disk")->history.count, 1);
+    assert_int_equal(fake_named("disk")->header.fault, FAULT_DIE_RING);
+    assert_int_equal(fake_named("disk")->header.fault_count, 7);
+    assert_int_equal(commit("disk", FAULT_DIE_RING), 0);
+    assert_int_equal(commit("disk", FAULT_KIND_LIMIT), -ANOLE_EINVAL);
+    fake_die(fake_named("disk"), DEATH_BREAKPOINT, 0);
+    assert_int_equal(do_reset(0, NULL), 0);
+    assert_int_equal(service_find("disk")->history.count, 1);
+
+    /* And the one after that is none the worse. */
+    assert_int_equal(fake_named("disk")->header.fault, 0);
+    assert_int_equal(ready("disk"), 0);
+    fake_die(fake_named("disk"), DEATH_PANIC, 1);
+    do_reset(0, NULL);
+    assert_int_equal(service_find("disk")->history.count, 2);
 }
 
 static void stop_politely(const char *name, const char *next)
@@ -204,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RS_TEST(backoff_and_limit),
+        RS_TEST(limit_that_powers_off),
+        RS_TEST(causes_that_are_not_answered),
         RS_TEST(ordered_deaths_count_for_nothing),
         RS_TEST(stop_and_start),
         RS_TEST(stop_that_is_not_heard),
@@ -211,6 +288,7 @@ int main(void)
         RS_TEST(fallback_program),
         RS_TEST(dependents_restart),
         RS_TEST(inject),
+        RS_TEST(inject_next_instance),
         RS_TEST(shutdown),
         RS_TEST(reboot_when_given_up),
     };

@@ -105,6 +105,37 @@ static void test_limit_of_all_that_is_remembered(void **state)
     assert_int_equal(policy_death(&recovery, &history, 100, &wait_ms), POLICY_GIVE_UP);
 }
 
+/* What another death would bring is what it brings; and asking changes nothing. */
+static void test_outlook(void **state)
+{
+    struct policy_history history = {0};
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        uint64_t now = 100 + i * 50;
+        uint32_t foretold, wait_ms;
+        enum policy_verdict verdict = policy_outlook(&usual, &history, now, &foretold);
+        assert_int_equal(history.count, i);
+        assert_int_equal(policy_death(&usual, &history, now, &wait_ms), verdict);
+        assert_int_equal(wait_ms, foretold);
+        assert_int_equal(verdict, i == 11 ? POLICY_GIVE_UP : POLICY_RESTART);
+    }
+}
+
+static void test_counting(void **state)
+{
+    struct config_recovery recovery = usual;
+    struct policy_history history = {0};
+    (void)state;
+    recovery.quiet_ms = 60000;
+    assert_int_equal(policy_counting(&recovery, &history, 5), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        restart(&recovery, &history, i * 10000);
+    }
+    assert_int_equal(policy_counting(&recovery, &history, 30001), 3);
+    assert_int_equal(policy_counting(&recovery, &history, 59999), 1);
+    assert_int_equal(policy_counting(&recovery, &history, 60000), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +145,8 @@ int main(void)
         cmocka_unit_test(test_window_forgets_old_deaths),
         cmocka_unit_test(test_history_is_bounded),
         cmocka_unit_test(test_limit_of_all_that_is_remembered),
+        cmocka_unit_test(test_outlook),
+        cmocka_unit_test(test_counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

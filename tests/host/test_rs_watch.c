@@ -83,6 +83,25 @@ static void test_two_complainers_with_the_right(void **state)
     assert_true(disk->killed);
 }
 
+/* Who complains about what really hangs may go on complaining. */
+static void test_justified_complaints_are_not_charged(void **state)
+{
+    (void)state;
+    disk_config->recovery.limit = CONFIG_NO_LIMIT;
+    disk_config->recovery.backoff_max_ms = 10;
+    boot();
+    fake_add("client", ID_PROGRAM);
+    for (unsigned i = 0; i < 20; i++) {
+        struct message message = {.word = {fake_named("disk")->endpoint, RS_COMPLAINT_TIMEOUT}};
+        assert_int_equal(say("client", request_complain, &message), 0);
+        fake_wait_ms(300); /* it doesn't answer the ping */
+        assert_int_equal(service_find("disk")->last_cause, DEATH_COMPLAINT);
+        do_reset(0, NULL);
+        fake_wait_ms(10);
+        assert_int_equal(ready("disk"), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +109,7 @@ int main(void)
         RS_TEST(silent_service),
         RS_TEST(complaints),
         RS_TEST(two_complainers_with_the_right),
+        RS_TEST(justified_complaints_are_not_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

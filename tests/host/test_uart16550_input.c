@@ -21,6 +21,7 @@ static unsigned answers, pm_calls;
 static int reply_status;
 static int pm_status = -ANOLE_ENOENT;
 static uint64_t pm_killed;
+static uint64_t now = 1; /* microseconds are ticks here */
 
 /* ---- the system ---- */
 
@@ -49,9 +50,14 @@ int name_lookup(const char *name, endpoint_t *endpoint)
     return pm_status == -ANOLE_ENOENT ? pm_status : 0;
 }
 
+uint64_t ticks_now(void)
+{
+    return now;
+}
+
 uint64_t deadline_in_us(uint64_t microseconds)
 {
-    return microseconds;
+    return now + microseconds;
 }
 
 int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint64_t deadline)
@@ -200,16 +206,51 @@ static void ctrl_c(void **state)
 static void ctrl_c_without_pm(void **state)
 {
     (void)state;
-    pm_status = -ANOLE_EDEADENDPOINT;
-    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    pm_status = -ANOLE_EDEADENDPOINT; /* forgets who it was */
     type("\003");
-    assert_int_equal(answers, 1);
     pm_status = -ANOLE_ENOENT;
+    input_retry();
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    assert_int_equal(answers, 1);
     pm_calls = 0;
     assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
     type("\003");
     assert_int_equal(answers, 2);
     assert_int_equal(pm_calls, 0);
+}
+
+/* pm dies: the Ctrl-C waits for the next one, and reaches the program. */
+static void ctrl_c_while_pm_returns(void **state)
+{
+    (void)state;
+    assert_int_equal(input_deadline(), DEADLINE_NEVER);
+    pm_status = -ANOLE_EDEADENDPOINT;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("\003");
+    assert_int_equal(answers, 0);
+    assert_true(input_deadline() > now && input_deadline() != DEADLINE_NEVER);
+    input_retry();
+    assert_int_equal(answers, 0);
+    pm_status = 0;
+    pm_killed = 1;
+    input_retry();
+    assert_int_equal(answers, 0);
+    assert_int_equal(input_deadline(), DEADLINE_NEVER);
+}
+
+/* pm doesn't return: the Ctrl-C is input like any other byte. */
+static void ctrl_c_that_pm_never_takes(void **state)
+{
+    (void)state;
+    pm_status = -ANOLE_EDEADENDPOINT;
+    assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    type("\003");
+    assert_int_equal(answers, 0);
+    now += 10000000;
+    input_retry();
+    assert_int_equal(answers, 1);
+    assert_memory_equal(&answer.word[1], "\003", 1);
+    assert_int_equal(input_deadline(), DEADLINE_NEVER);
 }
 
 int main(void)
@@ -222,6 +263,8 @@ int main(void)
         cmocka_unit_test_setup(input_overflows, start_over),
         cmocka_unit_test_setup(ctrl_c, start_over),
         cmocka_unit_test_setup(ctrl_c_without_pm, start_over),
+        cmocka_unit_test_setup(ctrl_c_while_pm_returns, start_over),
+        cmocka_unit_test_setup(ctrl_c_that_pm_never_takes, start_over),
     };
 
     return cmocka_run_group_tests_name("uart16550_input", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 """What the guest prints: which part of it is shown, and what a kernel panic says."""
 
 import re
-import subprocess
+
+from . import symbols
 
 BEGIN = b"==anole-begin=="
 END = re.compile(rb"==anole-end (\d+)==\Z")
@@ -83,13 +84,4 @@ def backtrace(log, elf):
         addresses += line.split()
     if not addresses:
         return []
-    # A return address belongs to the call before it.
-    calls = [hex(int(a, 16) - 1) for a in addresses]
-    try:
-        output = subprocess.run(
-            ["riscv64-unknown-elf-addr2line", "-f", "-s", "-e", str(elf)] + calls,
-            text=True, capture_output=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError) as error:
-        return [f"(no symbols: {error})"]
-    return [f"  {address} {function} {place}" for address, function, place
-            in zip(addresses, output[0::2], output[1::2])]
+    return ["  " + line for line in symbols.lines(elf, addresses)]

@@ -14,9 +14,21 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-uint64_t bench_median(uint64_t *values, unsigned count)
+void bench_sort(uint64_t *values, unsigned count)
 {
     qsort(values, count, sizeof(values[0]), compare);
+}
+
+uint64_t bench_percentile(const uint64_t *sorted, unsigned count, unsigned percent)
+{
+    unsigned rank = (count * percent + 99) / 100;
+
+    return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+uint64_t bench_median(uint64_t *values, unsigned count)
+{
+    bench_sort(values, count);
     return values[count / 2];
 }
 

@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_SAMPLES_MAX 101u
-
 /* Sorts the values and returns their median. */
 uint64_t bench_median(uint64_t *values, unsigned count);
+/* Sorts the values. */
+void bench_sort(uint64_t *values, unsigned count);
+/* Of sorted values, the smallest that so many percent of them don't exceed. */
+uint64_t bench_percentile(const uint64_t *sorted, unsigned count, unsigned percent);
 /* Nanoseconds of that many ticks. */
 uint64_t bench_ns(uint64_t ticks);
 /* Total per operation as "12.34", in a buffer of at least 24 bytes; returns the buffer. */

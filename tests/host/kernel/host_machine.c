@@ -1,12 +1,18 @@
-#include "host_machine.h"
+/*
+ * Harts, the clock, interrupts and the way into the kernel and out of it, on the build machine. Page
+ * tables are in host_memory.c, what tests use to make processes and calls in host_process.c.
+ *
+ * A hart is in the kernel only while a test calls host_...(): the call returns when the hart leaves
+ * through kernel_exit or idles. Inside such a call the lock may be let go; a test that set a hook
+ * (host_at_lock_break) then enters the kernel through other harts, as real ones would.
+ */
 #include "hart.h"
+#include "host_machine.h"
 #include "ipc.h"
 #include "irq.h"
-#include "kcall.h"
-#include "kprintf.h"
+#include "kernel_inside.h"
 #include "machine.h"
 #include "mmu.h"
-#include "region.h"
 #include "sched.h"
 #include "vm.h"
 #include <assert.h>
@@ -14,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LINES 96
 
 uint64_t host_direct_offset;
 struct hart *host_hart;
@@ -26,111 +30,13 @@ struct hart *harts[MAX_HARTS];
 unsigned hart_count;
 uint64_t ticks_per_second = 10000000;
 
-static void *arena;
+static void *arena; /* all RAM; kept from one boot to the next */
+static uint64_t arena_len;
 static struct hart hart_memory[MAX_HARTS];
-static jmp_buf leave_kernel;
+static bool in_kernel[MAX_HARTS], interrupted[MAX_HARTS];
+static jmp_buf *leave_kernel; /* of the hart that was entered last */
 static bool locked;
-
-/* ---- memory ---- */
-
-struct translation {
-    uint64_t address;
-    paddr_t frame;
-    unsigned prot;
-};
-
-/* By slot of the process's main thread. */
-static struct translations {
-    struct translation *entries;
-    size_t count, room;
-} spaces[ENDPOINT_SLOTS];
-
-static struct translations *space_of(const struct process *process)
-{
-    return &spaces[endpoint_slot(process->endpoint)];
-}
-
-static struct translation *find(const struct process *process, uint64_t address)
-{
-    struct translations *space = space_of(process);
-
-    for (size_t i = 0; i < space->count; i++)
-        if (space->entries[i].address == (address & ~(PAGE_SIZE - 1)))
-            return &space->entries[i];
-    return NULL;
-}
-
-int mmu_space_create(struct process *process)
-{
-    process->satp = 1;
-    assert(space_of(process)->count == 0);
-    return 0;
-}
-
-int mmu_space_free_step(struct process *process)
-{
-    assert(space_of(process)->count == 0); /* everything was unmapped before */
-    process->satp = 0;
-    return 0;
-}
-
-int mmu_map(struct process *process, uint64_t address, paddr_t frame, unsigned prot)
-{
-    struct translations *space = space_of(process);
-
-    assert(!find(process, address));
-    if (space->count == space->room) {
-        space->room = space->room * 2 + 16;
-        space->entries = realloc(space->entries, space->room * sizeof(space->entries[0]));
-    }
-    space->entries[space->count++] = (struct translation){address, frame, prot};
-    return 0;
-}
-
-bool mmu_unmap(struct process *process, uint64_t address, paddr_t *frame)
-{
-    struct translation *entry = find(process, address);
-    struct translations *space = space_of(process);
-
-    if (!entry)
-        return false;
-    *frame = entry->frame;
-    *entry = space->entries[--space->count];
-    return true;
-}
-
-bool mmu_lookup(const struct process *process, uint64_t address, paddr_t *frame, unsigned *prot)
-{
-    struct translation *entry = address < USER_END ? find(process, address) : NULL;
-
-    if (!entry)
-        return false;
-    *frame = entry->frame;
-    *prot = entry->prot;
-    return true;
-}
-
-void mmu_fence(struct process *process)
-{
-    process->counters.fences++;
-}
-
-void mmu_load(struct process *process)
-{
-    host_hart->space = process;
-}
-
-bool mmu_dropped(struct process *process)
-{
-    for (unsigned i = 0; i < hart_count; i++)
-        if (harts[i]->space == process)
-            harts[i]->space = NULL;
-    return true;
-}
-
-void mmu_code_changed(void)
-{
-}
+static void (*lock_break_hook)(void);
 
 /* ---- harts ---- */
 
@@ -147,10 +53,44 @@ void kernel_unlock(void)
     locked = false;
 }
 
+void host_at_lock_break(void (*hook)(void))
+{
+    lock_break_hook = hook;
+}
+
+/* Idle harts that were told to drop a space do so: on the real machine nothing keeps them from it. */
+static void others_drop_spaces(void)
+{
+    struct hart *self = host_hart;
+
+    for (unsigned i = 0; i < hart_count; i++) {
+        if (in_kernel[i] || !harts[i]->drop_space)
+            continue;
+        host_hart = harts[i];
+        mmu_load(NULL);
+        host_hart = self;
+    }
+}
+
 void kernel_lock_break(void)
 {
+    /* Another hart may go on with any thread but the current one: its FP state must be its own. */
+    assert(!host_hart->fp_thread || host_hart->fp_thread == host_hart->current);
     kernel_unlock();
+    others_drop_spaces();
+    if (lock_break_hook)
+        lock_break_hook();
     kernel_lock();
+}
+
+bool host_in_kernel(unsigned hart)
+{
+    return in_kernel[hart];
+}
+
+bool host_interrupted(unsigned hart)
+{
+    return interrupted[hart];
 }
 
 uint64_t time_now(void)
@@ -165,34 +105,50 @@ void timer_program(uint64_t deadline_ticks)
 
 void hart_interrupt(uint64_t index_mask)
 {
-    (void)index_mask; /* tests poll the harts that they want to look */
+    for (unsigned i = 0; i < hart_count; i++)
+        if (index_mask >> i & 1)
+            interrupted[i] = true;
 }
 
 void hart_wait(void)
 {
-    longjmp(leave_kernel, 1);
+    longjmp(*leave_kernel, 1);
 }
 
+/* A thread of a process that was built for FP uses it at once. */
 _Noreturn void return_to_user(struct thread *thread)
 {
     assert(thread == host_hart->current);
-    longjmp(leave_kernel, 1);
+    host_hart->fp_thread = thread->process->flags & PROCESS_FLOAT ? thread : NULL;
+    longjmp(*leave_kernel, 1);
 }
 
 void fp_leave(struct thread *next)
 {
-    (void)next;
+    if (host_hart->fp_thread != next)
+        host_hart->fp_thread = NULL;
+}
+
+static void timer_interrupt(void)
+{
+    timer_program(~(uint64_t)0);
+    timer_run(host_hart->now);
+    if (timer_next() < host_hart->programmed)
+        timer_program(timer_next());
 }
 
 void interrupts_poll(void)
 {
-    if (timer_next() <= host_hart->now)
-        timer_run(host_hart->now);
+    interrupted[host_hart->index] = false;
+    if (host_hart->drop_space)
+        mmu_load(NULL);
+    if (host_hart->programmed <= host_hart->now)
+        timer_interrupt();
 }
 
 /* ---- interrupt controller ---- */
 
-static bool line_enabled[LINES + 1], line_claimed[LINES + 1];
+static bool line_enabled[HOST_LINES + 1], line_claimed[HOST_LINES + 1];
 static uint32_t line_raised;
 
 void plic_init_hart(void)
@@ -241,7 +197,7 @@ bool host_line_pending_completion(uint32_t line)
 
 bool machine_is_device_range(uint64_t base, uint64_t len)
 {
-    return base >= 0x10000000 && base + len <= 0x20000000 && base + len > base;
+    return base >= HOST_DEVICES && range_within(base - HOST_DEVICES, len, HOST_DEVICES_LEN);
 }
 
 uint64_t machine_argument(const char *key, uint64_t otherwise)
@@ -250,9 +206,17 @@ uint64_t machine_argument(const char *key, uint64_t otherwise)
     return otherwise;
 }
 
+/* What the kernel said last is shown when it panics. */
+static char said[512];
+static size_t said_len;
+
 void machine_putchar(char c)
 {
-    (void)c;
+    if (said_len == sizeof(said) - 1) {
+        memmove(said, said + sizeof(said) / 2, sizeof(said) - sizeof(said) / 2);
+        said_len -= sizeof(said) / 2;
+    }
+    said[said_len++] = c;
 }
 
 void machine_backtrace(void)
@@ -261,7 +225,8 @@ void machine_backtrace(void)
 
 _Noreturn void machine_power(unsigned operation, unsigned status)
 {
-    fprintf(stderr, "the kernel powers off: operation %u, status %u\n", operation, status);
+    fprintf(stderr, "%.*s\nthe kernel powers off: operation %u, status %u\n", (int)said_len, said,
+            operation, status);
     abort();
 }
 
@@ -269,12 +234,17 @@ _Noreturn void machine_power(unsigned operation, unsigned status)
 
 void host_boot(unsigned count)
 {
-    arena = aligned_alloc(PAGE_SIZE, HOST_RAM_LEN);
-    host_direct_offset = (uint64_t)arena - HOST_RAM_BASE;
-    machine.irq_count = LINES;
-    memset(line_enabled, 0, sizeof(line_enabled));
-    memset(line_claimed, 0, sizeof(line_claimed));
+    host_boot_with(&(struct host_options){.harts = count});
+}
+
+static void boot_harts(unsigned count)
+{
     memset(hart_memory, 0, sizeof(hart_memory));
+    memset(in_kernel, 0, sizeof(in_kernel));
+    memset(interrupted, 0, sizeof(interrupted));
+    leave_kernel = NULL;
+    locked = false;
+    lock_break_hook = NULL;
     hart_count = count;
     for (unsigned i = 0; i < count; i++) {
         harts[i] = &hart_memory[i];
@@ -283,9 +253,27 @@ void host_boot(unsigned count)
         sched_init_hart();
     }
     host_hart = harts[0];
+}
+
+void host_boot_with(const struct host_options *options)
+{
+    uint64_t ram_len = options->ram_len ? options->ram_len : HOST_RAM_LEN;
+
+    if (ram_len != arena_len) {
+        free(arena);
+        arena = aligned_alloc(PAGE_SIZE, ram_len);
+        arena_len = ram_len;
+    }
+    host_direct_offset = (uint64_t)arena - HOST_RAM_BASE;
+    machine.irq_count = HOST_LINES;
+    memset(line_enabled, 0, sizeof(line_enabled));
+    memset(line_claimed, 0, sizeof(line_claimed));
+    said_len = 0;
+    boot_harts(options->harts);
     host_now = 1000;
-    frame_init(paddr(HOST_RAM_BASE), HOST_RAM_LEN, paddr(HOST_RAM_BASE), paddr(HOST_RAM_BASE));
-    endpoints_init(1);
+    inside_reset();
+    frame_init(paddr(HOST_RAM_BASE), ram_len, paddr(HOST_RAM_BASE), paddr(HOST_RAM_BASE));
+    endpoints_init(options->first_generation ? options->first_generation : 1);
     timers_init();
     irq_init();
     vm_info_page_init();
@@ -293,24 +281,30 @@ void host_boot(unsigned count)
 
 void host_shutdown(void)
 {
-    for (unsigned i = 0; i < ENDPOINT_SLOTS; i++) {
-        free(spaces[i].entries);
-        spaces[i] = (struct translations){0};
-    }
-    free(arena);
+    host_spaces_free();
 }
 
 /* Enters the kernel on a hart, does `work` (if any) and leaves through kernel_exit. */
 static void enter(unsigned hart, void (*work)(void))
 {
+    struct hart *outer_hart = host_hart;
+    jmp_buf *outer = leave_kernel, here;
+
+    assert(!in_kernel[hart] && !locked);
     host_hart = harts[hart];
-    if (setjmp(leave_kernel) == 0) {
+    in_kernel[hart] = true;
+    leave_kernel = &here;
+    if (setjmp(here) == 0) {
         kernel_lock();
         if (work)
             work();
         kernel_exit();
     }
     locked = false;
+    in_kernel[hart] = false;
+    leave_kernel = outer;
+    if (outer)
+        host_hart = outer_hart;
 }
 
 struct thread *host_running(unsigned hart)
@@ -328,9 +322,12 @@ void host_poll(unsigned hart)
     enter(hart, poll_work);
 }
 
+/* As riscv/trap.c: a process that was killed while it ran makes no more calls and dies no second
+ * death. */
 static void system_call_work(void)
 {
-    ipc_system_call(host_hart->current);
+    if (process_is_live(host_hart->current->process))
+        ipc_system_call(host_hart->current);
 }
 
 void host_system_call(unsigned hart)
@@ -344,7 +341,8 @@ static uint64_t fault_address;
 
 static void fault_work(void)
 {
-    process_kill(host_hart->current->process, fault_cause, fault_address, host_hart->current);
+    if (process_is_live(host_hart->current->process))
+        process_kill(host_hart->current->process, fault_cause, fault_address, host_hart->current);
 }
 
 void host_fault(unsigned hart, enum death_cause cause, uint64_t address)
@@ -352,6 +350,47 @@ void host_fault(unsigned hart, enum death_cause cause, uint64_t address)
     fault_cause = cause;
     fault_address = address;
     enter(hart, fault_work);
+}
+
+static struct thread *ringing;
+static uint64_t ringing_bits;
+
+static void ring_work(void)
+{
+    thread_ring(ringing, ringing_bits);
+}
+
+void host_ring(unsigned hart, struct thread *thread, uint64_t bits)
+{
+    ringing = thread;
+    ringing_bits = bits;
+    enter(hart, ring_work);
+}
+
+static struct thread *to_run;
+
+static void run_work(void)
+{
+    struct hart *hart = host_hart;
+
+    /* What runs there and was killed has to stop first, in kernel_exit. */
+    if (hart->current == to_run || (hart->current && !process_is_live(hart->current->process)))
+        return;
+    if (hart->current) {
+        struct thread *previous = hart->current;
+        sched_current_stopped();
+        sched_ready(previous);
+    }
+    assert(to_run->state == THREAD_READY);
+    sched_remove(to_run);
+    hart->payer = to_run->process->endpoint;
+    sched_switch_to(to_run);
+}
+
+void host_try_run(unsigned hart, struct thread *thread)
+{
+    to_run = thread;
+    enter(hart, run_work);
 }
 
 static void interrupt_work(void)
@@ -368,74 +407,4 @@ void host_interrupt_line(unsigned hart, uint32_t line)
         return;
     line_raised = line;
     enter(hart, interrupt_work);
-}
-
-struct process *host_process(const char *name, struct process *creator, uint32_t max_frames)
-{
-    struct process_create request = {
-        .priority = PRIORITY_PROGRAM,
-        .max_threads = 4,
-        .max_frames = max_frames,
-        .max_handles = 512,
-        .kcalls = ~(uint64_t)0,
-        .give_kcalls = ~(uint64_t)0,
-    };
-    struct area_request data = {.address = HOST_DATA,
-                                .pages = 4,
-                                .kind = AREA_ANONYMOUS,
-                                .prot = PROT_READ_BIT | PROT_WRITE_BIT};
-    uint64_t progress = 0, address;
-    struct process *process;
-
-    strncpy(request.name, name, PROCESS_NAME_LEN - 1);
-    memset(request.callable, 0xff, sizeof(request.callable));
-    memset(request.give_callable, 0xff, sizeof(request.give_callable));
-    memset(request.give_ids, 0xff, sizeof(request.give_ids));
-    if (process_create(&request, creator ? creator->endpoint : ENDPOINT_KERNEL, &process))
-        return NULL;
-    if (vm_map_info_page(process) || vm_map_step(process, &data, &progress, &address))
-        return NULL;
-    process->state = PROCESS_RUNNING;
-    thread_start(&process->main, 0x10000, HOST_DATA + PAGE_SIZE, 0);
-    return process;
-}
-
-static struct thread *to_run;
-
-static void run_work(void)
-{
-    struct hart *hart = host_hart;
-
-    if (hart->current == to_run)
-        return;
-    if (hart->current) {
-        struct thread *previous = hart->current;
-        sched_current_stopped();
-        sched_ready(previous);
-    }
-    assert(to_run->state == THREAD_READY);
-    sched_remove(to_run);
-    hart->payer = to_run->process->endpoint;
-    sched_switch_to(to_run);
-}
-
-void host_run(unsigned hart, struct thread *thread)
-{
-    to_run = thread;
-    enter(hart, run_work);
-    assert(harts[hart]->current == thread);
-}
-
-int host_kcall(struct thread *thread, uint32_t call, const uint64_t *arguments, unsigned count,
-               uint64_t *result)
-{
-    host_run(0, thread);
-    thread->regs[REG_T0] = SYS_IPC_CALL;
-    thread->regs[REG_A0] = ENDPOINT_KERNEL | (uint64_t)call << 32;
-    for (unsigned i = 0; i < MESSAGE_WORDS; i++)
-        thread->regs[REG_A1 + i] = i < count ? arguments[i] : 0;
-    host_system_call(0);
-    for (unsigned i = 0; result && i < MESSAGE_WORDS; i++)
-        result[i] = thread->regs[REG_A1 + i];
-    return (int)(int64_t)thread->regs[REG_T0];
 }

@@ -11,9 +11,20 @@
 
 #define HOST_RAM_BASE 0x80000000ul
 #define HOST_RAM_LEN (16ul << 20)
+#define HOST_DEVICES 0x10000000ul /* ranges that drivers may be given */
+#define HOST_DEVICES_LEN (1ul << 20)
+
+#define HOST_LINES 96 /* interrupt lines are 1..HOST_LINES */
+
+struct host_options {
+    unsigned harts;
+    uint64_t ram_len;          /* 0: HOST_RAM_LEN */
+    uint32_t first_generation; /* of endpoints; 0: 1 */
+};
 
 /* A fresh kernel with that many harts; no processes. */
 void host_boot(unsigned harts);
+void host_boot_with(const struct host_options *options);
 /* Frees what host_boot made. */
 void host_shutdown(void);
 
@@ -29,12 +40,28 @@ void host_system_call(unsigned hart);
 void host_fault(unsigned hart, enum death_cause cause, uint64_t address);
 /* An interrupt line is raised and claimed on that hart. */
 void host_interrupt_line(unsigned hart, uint32_t line);
+/* The kernel, on that hart, sets notification bits of a thread. */
+void host_ring(unsigned hart, struct thread *thread, uint64_t bits);
+
+/* Called whenever a hart lets go of the lock in the midst of a call: may enter through others. */
+void host_at_lock_break(void (*hook)(void));
+/* The hart has let go of the lock but not left the kernel: it can't be entered now. */
+bool host_in_kernel(unsigned hart);
+/* The hart was interrupted by another one and hasn't looked since. */
+bool host_interrupted(unsigned hart);
+/* The nth mapping of a page from now on finds no memory for its table; 0: none does. */
+void host_fail_map(unsigned nth);
+/* How many pages the process has mapped. */
+size_t host_translations(const struct process *process);
+void host_spaces_free(void);
 
 /* A started process with one page of stack at HOST_DATA and all rights; `creator` NULL: the kernel. */
 #define HOST_DATA 0x100000ul
 struct process *host_process(const char *name, struct process *creator, uint32_t max_frames);
 /* Makes the thread the hart's current one (it must be ready or running there). */
 void host_run(unsigned hart, struct thread *thread);
+/* The same, if the kernel lets it: the thread may be outranked. It must be ready. */
+void host_try_run(unsigned hart, struct thread *thread);
 /* A kernel call of the thread, run on hart 0 to its end: the status; results in result[0..6]. */
 int host_kcall(struct thread *thread, uint32_t call, const uint64_t *arguments, unsigned count,
                uint64_t *result);

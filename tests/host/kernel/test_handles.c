@@ -179,6 +179,7 @@ static void quarantine_keeps_frames_until_it_ends(void **state)
     (void)state;
     before = frame_free_count();
     driver = host_process("driver", root, 100);
+    driver->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .irq = 1};
     dead = driver->endpoint;
     assert_int_equal(CALL(maker, GRANT, driver->endpoint, HOST_DATA, PAGE_SIZE, GRANT_WRITE), 0);
     id = result[0];
@@ -196,6 +197,101 @@ static void quarantine_keeps_frames_until_it_ends(void **state)
     assert_int_equal(CALL(maker, REVOKE, id, 0), 0);
     assert_int_equal(CALL(root, QUARANTINE_END, dead), -ANOLE_ENOENT);
     assert_int_equal(frame_free_count() + maker->handle_pages, before);
+}
+
+/* Whoever drives no device has left none that could touch its pins. */
+static void without_a_device_there_is_no_quarantine(void **state)
+{
+    uint64_t before, segments = HOST_DATA + 3 * PAGE_SIZE;
+    struct process *driver;
+    handle_t id;
+
+    (void)state;
+    id = grant(HOST_DATA, PAGE_SIZE, GRANT_READ); /* the maker's table has its first page now */
+    assert_int_equal(CALL(maker, REVOKE, id, 0), 0);
+    before = frame_free_count();
+    driver = host_process("driver", root, 300);
+    assert_int_equal(CALL(maker, GRANT, driver->endpoint, HOST_DATA, PAGE_SIZE, GRANT_WRITE), 0);
+    id = result[0];
+    assert_int_equal(
+        CALL(driver, DMA_MAP, maker->endpoint, id, 0, PAGE_SIZE, DMA_DEVICE_WRITES, segments, 8),
+        0);
+    assert_int_equal(CALL(driver, DMA_ALLOC, 150 * PAGE_SIZE), 0);
+    assert_int_equal(
+        CALL(driver, DMA_MAP_OWN, HOST_DATA, 2 * PAGE_SIZE, DMA_DEVICE_READS, segments, 8), 0);
+    assert_int_equal(CALL(maker, REVOKE, id, 7 + 1), -ANOLE_EBUSY);
+    kill_and_bury(driver);
+    assert_true(maker->main.pending & NOTIFY_BIT(7));
+    assert_int_equal(CALL(maker, REVOKE, id, 0), 0);
+    assert_int_equal(frame_free_count(), before);
+}
+
+/* What stays pinned stays charged, mapped or not. */
+static void pinned_memory_is_never_free_of_charge(void **state)
+{
+    uint64_t segments = HOST_DATA + 3 * PAGE_SIZE, address;
+    unsigned allocated = 0, pinned = 0;
+    uint32_t before;
+
+    (void)state;
+    for (; CALL(user, DMA_ALLOC, 50 * PAGE_SIZE) == 0; allocated++)
+        assert_int_equal(CALL(user, UNMAP, result[0], 50 * PAGE_SIZE), 0);
+    assert_in_range(allocated, 6, 7);
+    assert_true(user->frames <= user->max_frames);
+    before = maker->frames;
+    for (; CALL(maker, MAP, 50 * PAGE_SIZE, 3, 0) == 0; pinned++) {
+        address = result[0];
+        if (CALL(maker, DMA_MAP_OWN, address, 50 * PAGE_SIZE, DMA_DEVICE_READS, segments, 8))
+            break;
+        assert_int_equal(CALL(maker, UNMAP, address, 50 * PAGE_SIZE), 0);
+    }
+    assert_in_range(pinned, 5, 7);
+    assert_true(maker->frames <= maker->max_frames);
+    assert_true(maker->frames >= before + pinned * 50);
+}
+
+/* A region that gets no further than the border of an index frame leaves nothing behind. */
+static void a_region_that_fails_at_an_index_border(void **state)
+{
+    uint64_t before = frame_free_count(), border = PAGE_SIZE / sizeof(uint32_t);
+    struct process *creator = host_process("creator", root, 1500);
+    uint32_t used;
+
+    (void)state;
+    assert_int_equal(CALL(creator, REGION_CREATE, PAGE_SIZE, 0), 0); /* the table's first page */
+    used = creator->frames;
+    for (uint64_t spare = border; spare < border + 6; spare++) {
+        creator->max_frames = (uint32_t)(used + spare);
+        assert_int_equal(CALL(creator, REGION_CREATE, spare * PAGE_SIZE, 0), -ANOLE_ENOMEM);
+        host_poll(0);
+        while (!list_empty(&dead_regions))
+            host_poll(0);
+        assert_int_equal(creator->frames, used);
+    }
+    kill_and_bury(creator);
+    while (!list_empty(&dead_regions))
+        host_poll(0);
+    assert_int_equal(frame_free_count(), before);
+}
+
+static void a_spent_entry_is_retired(void **state)
+{
+    struct handle *entry;
+    handle_t last, next;
+    uint32_t handles;
+
+    (void)state;
+    last = grant(HOST_DATA, 8, GRANT_READ);
+    entry = handle_lookup(maker, last, HANDLE_GRANT);
+    entry->generation = ((uint64_t)1 << 48) - 1;
+    last = handle_id(maker, entry);
+    handles = maker->handles;
+    assert_int_equal(CALL(maker, REVOKE, last, 0), 0);
+    assert_int_equal(maker->handles, handles - 1);
+    next = grant(HOST_DATA, 8, GRANT_READ);
+    assert_int_not_equal(next & 0xffff, last & 0xffff);
+    assert_int_equal(CALL(maker, REVOKE, last, 0), -ANOLE_EBADHANDLE);
+    assert_int_equal(CALL(maker, REVOKE, next, 0), 0);
 }
 
 static void regions_outlive_their_creator(void **state)
@@ -246,6 +342,7 @@ static void memory_quota_is_exact(void **state)
     assert_int_equal(CALL(maker, UNMAP, address, (uint64_t)(400 - before) * PAGE_SIZE), 0);
     assert_int_equal(maker->frames, before);
     assert_int_equal(CALL(maker, MAP, PAGE_SIZE, 7, 0), -ANOLE_EINVAL);
+    assert_int_equal(CALL(maker, MAP, PAGE_SIZE, 3 | (uint64_t)1 << 32, 0), -ANOLE_EINVAL);
     assert_int_equal(CALL(maker, MAP, 0, 3, 0), -ANOLE_EINVAL);
     assert_int_equal(CALL(maker, MAP, ~(uint64_t)0, 3, 0), -ANOLE_EINVAL);
     assert_int_equal(CALL(maker, MAP, PAGE_SIZE, 3, HOST_DATA), -ANOLE_EEXIST);
@@ -291,6 +388,10 @@ int main(void)
         TEST(a_pinned_grant_is_busy_until_unmapped),
         TEST(too_few_segments_undo_the_pin),
         TEST(quarantine_keeps_frames_until_it_ends),
+        TEST(without_a_device_there_is_no_quarantine),
+        TEST(pinned_memory_is_never_free_of_charge),
+        TEST(a_region_that_fails_at_an_index_border),
+        TEST(a_spent_entry_is_retired),
         TEST(regions_outlive_their_creator),
         TEST(memory_quota_is_exact),
         TEST(children_get_no_more_than_may_be_given),

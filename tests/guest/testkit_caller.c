@@ -1,7 +1,7 @@
 /*
  * Threads that make one call each and say what came of it, so that the main thread can be the server.
  */
-#include "ipctest.h"
+#include "testkit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

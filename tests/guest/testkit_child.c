@@ -1,13 +1,15 @@
 /*
- * The other process of ipctest: started through pm, it does what its parent asks for by messages.
+ * testkit: the other process, started through pm. It does what its parent asks for by messages.
  */
-#include "ipctest.h"
+#include "testkit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HELD_MAX 8
+#define PARENT_BIT 0 /* rings when the parent is dead */
+#define SEGMENTS 256u
 
 /* The child's state. */
 static struct ipc_delivery held[HELD_MAX]; /* callers kept waiting, oldest first */
@@ -16,6 +18,7 @@ static _Alignas(PAGE_SIZE) unsigned char child_buffer[CHILD_BUFFER];
 static unsigned char *mapped;
 static size_t mapped_len;
 static bool answered; /* the request at hand, or it is to be kept waiting */
+static uint64_t rung; /* own bits that rang and weren't asked for yet */
 
 /* ---- patterns ---- */
 
@@ -209,9 +212,99 @@ static int do_rights(struct ipc_delivery *request)
     return kcall(call, &message);
 }
 
+static int do_doorbell(struct ipc_delivery *request)
+{
+    uint64_t bit = request->message.word[0];
+
+    if (bit == PARENT_BIT)
+        return -ANOLE_EINVAL;
+    return kcall_doorbell(request->message.endpoint, (unsigned)bit, &request->message.word[0]);
+}
+
+static int do_rung(struct ipc_delivery *request)
+{
+    request->message.word[0] = rung;
+    rung = 0;
+    return 0;
+}
+
+static int do_unmap(struct ipc_delivery *request)
+{
+    (void)request;
+    int status = kcall_unmap(mapped, mapped_len);
+    if (status == 0)
+        mapped_len = 0;
+    return status;
+}
+
+static int do_copy_loop(struct ipc_delivery *request)
+{
+    uint64_t *word = request->message.word;
+    uint64_t grant = word[0], times = word[3];
+    int status = word[1] <= sizeof(child_buffer) ? 0 : -ANOLE_ERANGE;
+
+    for (word[0] = 0; status == 0 && word[0] < times; word[0]++)
+        status = kcall_copy(request->message.endpoint, grant, 0, child_buffer, word[1],
+                            (unsigned)word[2]);
+    return status;
+}
+
+static struct dma_segment segments[SEGMENTS];
+
+static int do_dma_map(struct ipc_delivery *request)
+{
+    uint64_t *word = request->message.word;
+    unsigned used;
+    int status = kcall_dma_map(request->message.endpoint, word[0], word[1], word[2],
+                               (unsigned)word[3], segments, SEGMENTS, &word[0], &used);
+
+    if (status != 0)
+        return status;
+    word[1] = used;
+    word[2] = segments[0].device_address;
+    word[3] = 0;
+    for (unsigned i = 0; i < used && i < SEGMENTS; i++)
+        word[3] += segments[i].len_bytes;
+    return 0;
+}
+
+static int do_dma_unmap(struct ipc_delivery *request)
+{
+    return kcall_dma_unmap(request->message.word[0]);
+}
+
+static int do_dma_loop(struct ipc_delivery *request)
+{
+    uint64_t *word = request->message.word;
+    uint64_t grant = word[0], times = word[3];
+    handle_t pin;
+    unsigned used;
+    int status = 0;
+
+    for (word[0] = 0; status == 0 && word[0] < times; word[0]++) {
+        status = kcall_dma_map(request->message.endpoint, grant, 0, word[1], (unsigned)word[2],
+                               segments, SEGMENTS, &pin, &used);
+        if (status == 0)
+            status = kcall_dma_unmap(pin);
+    }
+    return status;
+}
+
+static int do_kcall(struct ipc_delivery *request)
+{
+    uint64_t *word = request->message.word;
+    struct message message = {.word = {word[1], word[2], word[3], word[4], word[5], word[6]}};
+    int status = kcall((uint32_t)word[0], &message);
+
+    memcpy(word, message.word, sizeof(message.word));
+    return status;
+}
+
 static int (*const handlers[])(struct ipc_delivery *) = {
-    do_echo, do_status, do_hold, do_release, do_exit, do_fault,  do_ring,  do_call,
-    do_copy, do_grant,  do_map,  do_peek,    do_poke, do_region, do_sleep, do_rights,
+    do_echo,  do_status,    do_hold,    do_release,   do_exit,     do_fault,
+    do_ring,  do_call,      do_copy,    do_grant,     do_map,      do_peek,
+    do_poke,  do_region,    do_sleep,   do_rights,    do_doorbell, do_rung,
+    do_unmap, do_copy_loop, do_dma_map, do_dma_unmap, do_dma_loop, do_kcall,
 };
 
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
@@ -223,12 +316,17 @@ int child_main(const char *parent)
     handle_t watch;
 
     /* A parent that is dead already has nobody left to serve. */
-    if (kcall_watch(parent_endpoint, 0, &watch) != 0)
+    if (kcall_watch(parent_endpoint, PARENT_BIT, &watch) != 0)
         return 1;
     for (;;) {
-        if (ipc_receive(&delivery, NOTIFY_BIT(0), DEADLINE_NEVER, 0) != 0 ||
-            delivery.message.type == MESSAGE_NOTIFICATIONS)
+        if (ipc_receive(&delivery, NOTIFY_ALL, DEADLINE_NEVER, 0) != 0)
             return 1;
+        if (delivery.message.endpoint == ENDPOINT_KERNEL) {
+            if (delivery.message.word[0] & NOTIFY_BIT(PARENT_BIT))
+                return 1;
+            rung |= delivery.message.word[0];
+            continue;
+        }
         answered = false;
         uint32_t number = delivery.message.type - CHILD_ECHO;
         int status = number < HANDLERS ? handlers[number](&delivery) : -ANOLE_ENOSYS;
@@ -245,7 +343,7 @@ int child_main(const char *parent)
 endpoint_t child_start(void)
 {
     char parent[12];
-    const char *const argv[] = {"ipctest", "--child", parent, NULL};
+    const char *const argv[] = {test_name, "--child", parent, NULL};
     struct message message = {0};
     endpoint_t child = ENDPOINT_NONE;
 

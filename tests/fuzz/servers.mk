@@ -1,0 +1,17 @@
+# Servers under requests from anyone, over the fake kernel of the host tests.
+SERVER_FUZZ_CFLAGS := $(RS_TEST_CFLAGS) -I.
+
+FUZZERS += fuzz_rs
+fuzz_rs_UNTRACED := $(addprefix tests/fuzz/servers/, fuzz_rs.c stubs.c) \
+    tests/host/fake_kernel.c tests/host/rs_system.c
+fuzz_rs_SRCS := $(fuzz_rs_UNTRACED) tests/fuzz/servers/rs_inside.c \
+    $(filter-out $(addprefix servers/rs/, main.c complaint.c log.c record.c shutdown.c watch.c), \
+    $(rs_SRCS)) $(HOST_LIBCONFIG) $(HOST_LIBFDT) lib/libanole/error.c lib/libanole/recent.c
+fuzz_rs_CFLAGS := $(SERVER_FUZZ_CFLAGS)
+fuzz_rs_RUNS := 4000
+
+FUZZERS += fuzz_pm
+fuzz_pm_UNTRACED := tests/fuzz/servers/fuzz_pm.c tests/host/fake_kernel.c tests/host/pm_boot.c
+fuzz_pm_SRCS := $(fuzz_pm_UNTRACED) $(filter-out tests/host/%,$(PM_TEST_SRCS))
+fuzz_pm_CFLAGS := $(SERVER_FUZZ_CFLAGS)
+fuzz_pm_RUNS := 4000

@@ -1,0 +1,269 @@
+/*
+ * RS under anything that anyone may send it: programs, services that lie, a devman that tells nonsense,
+ * deaths and time between them, memory that runs out. After each step what RS knows must agree with
+ * itself and with the kernel's processes; none may be lost.
+ */
+#include "../input.h"
+#include "rs_inside.h"
+#include <proto/common.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tests/host/fake_kernel.h>
+#include <tests/host/rs_system.h>
+
+#define STEPS 400u
+#define CLIENTS 24u /* programs and threads at a time */
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* ---- what must be true ---- */
+
+static void services_check(void)
+{
+    for (unsigned i = 0; i < rs.service_count; i++) {
+        const struct rs_service *service = &rs.services[i];
+        const struct fake_process *process = fake_find(service->endpoint);
+        if (service_is_rs(service)) {
+            continue;
+        }
+        REQUIRE(!service_is_live(service) || service->endpoint != ENDPOINT_NONE);
+        REQUIRE(service->endpoint == ENDPOINT_NONE || (process && process->state != PROCESS_FREE));
+        REQUIRE(!service->device || service->device->service == service);
+        for (unsigned j = 0; j < i; j++) {
+            REQUIRE(service->endpoint == ENDPOINT_NONE ||
+                    rs.services[j].endpoint != service->endpoint);
+        }
+    }
+}
+
+/* Every process that RS made is some service's, and nobody keeps the memory of one that is none. */
+static void processes_check(void)
+{
+    for (unsigned i = 0; i < fake.count; i++) {
+        const struct fake_process *process = &fake.processes[i];
+        bool known = process->state == PROCESS_FREE || process->creator != FAKE_RS ||
+                     process->service_id == ID_PROGRAM;
+        for (unsigned j = 0; j < rs.service_count && !known; j++) {
+            const struct rs_service *service = &rs.services[j];
+            known = service->endpoint == process->endpoint ||
+                    service->corpse == process->endpoint || service->spare == process->endpoint;
+        }
+        REQUIRE(known);
+    }
+}
+
+static void names_check(void)
+{
+    REQUIRE(rs.name_count <= RS_NAMES && rs.subscription_count <= RS_SUBSCRIPTIONS);
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        const struct rs_name *name = &rs.names[i];
+        REQUIRE(name->endpoint == ENDPOINT_NONE || service_is_live(name->owner) ||
+                service_is_rs(name->owner));
+        for (unsigned j = 0; j < i; j++) {
+            REQUIRE(memcmp(rs.names[j].name, name->name, RS_NAME_LEN) != 0);
+        }
+    }
+    for (unsigned i = 0; i < rs.subscription_count; i++) {
+        unsigned same = 0;
+        for (unsigned j = 0; j < rs.subscription_count; j++) {
+            same += rs.subscriptions[j].thread != ENDPOINT_NONE &&
+                            rs.subscriptions[j].process == rs.subscriptions[i].process
+                        ? 1u
+                        : 0u;
+        }
+        REQUIRE(same <= RS_SUBSCRIPTIONS_EACH);
+    }
+}
+
+/* ---- what is sent ---- */
+
+static struct fake_process *process_any(struct input *input)
+{
+    return &fake.processes[input_below(input, fake.count)];
+}
+
+static void name_put(struct input *input, uint64_t words[2])
+{
+    static const char *const known[] = {"rs",  "devman", "pm",    "disk",   "disk.1",
+                                        "vda", "vdb",    "shell", "nobody", ""};
+    uint32_t choice = input_below(input, 12);
+    if (choice < sizeof(known) / sizeof(known[0])) {
+        rs_name_pack(words, known[choice]);
+    } else {
+        words[0] = input_word(input);
+        words[1] = choice == 10 ? 0 : input_word(input);
+    }
+}
+
+static uint64_t word_any(struct input *input)
+{
+    switch (input_below(input, 4)) {
+    case 0:
+        return input_word(input);
+    case 1:
+        return process_any(input)->endpoint;
+    default:
+        return input_byte(input);
+    }
+}
+
+static void device_put(struct input *input, struct message *message)
+{
+    uint64_t number = input_below(input, 70);
+    message->word[0] = number | (uint64_t)2 << 32;
+    message->word[1] = 0x10000000u + number * PAGE_SIZE;
+    message->word[2] = 0x200u | (uint64_t)(number + 1) << 32;
+    memcpy(&message->word[3], "virtio,2", sizeof("virtio,2"));
+    if (input_below(input, 4) == 0) {
+        message->word[input_below(input, MESSAGE_WORDS)] = input_word(input);
+    }
+}
+
+static void message_send(struct input *input)
+{
+    static const uint32_t others[] = {0, COMMON_PING, MESSAGE_TYPE(PROTO_BLK, 3)};
+    struct message message = {.endpoint = process_any(input)->endpoint};
+    uint32_t choice = input_below(input, 45);
+    message.type = choice >= 42 ? others[choice - 42] : MESSAGE_TYPE(PROTO_RS, choice);
+    for (unsigned i = 0; i < 4; i++) {
+        message.word[i] = word_any(input);
+    }
+    if (message.type == RS_DEVICE) {
+        device_put(input, &message);
+    } else if (input_below(input, 4) != 0) {
+        name_put(input, message.word);
+    }
+    int status = inside_handle(&message);
+    REQUIRE(status <= 0);
+}
+
+/* ---- what happens ---- */
+
+static struct fake_process *live_any(struct input *input)
+{
+    struct fake_process *process = process_any(input);
+    return process->state == PROCESS_RUNNING && process->started ? process : NULL;
+}
+
+static void client_add(struct input *input)
+{
+    unsigned clients = 0;
+    for (unsigned i = 0; i < fake.count; i++) {
+        clients += fake.processes[i].service_id == ID_PROGRAM &&
+                           fake.processes[i].state != PROCESS_FREE
+                       ? 1u
+                       : 0u;
+    }
+    const struct fake_process *pm = fake_named("pm");
+    if (clients < CLIENTS && fake_room() && pm) {
+        struct fake_process *client = fake_add("client", ID_PROGRAM);
+        client->creator = input_below(input, 2) ? pm->endpoint : FAKE_RS;
+    }
+}
+
+static void die(struct input *input)
+{
+    static const enum death_cause causes[] = {DEATH_EXIT, DEATH_PANIC, DEATH_DEVICE_RESET,
+                                              DEATH_LOAD_FAULT, DEATH_KILLED};
+    struct fake_process *process = live_any(input);
+    if (process) {
+        fake_kill(process, causes[input_below(input, 5)], input_byte(input));
+    }
+    inside_work();
+}
+
+/* A service or devman does what it should. */
+static void behave(struct input *input)
+{
+    const struct fake_process *process = live_any(input);
+    if (!process) {
+        return;
+    }
+    struct message message = {.endpoint = process->endpoint, .type = RS_READY};
+    (void)inside_handle(&message);
+    message = (struct message){.endpoint = process->endpoint, .type = RS_RESET_FETCH};
+    if (inside_handle(&message) == 0) {
+        message.endpoint = process->endpoint;
+        message.type = RS_RESET_DONE;
+        message.word[1] = input_below(input, 8) == 0 ? (uint64_t)-5 : 0;
+        (void)inside_handle(&message);
+    }
+}
+
+static void time_pass(struct input *input)
+{
+    fake.now += input_below(input, 60000) * (uint64_t)FAKE_TICKS_PER_MS / 10;
+    for (unsigned i = 0; i < fake.count; i++) {
+        fake.processes[i].liveness.last_wait_ticks = fake.now;
+    }
+    inside_work();
+}
+
+static void hang(struct input *input)
+{
+    struct fake_process *process = live_any(input);
+    if (process) {
+        process->liveness.cpu_since_wait_ticks = input_word(input);
+        process->liveness.oldest_caller_ticks = input_below(input, 2) ? fake.now : 0;
+        process->liveness.state = input_byte(input);
+    }
+}
+
+static void step(struct input *input)
+{
+    switch (input_below(input, 16)) {
+    case 0:
+        die(input);
+        break;
+    case 1:
+        time_pass(input);
+        break;
+    case 2:
+        client_add(input);
+        break;
+    case 3:
+        hang(input);
+        break;
+    case 4:
+        fake.create_error = input_below(input, 3) == 0 ? -ANOLE_ENOMEM : 0;
+        break;
+    case 5:
+    case 6:
+    case 7:
+        behave(input);
+        break;
+    default:
+        message_send(input);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct input input = {data, len};
+    fake_reset();
+    inside_reset();
+    rs_system();
+    disk_config->hot_spare = input_below(&input, 2);
+    if (setjmp(fake.power_off)) {
+        return 0; /* it stopped the machine, as it was told */
+    }
+    services_init();
+    inside_work();
+    for (unsigned i = 0; i < STEPS && input.len > 0; i++) {
+        step(&input);
+        services_check();
+        processes_check();
+        names_check();
+    }
+    return 0;
+}

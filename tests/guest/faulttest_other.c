@@ -1,0 +1,158 @@
+/*
+ * Who must not notice that somebody else dies or misbehaves: all other services keep their instances,
+ * and memory comes back to the last frame.
+ */
+#include "faulttest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLDERS_MAX 64u
+
+static struct rs_service_info *noted;
+static unsigned noted_count;
+static char victim_name[RS_NAME_LEN];
+
+/* Where the memory is: what is free, and what the processes of each name have. */
+struct memory {
+    uint64_t free;
+    unsigned count;
+    struct holder {
+        char name[PROCESS_NAME_LEN];
+        uint32_t frames;
+    } holder[HOLDERS_MAX];
+};
+static struct memory noted_memory;
+
+static struct system_info system_info(void)
+{
+    struct system_info info;
+    int status = kcall_system_info(&info);
+
+    if (status != 0)
+        panic("the kernel doesn't tell about memory: %s", anole_error_text(status));
+    return info;
+}
+
+static struct holder *holder_of(struct memory *memory, const char name[PROCESS_NAME_LEN])
+{
+    for (unsigned i = 0; i < memory->count; i++)
+        if (strncmp(memory->holder[i].name, name, PROCESS_NAME_LEN) == 0)
+            return &memory->holder[i];
+    if (memory->count == HOLDERS_MAX)
+        return NULL;
+    struct holder *holder = &memory->holder[memory->count++];
+    memcpy(holder->name, name, PROCESS_NAME_LEN);
+    return holder;
+}
+
+static void look_at_memory(struct memory *memory)
+{
+    struct system_info info = system_info();
+    struct process_info process;
+
+    *memory = (struct memory){.free = info.frames_free};
+    for (uint32_t slot = 0; slot < info.process_slots; slot++) {
+        if (kcall_process_info(slot, &process) != 0)
+            continue;
+        struct holder *holder = holder_of(memory, process.name);
+        if (holder)
+            holder->frames += process.frames;
+    }
+}
+
+/* Of two looks: the first name that has another number of pages now. */
+static const char *memory_difference(struct memory *then, const struct memory *now)
+{
+    static char text[128];
+
+    snprintf(text, sizeof text, "free memory: expected %lu pages, found %lu",
+             (unsigned long)then->free, (unsigned long)now->free);
+    for (unsigned i = 0; i < now->count; i++) {
+        const struct holder *holder = &now->holder[i];
+        const struct holder *before = holder_of(then, holder->name);
+        uint32_t had = before ? before->frames : 0;
+
+        if (had != holder->frames) {
+            size_t len = strlen(text);
+            snprintf(text + len, sizeof text - len, "; %.15s has %u, had %u", holder->name,
+                     holder->frames, had);
+            break;
+        }
+    }
+    return text;
+}
+
+int settle(const char *service, struct rs_service_info *info)
+{
+    uint64_t deadline = deadline_in_us(PATIENCE_US);
+    int status;
+
+    while ((status = service_settle(service, info)) == 0 && info->spare == RS_SPARE_WANTED) {
+        if (ticks_now() > deadline)
+            return -ANOLE_ETIMEDOUT;
+        sleep_us(PAUSE_US);
+    }
+    return status;
+}
+
+bool others_note(const char *victim)
+{
+    struct rs_service_info info;
+    int status = settle(victim, &info);
+
+    free(noted);
+    noted = NULL;
+    if (status == 0)
+        status = rs_list(&noted, &noted_count);
+    if (status != 0) {
+        printf("FAIL %s or RS: %s\n", victim, anole_error_text(status));
+        return false;
+    }
+    snprintf(victim_name, sizeof victim_name, "%s", victim);
+    look_at_memory(&noted_memory);
+    return true;
+}
+
+/* Services never leave RS's list, and keep their places. */
+static const char *service_changed(void)
+{
+    static char text[96];
+    struct rs_service_info *now;
+    unsigned count;
+    const char *wrong = NULL;
+    int status = rs_list(&now, &count);
+
+    if (status != 0)
+        return anole_error_text(status);
+    for (unsigned i = 0; i < noted_count && !wrong; i++) {
+        if (strncmp(noted[i].name, victim_name, RS_NAME_LEN) == 0 ||
+            (i < count && now[i].endpoint == noted[i].endpoint && now[i].state == noted[i].state))
+            continue;
+        snprintf(text, sizeof text, "%.15s was %s with endpoint %#x, is %s with %#x", noted[i].name,
+                 rs_state_text(noted[i].state), noted[i].endpoint,
+                 i < count ? rs_state_text(now[i].state) : "gone",
+                 i < count ? now[i].endpoint : ENDPOINT_NONE);
+        wrong = text;
+    }
+    free(now);
+    return wrong;
+}
+
+const char *others_wrong(void)
+{
+    static struct memory now;
+    struct rs_service_info info;
+    uint64_t deadline = deadline_in_us(PATIENCE_US);
+
+    if (settle(victim_name, &info) != 0)
+        return "the service doesn't come to rest";
+
+    /* What is under way (a page that another process is about to give back) is waited for. */
+    while (system_info().frames_free != noted_memory.free && ticks_now() < deadline)
+        sleep_us(PAUSE_US);
+    look_at_memory(&now);
+    return now.free == noted_memory.free ? service_changed()
+                                         : memory_difference(&noted_memory, &now);
+}

@@ -1,0 +1,72 @@
+"""Faults by order: what each must lead to, and deaths at every step."""
+
+import re
+
+import pytest
+
+DEATHS = ("load", "store", "jump", "illegal", "privileged", "overflow", "spin", "sleep", "silent",
+          "exit", "panic", "avail", "used", "flood-calls", "flood-bells", "flood-log")
+HUNG = ("spin", "sleep", "silent", "flood-calls", "flood-bells", "flood-log")
+LIVES = ("wild", "forge", "channel", "unasked", "early", "hoard-frames", "hoard-handles",
+         "hoard-callers", "no-irq")
+OF_DISKS = ("avail", "used", "channel", "unasked", "early", "flood-bells", "no-irq")
+PHASES = ("dead", "quiesced", "spawned", "ready", "published", "served")
+# Fewer steps than any start of the block driver and one round of requests have.
+STEPS = {"die-call": 15, "die-ring": 60, "die-register": 40, "die-reply": 3}
+
+
+def told(result, verdict):
+    """By kind, the line that says so."""
+    lines = (line.split(maxsplit=1) for line in result.lines(verdict + " "))
+    return {rest.split()[0]: rest for _, rest in lines}
+
+
+@pytest.mark.parametrize("harts", [1, 4])
+def test_every_kind(passes, harts):
+    result = passes("faulttest virtio_blk all --rw; blktest vda", "--smp", harts, timeout=240)
+    passed = told(result, "PASS")
+    for kind in DEATHS + LIVES:
+        assert kind in passed, f"{kind}\n{result}"
+    for kind in DEATHS:
+        for phase in PHASES + (("detected",) if kind in HUNG else ()):
+            assert f" {phase} " in passed[kind], f"{kind}: no phase {phase}\n{result}"
+
+
+def test_reading_only(passes):
+    """Without --rw nothing is written, so one kind makes no sense."""
+    result = passes("faulttest virtio_blk early; faulttest virtio_blk unasked")
+    assert "early" in told(result, "skip") and "unasked" in told(result, "PASS"), str(result)
+
+
+@pytest.mark.parametrize("service", ["uart16550", "rtc", "devman"])
+def test_other_services(passes, service):
+    result = passes(f"faulttest {service} all --rw; faulttest {service} sweep --rw; "
+                    "service list; blktest vda", timeout=240)
+    passed, skipped = told(result, "PASS"), told(result, "skip")
+    for kind in DEATHS + LIVES:
+        assert kind in (skipped if kind in OF_DISKS else passed), f"{kind}\n{result}"
+    assert int(re.search(r"die-call +(\d+) deaths", result.output).group(1)) > 0, str(result)
+
+
+@pytest.mark.parametrize("harts", [1, 2, 4])
+@pytest.mark.parametrize("mode", ["", "--rw"])
+def test_sweep(passes, harts, mode):
+    """The driver dies before each of its steps; the client's data is right each time."""
+    result = passes(f"faulttest virtio_blk sweep {mode}; service status virtio_blk; blktest vda",
+                    "--smp", harts, timeout=240)
+    for kind, least in STEPS.items():
+        deaths = re.search(rf"PASS {kind} +(\d+) deaths", result.output)
+        assert deaths and int(deaths.group(1)) >= least, f"{kind}\n{result}"
+
+
+def test_one_step(passes):
+    result = passes("faulttest virtio_blk die-register 3; faulttest virtio_blk die-call 9999")
+    lines = result.lines("PASS")
+    assert "died and came back" in lines[0] and "didn't come to it" in lines[1], str(result)
+
+
+@pytest.mark.parametrize("arguments", ["", "virtio_blk", "virtio_blk nothing", "virtio_blk die-call",
+                                       "virtio_blk die-call 0", "virtio_blk all --write"])
+def test_usage(boot, arguments):
+    result = boot(f"faulttest {arguments}")
+    assert result.status == 2 and "usage: faulttest" in result.output, str(result)

@@ -1,0 +1,311 @@
+/* The block device: see device.h. */
+#include "device.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+struct device_request {
+    struct device_request *next;
+    struct virtio_blk_header header;
+    struct fault_subject subject;
+    enum fate fate;
+    uint64_t due_ms;
+    struct chain chain;
+};
+
+uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- what a request says ---- */
+
+/* The data segments' bytes; false: no header in front or no status byte behind. */
+static bool request_shape(const struct chain *chain, uint64_t *data_bytes)
+{
+    const struct chain_segment *first = &chain->segment[0];
+    const struct chain_segment *last = &chain->segment[chain->count - 1];
+    if (chain->count < 2 || first->writable || first->len != sizeof(struct virtio_blk_header) ||
+        !last->writable || last->len != 1)
+        return false;
+    *data_bytes = 0;
+    for (unsigned i = 1; i + 1 < chain->count; i++)
+        *data_bytes += chain->segment[i].len;
+    return true;
+}
+
+static bool request_read(const struct device *device, struct device_request *request)
+{
+    uint64_t bytes;
+    if (!request_shape(&request->chain, &bytes))
+        return false;
+    const void *header = memory_at(&device->memory, request->chain.segment[0].guest_address,
+                                   sizeof request->header);
+    if (!header)
+        return false;
+    memcpy(&request->header, header, sizeof request->header);
+    bool moves = request->header.type == VIRTIO_BLK_T_IN ||
+                 request->header.type == VIRTIO_BLK_T_OUT;
+    request->subject = (struct fault_subject){
+        .number = device->requests,
+        .type = request->header.type,
+        .sector = request->header.sector,
+        .sectors = moves ? bytes / STORE_SECTOR : 0,
+    };
+    return true;
+}
+
+/* ---- doing it ---- */
+
+/* Moves the data segments from or to the disk: status of virtio-blk, bytes that the driver gets. */
+static uint8_t move_data(struct device *device, const struct device_request *request, bool to_disk,
+                         uint32_t *written)
+{
+    const struct chain *chain = &request->chain;
+    const uint64_t sector = request->header.sector;
+    uint64_t offset = 0;
+    uint64_t bytes;
+    if (!request_shape(chain, &bytes) || !store_holds(&device->store, sector, bytes))
+        return VIRTIO_BLK_S_IOERR;
+    for (unsigned i = 1; i + 1 < chain->count; i++) {
+        const struct chain_segment *segment = &chain->segment[i];
+        void *place = memory_at(&device->memory, segment->guest_address, segment->len);
+        if (!place || segment->writable == to_disk)
+            return VIRTIO_BLK_S_IOERR;
+        if (to_disk)
+            store_write(&device->store, sector, offset, place, segment->len);
+        else
+            store_read(&device->store, sector, offset, place, segment->len);
+        offset += segment->len;
+    }
+    if (!to_disk)
+        *written += (uint32_t)bytes;
+    /* Who doesn't know of flushes gets a disk that needs none. */
+    if (to_disk && !(device->features & VIRTIO_BLK_F_FLUSH) && store_flush(&device->store) < 0)
+        return VIRTIO_BLK_S_IOERR;
+    return VIRTIO_BLK_S_OK;
+}
+
+static uint8_t identify(const struct device *device, const struct device_request *request,
+                        uint32_t *written)
+{
+    static const char id[VIRTIO_BLK_ID_BYTES] = "vhost_blk";
+    const struct chain_segment *segment = &request->chain.segment[1];
+    void *place = memory_at(&device->memory, segment->guest_address, sizeof id);
+    if (request->chain.count != 3 || segment->len != sizeof id || !segment->writable || !place)
+        return VIRTIO_BLK_S_IOERR;
+    memcpy(place, id, sizeof id);
+    *written += (uint32_t)sizeof id;
+    return VIRTIO_BLK_S_OK;
+}
+
+/* written: by the device, without the status byte. */
+static uint8_t perform(struct device *device, const struct device_request *request,
+                       uint32_t *written)
+{
+    switch (request->header.type) {
+    case VIRTIO_BLK_T_IN:
+        return move_data(device, request, false, written);
+    case VIRTIO_BLK_T_OUT:
+        return move_data(device, request, true, written);
+    case VIRTIO_BLK_T_FLUSH:
+        return store_flush(&device->store) < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+    case VIRTIO_BLK_T_GET_ID:
+        return identify(device, request, written);
+    default:
+        return VIRTIO_BLK_S_UNSUPP;
+    }
+}
+
+/* Does and answers a request. */
+static void finish(struct device *device, const struct device_request *request)
+{
+    const struct chain *chain = &request->chain;
+    uint32_t written = 0;
+    struct answer_plan plan = {
+        .status = perform(device, request, &written),
+        .status_written = true,
+        .ring = {.id = chain->head, .copies = 1, .interrupts = 1},
+    };
+    plan.ring.len = written + 1;
+    faults_at_answer(&device->faults, &request->subject, &device->ring, &plan);
+    uint8_t *status = memory_at(&device->memory, chain->segment[chain->count - 1].guest_address, 1);
+    if (status && plan.status_written)
+        *status = plan.status;
+    /* The answer is shown after data and status: the release in ring_answer. */
+    ring_answer(&device->ring, &plan.ring);
+}
+
+/* ---- what waits ---- */
+
+static void hold(struct device *device, struct device_request *request)
+{
+    struct device_request **end = &device->held;
+    while (*end)
+        end = &(*end)->next;
+    request->next = NULL;
+    *end = request;
+}
+
+static void finish_late(struct device *device, const struct device_request *request)
+{
+    device->late++;
+    printf("late: %s %" PRIu64 ", sector %" PRIu64 "\n",
+           virtio_blk_type_name(request->subject.type), request->subject.number,
+           request->subject.sector);
+    finish(device, request);
+}
+
+/* Nobody asked this ring for it: the id of a request that its predecessor had. */
+static void answer_stale(struct device *device, const struct device_request *request)
+{
+    const struct ring_answer answer = {
+        .id = request->chain.head, .len = 1, .copies = 1, .interrupts = 1};
+    printf("stale: id %" PRIu32 "\n", answer.id);
+    ring_answer(&device->ring, &answer);
+}
+
+/* Whether a request's time has come. */
+static bool is_due(const struct device_request *request, bool resetting, uint64_t now)
+{
+    switch (request->fate) {
+    case FATE_LATE:
+        return resetting || now >= request->due_ms;
+    case FATE_AT_RESET:
+        return resetting;
+    default:
+        return false;
+    }
+}
+
+static void finish_due(struct device *device, bool resetting)
+{
+    struct device_request **at = &device->held;
+    while (*at) {
+        struct device_request *request = *at;
+        if (!is_due(request, resetting, now_ms())) {
+            at = &request->next;
+            continue;
+        }
+        *at = request->next;
+        finish_late(device, request);
+        free(request);
+    }
+}
+
+/* The first life after the one that the stale requests were made in: their time has come. */
+static void finish_stale(struct device *device)
+{
+    struct device_request **at = &device->held;
+    while (*at) {
+        struct device_request *request = *at;
+        if (request->fate != FATE_STALE || request->due_ms == device->resets) {
+            at = &request->next;
+            continue;
+        }
+        *at = request->next;
+        answer_stale(device, request);
+        free(request);
+    }
+}
+
+/* ---- taking ---- */
+
+static void plan_request(struct device *device, struct device_request *request)
+{
+    struct request_plan plan = {.fate = FATE_NOW};
+    faults_at_request(&device->faults, &request->subject, &plan);
+    device->dying = device->dying || plan.die;
+    if (plan.pause_ms != 0)
+        device->paused_until_ms = now_ms() + plan.pause_ms;
+    request->fate = plan.fate;
+    request->due_ms = plan.fate == FATE_STALE ? device->resets : now_ms() + plan.delay_ms;
+}
+
+/* Takes one request and settles its fate; false: there is none, or none that makes sense. */
+static bool take(struct device *device)
+{
+    struct device_request *request = calloc(1, sizeof *request);
+    if (!request || ring_take(&device->ring, &device->memory, &request->chain) != 1) {
+        free(request);
+        return false;
+    }
+    device->requests++;
+    if (!request_read(device, request)) {
+        printf("a request without header or status: ring given up\n");
+        device->ring.broken = true;
+        free(request);
+        return false;
+    }
+    plan_request(device, request);
+    if (request->fate == FATE_NOW && !device->dying)
+        finish(device, request);
+    if (request->fate == FATE_NOW || request->fate == FATE_NEVER || device->dying)
+        free(request);
+    else
+        hold(device, request);
+    return true;
+}
+
+void device_work(struct device *device)
+{
+    if (!ring_runs(&device->ring) || now_ms() < device->paused_until_ms)
+        return;
+    finish_due(device, false);
+    finish_stale(device);
+    while (!device->dying && now_ms() >= device->paused_until_ms && take(device))
+        continue;
+}
+
+uint64_t device_next_ms(const struct device *device)
+{
+    uint64_t next = UINT64_MAX;
+    if (!ring_runs(&device->ring))
+        return next;
+    if (device->paused_until_ms > now_ms())
+        return device->paused_until_ms;
+    for (const struct device_request *request = device->held; request; request = request->next)
+        if (request->fate == FATE_LATE && request->due_ms < next)
+            next = request->due_ms;
+    return next;
+}
+
+/* ---- the end of a life ---- */
+
+static void lose_cache(struct device *device)
+{
+    uint64_t lost = store_drop(&device->store);
+    device->lost += lost;
+    printf("lost: %" PRIu64 " sectors\n", lost);
+}
+
+void device_reset(struct device *device)
+{
+    struct reset_plan plan = {0};
+    faults_at_reset(&device->faults, &plan);
+    if (plan.delay_ms != 0)
+        (void)usleep((useconds_t)(plan.delay_ms * 1000));
+    device->paused_until_ms = 0;
+    if (device->ring.descriptors)
+        finish_due(device, true);
+    if (plan.drop_cache)
+        lose_cache(device);
+    device->resets++;
+    printf("reset %" PRIu64 "\n", device->resets);
+}
+
+void device_forget(struct device *device)
+{
+    struct device_request **at = &device->held;
+    while (*at) {
+        struct device_request *request = *at;
+        *at = request->next;
+        free(request);
+    }
+    device->paused_until_ms = 0;
+    device->dying = false;
+}

@@ -1,0 +1,324 @@
+/* The vhost-user protocol: see session.h. A message is header, payload and file descriptors. */
+#include "session.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define VERSION 1u
+#define VERSION_MASK 3u
+#define FLAG_REPLY 4u
+#define FLAG_NEED_REPLY 8u
+
+#define F_PROTOCOL_FEATURES VIRTIO_FEATURE(30)
+#define PROTOCOL_REPLY_ACK VIRTIO_FEATURE(3)
+#define PROTOCOL_CONFIG VIRTIO_FEATURE(9)
+
+#define NO_DESCRIPTOR 0x100u
+#define CONFIG_MAX 256u
+#define SEGMENTS_MAX 126u
+
+enum request_code {
+    GET_FEATURES = 1,
+    SET_FEATURES = 2,
+    SET_OWNER = 3,
+    SET_MEM_TABLE = 5,
+    SET_VRING_NUM = 8,
+    SET_VRING_ADDR = 9,
+    SET_VRING_BASE = 10,
+    GET_VRING_BASE = 11,
+    SET_VRING_KICK = 12,
+    SET_VRING_CALL = 13,
+    SET_VRING_ERR = 14,
+    GET_PROTOCOL_FEATURES = 15,
+    SET_PROTOCOL_FEATURES = 16,
+    SET_VRING_ENABLE = 18,
+    GET_CONFIG = 24,
+};
+
+struct header {
+    uint32_t request, flags, size;
+};
+
+struct vring_state {
+    uint32_t index, number;
+};
+
+struct vring_addresses {
+    uint32_t index, flags;
+    uint64_t descriptors, used, available, log;
+};
+
+struct memory_table {
+    uint32_t count, padding;
+    struct memory_region region[MEMORY_REGIONS_MAX];
+};
+
+struct config {
+    uint32_t offset, size, flags;
+    uint8_t bytes[CONFIG_MAX];
+};
+
+struct message {
+    struct header header;
+    union {
+        uint64_t number;
+        struct vring_state state;
+        struct vring_addresses addresses;
+        struct memory_table table;
+        struct config config;
+    } payload;
+    int fds[MEMORY_REGIONS_MAX]; /* -1: not there, or taken over */
+    unsigned fd_count;
+};
+
+/* ---- receiving and sending ---- */
+
+static void take_descriptors(struct message *message, struct msghdr *from)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(from); part; part = CMSG_NXTHDR(from, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        message->fd_count = (unsigned)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(message->fds, CMSG_DATA(part), message->fd_count * sizeof(int));
+    }
+}
+
+static int read_fully(int fd, void *to, size_t len)
+{
+    ssize_t got = len == 0 ? 0 : recv(fd, to, len, MSG_WAITALL);
+    return got == (ssize_t)len ? 0 : -1;
+}
+
+static int receive(const struct session *session, struct message *message)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(MEMORY_REGIONS_MAX * sizeof(int))];
+    } control;
+    struct iovec into = {&message->header, sizeof message->header};
+    struct msghdr from = {.msg_iov = &into,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof control.bytes};
+    ssize_t got = recvmsg(session->fd, &from, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+    if (got >= 0)
+        take_descriptors(message, &from);
+    if (got != sizeof message->header || (message->header.flags & VERSION_MASK) != VERSION ||
+        message->header.size > sizeof message->payload)
+        return -1;
+    return read_fully(session->fd, &message->payload, message->header.size);
+}
+
+static int reply(const struct session *session, struct message *message, size_t size)
+{
+    message->header.flags = VERSION | FLAG_REPLY;
+    message->header.size = (uint32_t)size;
+    /* On the wire the payload follows the header without a gap. */
+    struct iovec from[] = {{&message->header, sizeof message->header}, {&message->payload, size}};
+    const struct msghdr both = {.msg_iov = from, .msg_iovlen = 2};
+    size_t len = sizeof message->header + size;
+    return sendmsg(session->fd, &both, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
+}
+
+static int reply_number(const struct session *session, struct message *message, uint64_t number)
+{
+    message->payload.number = number;
+    return reply(session, message, sizeof number);
+}
+
+/* ---- the requests ---- */
+
+static int get_features(struct session *session, struct message *message)
+{
+    return reply_number(session, message, DEVICE_FEATURES | F_PROTOCOL_FEATURES);
+}
+
+static int set_features(struct session *session, struct message *message)
+{
+    struct device *device = session->device;
+    device->features = message->payload.number;
+    device->ring.event_index = (device->features & VIRTIO_F_EVENT_IDX) != 0;
+    return 0;
+}
+
+static int get_protocol_features(struct session *session, struct message *message)
+{
+    return reply_number(session, message, PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG);
+}
+
+static int nothing(struct session *session, struct message *message)
+{
+    (void)session;
+    (void)message;
+    return 0;
+}
+
+static int set_memory(struct session *session, struct message *message)
+{
+    const struct memory_table *table = &message->payload.table;
+    struct memory *memory = &session->device->memory;
+    memory_clear(memory);
+    if (table->count > MEMORY_REGIONS_MAX || table->count != message->fd_count)
+        return -1;
+    for (unsigned i = 0; i < table->count; i++)
+        if (memory_add(memory, &table->region[i], message->fds[i]) < 0)
+            return -1;
+    return 0;
+}
+
+/* There is one ring, number 0. */
+static int set_size(struct session *session, struct message *message)
+{
+    if (message->payload.state.index != 0 || message->payload.state.number > RING_SIZE_MAX)
+        return -1;
+    session->device->ring.size = (uint16_t)message->payload.state.number;
+    return 0;
+}
+
+static int set_base(struct session *session, struct message *message)
+{
+    session->device->ring.next_available = (uint16_t)message->payload.state.number;
+    return message->payload.state.index == 0 ? 0 : -1;
+}
+
+static int set_addresses(struct session *session, struct message *message)
+{
+    const struct vring_addresses *from = &message->payload.addresses;
+    session->addresses = (struct ring_addresses){
+        .descriptors = from->descriptors, .available = from->available, .used = from->used};
+    return from->index == 0
+               ? ring_place(&session->device->ring, &session->device->memory, &session->addresses)
+               : -1;
+}
+
+/* The ring stops: the driver has reset the device, or the machine stands still. */
+static int get_base(struct session *session, struct message *message)
+{
+    struct ring *ring = &session->device->ring;
+    if (message->payload.state.index != 0)
+        return -1;
+    device_reset(session->device);
+    ring_stop(ring);
+    message->payload.state.number = ring->next_available;
+    return reply(session, message, sizeof message->payload.state);
+}
+
+static int enable(struct session *session, struct message *message)
+{
+    session->device->ring.enabled = message->payload.state.number != 0;
+    return message->payload.state.index == 0 ? 0 : -1;
+}
+
+/* Takes the message's descriptor over, in place of the one before. */
+static int replace(int *fd, struct message *message)
+{
+    if ((message->payload.number & 0xff) != 0)
+        return -1;
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+    if (!(message->payload.number & NO_DESCRIPTOR) && message->fd_count > 0) {
+        *fd = message->fds[0];
+        message->fds[0] = -1;
+    }
+    return 0;
+}
+
+static int set_kick(struct session *session, struct message *message)
+{
+    return replace(&session->device->ring.kick_fd, message);
+}
+
+static int set_call(struct session *session, struct message *message)
+{
+    return replace(&session->device->ring.call_fd, message);
+}
+
+static int get_config(struct session *session, struct message *message)
+{
+    const struct virtio_blk_config fields = {
+        .capacity = session->device->store.sectors,
+        .seg_max = SEGMENTS_MAX,
+        .blk_size = STORE_SECTOR,
+    };
+    uint8_t space[CONFIG_MAX] = {0};
+    struct config *config = &message->payload.config;
+    if (config->offset > CONFIG_MAX || config->size > CONFIG_MAX - config->offset)
+        return -1;
+    memcpy(space, &fields, sizeof fields);
+    memcpy(config->bytes, space + config->offset, config->size);
+    return reply(session, message, offsetof(struct config, bytes) + config->size);
+}
+
+static const struct {
+    int (*handle)(struct session *session, struct message *message);
+    bool replies; /* by itself */
+} handlers[] = {
+    [GET_FEATURES] = {get_features, true},
+    [SET_FEATURES] = {set_features, false},
+    [SET_OWNER] = {nothing, false},
+    [SET_MEM_TABLE] = {set_memory, false},
+    [SET_VRING_NUM] = {set_size, false},
+    [SET_VRING_ADDR] = {set_addresses, false},
+    [SET_VRING_BASE] = {set_base, false},
+    [GET_VRING_BASE] = {get_base, true},
+    [SET_VRING_KICK] = {set_kick, false},
+    [SET_VRING_CALL] = {set_call, false},
+    [SET_VRING_ERR] = {nothing, false},
+    [GET_PROTOCOL_FEATURES] = {get_protocol_features, true},
+    [SET_PROTOCOL_FEATURES] = {nothing, false},
+    [SET_VRING_ENABLE] = {enable, false},
+    [GET_CONFIG] = {get_config, true},
+};
+#define HANDLERS (sizeof handlers / sizeof handlers[0])
+
+/* ---- the connection ---- */
+
+void session_begin(struct session *session, int fd, struct device *device)
+{
+    *session = (struct session){.fd = fd, .device = device};
+    device->ring.kick_fd = device->ring.call_fd = -1;
+    device->ring.enabled = false;
+}
+
+static int handle(struct session *session, struct message *message)
+{
+    uint32_t request = message->header.request;
+    uint32_t flags = message->header.flags;
+    if (request >= HANDLERS || !handlers[request].handle) {
+        printf("request %u of vhost-user is not known here\n", request);
+        return -1;
+    }
+    int status = handlers[request].handle(session, message);
+    if (status < 0)
+        printf("request %u of vhost-user makes no sense\n", request);
+    if (status == 0 && !handlers[request].replies && (flags & FLAG_NEED_REPLY))
+        status = reply_number(session, message, 0);
+    return status;
+}
+
+int session_serve(struct session *session)
+{
+    struct message message = {0};
+    int status = receive(session, &message);
+    if (status == 0)
+        status = handle(session, &message);
+    for (unsigned i = 0; i < message.fd_count; i++)
+        if (message.fds[i] >= 0)
+            (void)close(message.fds[i]);
+    return status;
+}
+
+void session_end(struct session *session)
+{
+    struct ring *ring = &session->device->ring;
+    const int fds[] = {session->fd, ring->kick_fd, ring->call_fd};
+    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+    ring->kick_fd = ring->call_fd = session->fd = -1;
+    device_forget(session->device);
+    ring_stop(ring);
+    memory_clear(&session->device->memory);
+}

@@ -1,0 +1,21 @@
+/*
+ * One connection with QEMU: the vhost-user protocol, as far as QEMU's vhost-user-blk needs it.
+ */
+#ifndef VHOST_SESSION_H
+#define VHOST_SESSION_H
+
+#include "device.h"
+
+struct session {
+    int fd;
+    struct device *device;
+    struct ring_addresses addresses; /* of the ring, for when it is started */
+};
+
+void session_begin(struct session *session, int fd, struct device *device);
+/* Takes one message. 0, or -1: the connection is over. */
+int session_serve(struct session *session);
+/* Closes all that came by this connection. */
+void session_end(struct session *session);
+
+#endif
