@@ -197,13 +197,18 @@ int kcall_boot_arguments(struct thread *caller)
     return reply_struct(caller, 0, machine.arguments, min_u64(kcall_arg(caller, 1), full + 1));
 }
 
+static void count_callers(const struct list *list, struct liveness *entry)
+{
+    for (const struct list *node = list->next; node != list; node = node->next) {
+        const struct thread *caller = container_of(node, struct thread, queue_link);
+        entry->callers++;
+        if (entry->oldest_caller_ticks == 0 || caller->call_ticks < entry->oldest_caller_ticks)
+            entry->oldest_caller_ticks = caller->call_ticks;
+    }
+}
+
 static void describe(const struct thread *thread, struct liveness *entry)
 {
-    const struct thread *oldest = list_empty(&thread->takens)
-                                      ? NULL
-                                      : container_of(thread->takens.next, struct thread,
-                                                     queue_link);
-
     *entry = (struct liveness){
         .thread = thread->endpoint,
         .process = thread->process->endpoint,
@@ -215,16 +220,8 @@ static void describe(const struct thread *thread, struct liveness *entry)
                                     ? thread->cpu_ticks - thread->cpu_at_wait
                                     : 0,
     };
-    for (int queued = 0; queued < 2; queued++) {
-        const struct list *list = queued ? &thread->senders : &thread->takens;
-        for (const struct list *node = list->next; node != list; node = node->next) {
-            const struct thread *caller = container_of(node, struct thread, queue_link);
-            entry->callers++;
-            if (!oldest || caller->call_ticks < oldest->call_ticks)
-                oldest = caller;
-        }
-    }
-    entry->oldest_caller_ticks = oldest ? oldest->call_ticks : 0;
+    count_callers(&thread->takens, entry);
+    count_callers(&thread->senders, entry);
     /* A thread that is running now has not been charged for its current turn yet. */
     if (thread->state == THREAD_RUNNING && thread->hart != this_hart())
         entry->cpu_since_wait_ticks += this_hart()->now - thread->hart->ran_since;

@@ -23,13 +23,14 @@ static struct region fixed_regions[2];
 struct list dead_regions = {&dead_regions, &dead_regions};
 static uint64_t orphaned;
 
+/* The frames that are charged for it now, also when it is half made or half freed. */
 static uint64_t region_cost(const struct region *region)
 {
-    uint64_t index_frames = region->base
-                                ? 0
-                                : (region->pages + FRAMES_PER_INDEX - 1) / FRAMES_PER_INDEX;
+    uint64_t cost = 1 + region->pages;
 
-    return 1 + region->pages + index_frames;
+    if (region->index[0])
+        cost += region->pages == 0 ? 1 : (region->pages + FRAMES_PER_INDEX - 1) / FRAMES_PER_INDEX;
+    return cost;
 }
 
 void region_init_fixed(handle_t id, paddr_t start, uint64_t len)

@@ -47,7 +47,8 @@ database = $(call database_entries,$(KERNEL_SRCS),$(CC) $(subst $(RISCV_ISA),$(C
     $(foreach part,$(LIBS) $(PROGRAMS) $(FLOAT_PROGRAMS),$(call database_entries,$($(part)_SRCS),$(CC) $(subst \
         $(RISCV_ISA),$(CLANG_ISA),$(USER_CFLAGS)) $(WARNINGS) \
         $(filter-out -fno-tree%,$($(part)_CFLAGS)))) \
-    $(foreach part,$(HOST_TESTS) $(HOST_PROGRAMS),$(call database_entries,$(filter tests/%,$($(part)_SRCS)), \
+    $(foreach part,$(HOST_TESTS) $(HOST_PROGRAMS),$(call database_entries, \
+        $(filter tests/%,$($(part)_SRCS)), \
         $(HOST_CC) $(HOST_CFLAGS) $(WARNINGS) $($(part)_CFLAGS))) \
     $(foreach part,$(FUZZERS),$(call database_entries,$(filter tests/fuzz/%,$($(part)_SRCS)), \
         $(FUZZ_CC) $(FUZZ_CFLAGS) $(WARNINGS) $($(part)_CFLAGS)))

@@ -89,7 +89,8 @@ static_assert(sizeof(struct blk_segment) == 24, "shared layout");
 #define BLK_INFO_FLUSH 2u /* has a volatile cache and can flush it */
 #define BLK_INFO_DISCARD 4u
 #define BLK_INFO_WRITE_ZEROES 8u
-#define BLK_INFO_BATCHES 16u /* a batch costs one kick and at most one interrupt, whatever its size */
+#define BLK_INFO_BATCHES                                                                           \
+    16u /* a batch costs one kick and at most one interrupt, whatever its size */
 
 struct blk_info {
     uint64_t capacity_sectors;    /* of the minor */

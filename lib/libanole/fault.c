@@ -139,10 +139,11 @@ static void hoard_frames(void)
 static void hoard_handles(void)
 {
     handle_t handle;
+    int error;
 
-    while (kcall_doorbell(startup_page()->rs, FORGED_BIT, &handle) == 0) {
-        continue;
-    }
+    do {
+        error = kcall_doorbell(startup_page()->rs, FORGED_BIT, &handle);
+    } while (error == 0);
     committed(FAULT_HOARD_HANDLES);
 }
 

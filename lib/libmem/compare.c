@@ -27,8 +27,8 @@ int memcmp(const void *a, const void *b, size_t len)
         left += head;
         right += head;
         len -= head;
-        while (len >= WORD && *(const word_t *)(const void *)left ==
-                                  *(const word_t *)(const void *)right) {
+        while (len >= WORD &&
+               *(const word_t *)(const void *)left == *(const word_t *)(const void *)right) {
             left += WORD;
             right += WORD;
             len -= WORD;

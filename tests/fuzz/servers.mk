@@ -15,3 +15,11 @@ fuzz_pm_UNTRACED := tests/fuzz/servers/fuzz_pm.c tests/host/fake_kernel.c tests/
 fuzz_pm_SRCS := $(fuzz_pm_UNTRACED) $(filter-out tests/host/%,$(PM_TEST_SRCS))
 fuzz_pm_CFLAGS := $(SERVER_FUZZ_CFLAGS)
 fuzz_pm_RUNS := 4000
+
+FUZZERS += fuzz_devman
+fuzz_devman_UNTRACED := $(addprefix tests/fuzz/servers/, fuzz_devman.c stubs.c) \
+    tests/host/fake_kernel.c
+fuzz_devman_SRCS := $(fuzz_devman_UNTRACED) tests/fuzz/servers/devman_inside.c \
+    $(filter-out servers/devman/main.c,$(devman_SRCS)) $(HOST_LIBFDT) lib/libanole/error.c
+fuzz_devman_CFLAGS := $(SERVER_FUZZ_CFLAGS) $(LIBFDT_SANITIZE)
+fuzz_devman_RUNS := 1500

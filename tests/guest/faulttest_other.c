@@ -97,17 +97,37 @@ int settle(const char *service, struct rs_service_info *info)
     return status;
 }
 
+/* Others' spares, too: the last test may have been theirs. */
+static int list_at_rest(struct rs_service_info **services, unsigned *count)
+{
+    uint64_t deadline = deadline_in_us(PATIENCE_US);
+
+    for (;;) {
+        bool wanted = false;
+        int status = rs_list(services, count);
+
+        if (status != 0)
+            return status;
+        for (unsigned i = 0; i < *count; i++)
+            wanted |= (*services)[i].state == RS_STATE_UP &&
+                      (*services)[i].spare == RS_SPARE_WANTED;
+        if (!wanted)
+            return 0;
+        free(*services);
+        *services = NULL;
+        if (ticks_now() > deadline)
+            return -ANOLE_ETIMEDOUT;
+        sleep_us(PAUSE_US);
+    }
+}
+
 bool others_note(const char *victim)
 {
-    struct rs_service_info info;
-    int status = settle(victim, &info);
-
     free(noted);
-    noted = NULL;
-    if (status == 0)
-        status = rs_list(&noted, &noted_count);
+    int status = list_at_rest(&noted, &noted_count);
+
     if (status != 0) {
-        printf("FAIL %s or RS: %s\n", victim, anole_error_text(status));
+        printf("FAIL RS's list of services: %s\n", anole_error_text(status));
         return false;
     }
     snprintf(victim_name, sizeof victim_name, "%s", victim);
@@ -116,28 +136,30 @@ bool others_note(const char *victim)
 }
 
 /* Services never leave RS's list, and keep their places. */
+static bool is_as_noted(const struct rs_service_info *now, unsigned count, unsigned i)
+{
+    return strncmp(noted[i].name, victim_name, RS_NAME_LEN) == 0 ||
+           (i < count && now[i].endpoint == noted[i].endpoint && now[i].state == noted[i].state);
+}
+
 static const char *service_changed(void)
 {
     static char text[96];
     struct rs_service_info *now;
-    unsigned count;
-    const char *wrong = NULL;
+    unsigned count, i = 0;
     int status = rs_list(&now, &count);
 
     if (status != 0)
         return anole_error_text(status);
-    for (unsigned i = 0; i < noted_count && !wrong; i++) {
-        if (strncmp(noted[i].name, victim_name, RS_NAME_LEN) == 0 ||
-            (i < count && now[i].endpoint == noted[i].endpoint && now[i].state == noted[i].state))
-            continue;
+    while (i < noted_count && is_as_noted(now, count, i))
+        i++;
+    if (i < noted_count)
         snprintf(text, sizeof text, "%.15s was %s with endpoint %#x, is %s with %#x", noted[i].name,
                  rs_state_text(noted[i].state), noted[i].endpoint,
                  i < count ? rs_state_text(now[i].state) : "gone",
                  i < count ? now[i].endpoint : ENDPOINT_NONE);
-        wrong = text;
-    }
     free(now);
-    return wrong;
+    return i < noted_count ? text : NULL;
 }
 
 const char *others_wrong(void)

@@ -14,6 +14,7 @@
 #define STEPS_MAX 1024u /* more than any start and round need */
 #define ENTRIES_AT_ONCE 16u
 #define WARM_UP 2u
+#define CHANGES_MAX 4u /* of the instance while it is looked at */
 
 enum step_result { STEP_DIED, STEP_SURVIVED, STEP_FAILED };
 
@@ -107,16 +108,20 @@ static int replace(const char *service, uint32_t class, unsigned step)
         return failed(class, "step %u: the load didn't come through", step);
     if (status == 0)
         status = wait_for_answer(service);
-    if (status != 0)
-        return failed(class, "step %u: %s", step, anole_error_text(status));
-    /* It may have died of that question: in the end, the load has a session again. */
-    return load_round() ? 0 : failed(class, "step %u: the load didn't come through", step);
+    return status ? failed(class, "step %u: %s", step, anole_error_text(status)) : 0;
 }
 
-/* The last instance of a class has a death before it, which the load must not find. */
+/* The last instance of a class has a death before it, which the load must not find; by itself it may
+ * come to it at any time. */
 static int disarm(const char *service, uint32_t class)
 {
-    int status = rs_control(service, RS_KILL);
+    struct rs_service_info info;
+    int status = -ANOLE_EDEADENDPOINT;
+    for (unsigned i = 0; i < CHANGES_MAX && status == -ANOLE_EDEADENDPOINT; i++) {
+        status = settle(service, &info);
+        if (status == 0)
+            status = rs_control(service, RS_KILL);
+    }
     if (status == 0)
         status = wait_for_answer(service);
     if (status != 0)
@@ -124,27 +129,49 @@ static int disarm(const char *service, uint32_t class)
     return load_round() ? 0 : failed(class, "the load didn't come through");
 }
 
-static enum step_result judge(const struct rs_service_info *before,
-                              const struct rs_service_info *now, uint32_t class, unsigned step)
+/*
+ * What is wrong with everybody else while the load has a session with the instance. It may die as
+ * late as that, of a look at its ring when nothing is to be done: then again, with its successor.
+ */
+static const char *look_around(const char *service, struct rs_service_info *now)
 {
-    unsigned deaths = now->restarts - before->restarts;
-    const char *others = others_wrong();
-    if (others) {
-        failed(class, "step %u: %s", step, others);
+    for (unsigned i = 0; i < CHANGES_MAX; i++) {
+        struct rs_service_info before;
+        if (settle(service, &before) != 0)
+            return "the service doesn't come to rest";
+        if (!load_round())
+            return "the load didn't come through";
+        const char *wrong = others_wrong();
+        if (settle(service, now) != 0)
+            return "the service doesn't come to rest";
+        if (now->restarts == before.restarts)
+            return wrong;
+    }
+    return "it dies again and again";
+}
+
+static enum step_result judge(const char *service, const struct rs_service_info *before,
+                              uint32_t class, unsigned step)
+{
+    struct rs_service_info now;
+    const char *wrong = look_around(service, &now);
+    if (wrong) {
+        failed(class, "step %u: %s", step, wrong);
         return STEP_FAILED;
     }
+    unsigned deaths = now.restarts - before->restarts;
     if (deaths == 1)
         return STEP_SURVIVED;
-    if (deaths == 2 && now->last_cause == DEATH_BREAKPOINT)
+    if (deaths == 2 && now.last_cause == DEATH_BREAKPOINT)
         return STEP_DIED;
     failed(class, "step %u: %u deaths, the last one of %s (0x%lx)", step, deaths - 1,
-           death_cause_text(now->last_cause), (unsigned long)now->last_detail);
+           death_cause_text(now.last_cause), (unsigned long)now.last_detail);
     return STEP_FAILED;
 }
 
 static enum step_result run_step(const char *service, uint32_t class, unsigned step)
 {
-    struct rs_service_info before, now;
+    struct rs_service_info before;
     struct recovery recovery;
     uint64_t log_start;
     int status = settle(service, &before);
@@ -152,15 +179,13 @@ static enum step_result run_step(const char *service, uint32_t class, unsigned s
         status = rs_log_end(&log_start);
     if (status == 0 && replace(service, class, step) != 0)
         return STEP_FAILED;
-    if (status == 0)
-        status = settle(service, &now);
-    if (status == 0)
+    enum step_result result = status == 0 ? judge(service, &before, class, step) : STEP_FAILED;
+    if (status == 0 && result == STEP_DIED)
         status = last_recovery(service, log_start, &recovery);
     if (status != 0) {
         failed(class, "step %u: %s", step, anole_error_text(status));
         return STEP_FAILED;
     }
-    enum step_result result = judge(&before, &now, class, step);
     if (result == STEP_DIED)
         add_phases(&recovery);
     return result;

@@ -282,7 +282,7 @@ static int process_call(uint32_t call, struct message *message)
     struct fake_process *process = fake_find((endpoint_t)message->word[0]);
     struct death_record *record;
     if (!process || process->state == PROCESS_FREE) {
-        return -ANOLE_ENOENT;
+        return fake.kcall ? fake.kcall(call, message) : -ANOLE_ENOENT;
     }
     switch (call) {
     case KCALL_PROCESS_KILL:
@@ -312,7 +312,7 @@ static int process_call(uint32_t call, struct message *message)
             .cause = process->cause, .detail = process->detail, .time_ticks = fake.now};
         return 0;
     default:
-        return -ANOLE_ENOSYS;
+        return fake.kcall ? fake.kcall(call, message) : -ANOLE_ENOSYS;
     }
 }
 
@@ -329,7 +329,7 @@ int kcall(uint32_t call, struct message *message)
     case KCALL_DEATH_NEXT:
         return death_next(message);
     default:
-        return fake.kcall ? fake.kcall(call, message) : process_call(call, message);
+        return process_call(call, message);
     }
 }
 

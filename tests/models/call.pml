@@ -7,7 +7,7 @@
  *
  * Properties:
  *   an answer that the kernel accepts is for exactly the call that waits: `token` is different for
- *     every call that was ever made, the kernel doesn't know it
+ *     every call that was ever made from a slot, and the kernel doesn't know it
  *   a server only takes what somebody still waits for with
  *   a client that waits for a dead server is told: else the model ends in an invalid end state
  *
@@ -20,8 +20,8 @@
  */
 #define CLIENTS 2
 #define SERVERS 2
-#define CALLS 3    /* of each slot, by whoever has it */
-#define HELD 3     /* requests that a server remembers */
+#define CALLS 2    /* of each slot, by whoever has it */
+#define HELD 2     /* requests that a server remembers */
 #define NOBODY 255
 
 mtype = { FREE_TO_GO, CALLING, ANSWERED, TIMED_OUT, DEAD_PEER };
@@ -40,7 +40,6 @@ bool dead[SERVERS];
 
 /* What it doesn't. */
 byte token[CLIENTS];
-byte tokens = 0;
 byte finished = 0;
 
 typedef request {
@@ -59,7 +58,9 @@ inline unqueue(client)
 inline wake(client, how)
 {
     state[client] = how;
-    partner[client] = NOBODY
+    partner[client] = NOBODY;
+    deadline[client] = false;
+    taken[client] = false
 }
 
 #ifdef SEEDED_ERROR_1
@@ -104,12 +105,10 @@ proctype client(byte me)
             if
             :: dead[server]         /* EDEADENDPOINT at once */
             :: else ->
-                tokens++;
-                token[me] = tokens;
+                token[me]++;
                 call_id[me]++;
                 state[me] = CALLING;
                 partner[me] = server;
-                taken[me] = false;
                 if
                 :: deadline[me] = true
                 :: deadline[me] = false

@@ -113,19 +113,19 @@ def test_client_is_told(boot, vhost, name):
 
 
 def test_a_device_that_is_always_wrong(boot, vhost):
-    """It breaks its ring on each write: after some tries a clear error, and everything else runs."""
+    """It breaks its ring on each write: after some tries a clear error; all else goes on."""
     device = vhost("huge-id,type=write,count=0", DROPS)
     result = boot(f"{LONGWRITE}; service list; blktest vda --group read", "--disk", device.disk(),
                   timeout=TIMEOUT)
     assert result.status == 1 and re.search("found (EIO|EGIVENUP)", result.output), str(result)
-    rows = service_rows(result.output)
-    assert rows["virtio_blk"][0] != "down" and rows["shell"][0] == "up", str(result)
+    assert len(result.lines("PASS read/")) == 2, str(result)
+    assert device.hits("huge-id") >= 5, device.told()
 
 
 @pytest.mark.parametrize("group", ["recovery", "stuck", "retain", "libblk"])
 def test_libblk_over_a_cache_that_is_lost(passes, vhost, group):
-    """Deaths under libblk, and each reset loses what was acknowledged but not flushed. Some requests
-    are late besides."""
+    """Deaths under libblk; each reset loses what was acknowledged but not flushed. Besides, some
+    requests are late."""
     device = vhost(DROPS, "late,ms=20,percent=10,count=0")
     passes(f"blktest vda --rw --seed 11 --group {group}", "--disk", device.disk(),
            timeout=TIMEOUT)

@@ -109,8 +109,10 @@ static uint64_t word_any(struct input *input)
         return input_word(input);
     case 1:
         return process_any(input)->endpoint;
-    default:
+    case 2:
         return input_byte(input);
+    default:
+        return input_below(input, 6);
     }
 }
 
@@ -126,6 +128,13 @@ static void device_put(struct input *input, struct message *message)
     }
 }
 
+static bool begins_with_name(uint32_t type)
+{
+    return type == RS_PUBLISH || type == RS_LOOKUP || type == RS_SUBSCRIBE ||
+           type == RS_UNSUBSCRIBE || type == RS_RECORD || type == RS_STATUS || type == RS_CONTROL ||
+           type == RS_INJECT;
+}
+
 static void message_send(struct input *input)
 {
     static const uint32_t others[] = {0, COMMON_PING, MESSAGE_TYPE(PROTO_BLK, 3)};
@@ -137,7 +146,7 @@ static void message_send(struct input *input)
     }
     if (message.type == RS_DEVICE) {
         device_put(input, &message);
-    } else if (input_below(input, 4) != 0) {
+    } else if (begins_with_name(message.type)) {
         name_put(input, message.word);
     }
     int status = inside_handle(&message);
@@ -180,19 +189,15 @@ static void die(struct input *input)
 }
 
 /* A service or devman does what it should. */
-static void behave(struct input *input)
+static void behave(const struct fake_process *process, bool reset_fails)
 {
-    const struct fake_process *process = live_any(input);
-    if (!process) {
-        return;
-    }
     struct message message = {.endpoint = process->endpoint, .type = RS_READY};
     (void)inside_handle(&message);
     message = (struct message){.endpoint = process->endpoint, .type = RS_RESET_FETCH};
     if (inside_handle(&message) == 0) {
         message.endpoint = process->endpoint;
         message.type = RS_RESET_DONE;
-        message.word[1] = input_below(input, 8) == 0 ? (uint64_t)-5 : 0;
+        message.word[1] = reset_fails ? (uint64_t)-ANOLE_EIO : 0;
         (void)inside_handle(&message);
     }
 }
@@ -218,6 +223,7 @@ static void hang(struct input *input)
 
 static void step(struct input *input)
 {
+    const struct fake_process *process;
     switch (input_below(input, 16)) {
     case 0:
         die(input);
@@ -237,11 +243,47 @@ static void step(struct input *input)
     case 5:
     case 6:
     case 7:
-        behave(input);
+        process = live_any(input);
+        if (process) {
+            behave(process, input_below(input, 8) == 7);
+        }
         break;
     default:
         message_send(input);
         break;
+    }
+}
+
+/* A dead service's memory may hold anything. */
+static int corpse_read(uint32_t call, struct message *message)
+{
+    uint64_t noise = fake.now;
+    uint8_t *local = (uint8_t *)(uintptr_t)message->word[2];
+    if (call != KCALL_PROCESS_READ) {
+        return -ANOLE_ENOSYS;
+    }
+    for (uint64_t i = 0; i < message->word[3]; i++) {
+        noise = noise * 6364136223846793005u + 1442695040888963407u;
+        local[i] = (uint8_t)(noise >> 56);
+    }
+    return 0;
+}
+
+/* Everybody does what he should, until the shell is up with its disk. */
+static void boot(void)
+{
+    struct input nothing = {NULL, 0};
+    struct message message = {0};
+    services_init();
+    inside_work();
+    message.endpoint = fake_named("devman")->endpoint;
+    message.type = RS_DEVICE;
+    device_put(&nothing, &message);
+    (void)inside_handle(&message);
+    message = (struct message){.endpoint = message.endpoint, .type = RS_DEVICES_DONE};
+    (void)inside_handle(&message);
+    for (unsigned i = 0; i < 3 * fake.count; i++) {
+        behave(&fake.processes[i % fake.count], false);
     }
 }
 
@@ -257,8 +299,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (setjmp(fake.power_off)) {
         return 0; /* it stopped the machine, as it was told */
     }
-    services_init();
-    inside_work();
+    shell_config->rights.may_control = input_below(&input, 4) != 0;
+    shell_config->rights.may_complain = true;
+    disk_config->rights.may_complain = true;
+    fake.kcall = corpse_read;
+    boot();
     for (unsigned i = 0; i < STEPS && input.len > 0; i++) {
         step(&input);
         services_check();

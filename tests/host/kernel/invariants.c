@@ -185,8 +185,8 @@ static const char *check_thread(uint32_t slot, const struct thread *thread)
             thread->endpoint);
     REQUIRE(!thread->in_kcall || thread->state == THREAD_READY || thread->state == THREAD_RUNNING,
             "%x waits in the midst of a kernel call", thread->endpoint);
-    REQUIRE(!(thread->irq_delivered & ~thread->irq_bits), "%x owes for bits it didn't bind",
-            thread->endpoint);
+    REQUIRE(thread->state == THREAD_DEAD || !(thread->irq_delivered & ~thread->irq_bits),
+            "%x owes for bits it didn't bind", thread->endpoint);
     return NULL;
 }
 

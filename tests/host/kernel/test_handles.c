@@ -274,6 +274,26 @@ static void a_region_that_fails_at_an_index_border(void **state)
     assert_int_equal(frame_free_count(), before);
 }
 
+/* Its creator is buried while it is freed step by step: what is left counts as nobody's, to the last. */
+static void a_creator_is_buried_before_its_region_is_freed(void **state)
+{
+    uint64_t before = frame_free_count();
+
+    (void)state;
+    for (uint64_t pages = 60; pages < 70; pages++) {
+        struct process *creator = host_process("creator", root, 300);
+
+        assert_int_equal(CALL(creator, REGION_CREATE, pages * PAGE_SIZE, 0), 0);
+        assert_int_equal(CALL(creator, CLOSE, result[0]), 0);
+        (void)region_reap_step();
+        kill_and_bury(creator);
+        while (!list_empty(&dead_regions))
+            host_poll(0);
+        assert_int_equal(region_orphaned_frames(), 0);
+        assert_int_equal(frame_free_count(), before);
+    }
+}
+
 static void a_spent_entry_is_retired(void **state)
 {
     struct handle *entry;
@@ -391,6 +411,7 @@ int main(void)
         TEST(without_a_device_there_is_no_quarantine),
         TEST(pinned_memory_is_never_free_of_charge),
         TEST(a_region_that_fails_at_an_index_border),
+        TEST(a_creator_is_buried_before_its_region_is_freed),
         TEST(a_spent_entry_is_retired),
         TEST(regions_outlive_their_creator),
         TEST(memory_quota_is_exact),

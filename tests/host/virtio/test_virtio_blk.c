@@ -169,8 +169,8 @@ static void test_description(void **state)
     assert_int_equal(disk.blk.optimal_io_bytes, 4096);
     assert_int_equal(disk.blk.max_in_flight, 256);
     assert_int_equal(disk.blk.max_segments, 59);
-    assert_int_equal(disk.blk.flags, BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES |
-                                         BLK_INFO_BATCHES);
+    assert_int_equal(disk.blk.flags,
+                     BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES);
     assert_memory_equal(disk.blk.serial, "SERIAL-OF-TWENTY-BYT", 20);
 }
 
