@@ -59,6 +59,7 @@ static const kcall_handler handlers[KCALL_LIMIT] = {
     [KCALL_LIVENESS] = kcall_liveness,
     [KCALL_POWER] = kcall_power,
     [KCALL_PROCESS_GIVE] = kcall_process_give,
+    [KCALL_ORPHANS] = kcall_orphans,
 };
 
 void kcall_result(unsigned n, uint64_t value)

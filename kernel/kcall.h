@@ -57,6 +57,8 @@ KCALL_HANDLER(revoke);
 KCALL_HANDLER(revoke_batch);
 KCALL_HANDLER(copy);
 KCALL_HANDLER(copy_vector);
+/* orphans.c */
+KCALL_HANDLER(orphans);
 /* info.c */
 KCALL_HANDLER(system_info);
 KCALL_HANDLER(process_info);

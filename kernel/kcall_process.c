@@ -1,6 +1,7 @@
 /*
  * Kernel calls with which rs and pm make, run, inspect and bury processes.
  */
+#include "doorbell.h"
 #include "handle.h"
 #include "hart.h"
 #include "kcall.h"
@@ -209,6 +210,7 @@ int kcall_process_bury(struct thread *caller)
     if (child->state == PROCESS_NEW) {
         child->state = PROCESS_DEAD;
         thread_detach(&child->main);
+        watchers_ring(child);
     }
     if (child->state != PROCESS_DEAD && child->state != PROCESS_BURYING)
         return -ANOLE_EBUSY;

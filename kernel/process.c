@@ -119,8 +119,8 @@ static void process_dead(struct process *process)
     struct thread *creator;
 
     if (process->creator == ENDPOINT_KERNEL)
-        kernel_panic("%s died: cause %u, detail 0x%lx, pc 0x%lx", process->name,
-                     process->death.cause, process->death.detail, process->death.pc);
+        kernel_panic("%s died, and nothing can go on without it: cause %u, detail 0x%lx, pc 0x%lx",
+                     process->name, process->death.cause, process->death.detail, process->death.pc);
     process->state = PROCESS_DEAD;
     timer_cancel(&process->budget_timer);
     for (struct list *node = process->threads.next; node != &process->threads; node = node->next)

@@ -1,5 +1,6 @@
 #include "region.h"
 #include "handle.h"
+#include "hart.h"
 #include "kcall.h"
 #include "mmu.h"
 #include "vm.h"
@@ -13,6 +14,7 @@ struct region {
     bool fixed;              /* memory that is never freed */
     struct process *creator; /* whose quota it is charged to; NULL: orphaned or fixed */
     struct list creator_link, dead_link;
+    uint64_t orphaned_ticks; /* when its creator was buried; 0: it lives */
     uint64_t pages;
     uint64_t base; /* contiguous: of the first frame; else 0 */
     uint32_t *index[INDEX_FRAMES];
@@ -117,9 +119,16 @@ void region_orphan_all(struct process *creator)
         struct region *region = container_of(creator->regions.next, struct region, creator_link);
         list_remove(&region->creator_link);
         region->creator = NULL;
+        region->orphaned_ticks = this_hart()->now;
         orphaned += region_cost(region);
         creator->frames -= (uint32_t)region_cost(region);
     }
+}
+
+uint64_t region_orphaned(const struct region *region, uint64_t *since_ticks)
+{
+    *since_ticks = region->orphaned_ticks;
+    return region->orphaned_ticks != 0 ? region_cost(region) : 0;
 }
 
 /* ---- making one ---- */

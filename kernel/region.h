@@ -18,6 +18,8 @@ uint64_t region_pages(const struct region *region);
 void region_init_fixed(handle_t id, paddr_t start, uint64_t len);
 /* Frames of regions whose creators are dead. */
 uint64_t region_orphaned_frames(void);
+/* Frames of the region if its creator is dead, and since when; else 0. */
+uint64_t region_orphaned(const struct region *region, uint64_t *since_ticks);
 /* Their creator is being buried: the frames of its regions go to the orphans' account. */
 void region_orphan_all(struct process *creator);
 /* Frees a bounded part of regions that nobody uses any more: true if there is more to do. */

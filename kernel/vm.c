@@ -312,7 +312,7 @@ int64_t vm_copy_step(const struct process *from, uint64_t from_address, const st
             target = NULL;
         if (!source || !target)
             return -ANOLE_EFAULT;
-        memcpy(target, source, chunk);
+        memmove(target, source, chunk); /* a grant may be to oneself, or the pages shared */
         done += chunk;
     }
     return (int64_t)done;

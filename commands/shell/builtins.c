@@ -30,6 +30,7 @@ static const struct builtin builtins[] = {
      "tests a block driver by request messages", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
     {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
+    {"servfuzz", "[--seed N] [--requests N] [rs|devman|pm...]", "attacks the servers", NULL},
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
     {"blkbench", "DEV", "times reads of a disk", NULL},
     {"recoverybench", "SERVICE [--kills N] [--under-load DISK]", "times recoveries by phase", NULL},

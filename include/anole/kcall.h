@@ -76,7 +76,8 @@
     X(PROCESS_NOTIFY, 49, RS)      /* process, reserved bit */                                     \
     X(LIVENESS, 50, RS)            /* array of struct liveness, max -> count */                    \
     X(POWER, 51, RS)               /* POWER_*, exit status */                                      \
-    X(PROCESS_GIVE, 54, RS)        /* child, another child that may create: is its creator now */
+    X(PROCESS_GIVE, 54, RS)        /* child, another child that may create: is its creator now */  \
+    X(ORPHANS, 55, RS)             /* array of struct orphan_holder, max -> count */
 /* clang-format on */
 
 enum kcall {

@@ -138,6 +138,14 @@ struct liveness {
 };
 static_assert(sizeof(struct liveness) == 40, "shared layout");
 
+/* KCALL_ORPHANS: one for each process that maps regions whose creators are dead. */
+struct orphan_holder {
+    endpoint_t process;
+    uint32_t frames;      /* of those regions */
+    uint64_t since_ticks; /* when the first of the creators was buried */
+};
+static_assert(sizeof(struct orphan_holder) == 16, "shared layout");
+
 /* KCALL_COUNTERS: exact, per process (as caller) or summed over harts. */
 struct counters {
     uint64_t traps;

@@ -10,6 +10,7 @@
 #define HART_STACK_TOP 0
 #define HART_CURRENT 8
 #define HART_SCRATCH 16
+#define HART_ID 72 /* known to start.S */
 
 /* struct thread: regs[0] is the pc, regs[n] is xn */
 #define THREAD_REGS 0

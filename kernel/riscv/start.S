@@ -1,7 +1,7 @@
 /*
  * Entry from the firmware: a0 = hart id, a1 = physical address of the device tree, no translation.
  * Turns on a provisional page table (identity and direct map of the first gigabytes) and continues
- * in the upper half. Secondary harts enter at secondary_start with a1 = their struct hart.
+ * in the upper half. Secondary harts enter at secondary_start with a1 = their struct hart, or here.
  */
 #include "config.h"
 #include "riscv/csr.h"
@@ -13,6 +13,10 @@
     .globl _start
 _start:
     csrw sie, zero
+    la t0, start_taken
+    li t1, 1
+    amoswap.w.aqrl t1, t1, (t0)
+    bnez t1, second_entry
     mv s0, a0
     mv s1, a1
     /* Clear what isn't in the image, by physical addresses. */
@@ -44,6 +48,25 @@ _start:
     ld t0, (t0)
     jr t0
 
+/*
+ * A secondary hart that came here. Before OpenSBI 1.2 a hart that is on its way to its first sleep
+ * may see that it is to start before it sees where, and then goes to where the kernel starts. Its
+ * struct hart is in harts[] (by addresses of the direct map), since it was asked to start.
+ */
+second_entry:
+    la t0, harts
+    la t1, harts + 8 * MAX_HARTS
+    li t2, DIRECT_MAP_BASE
+1:  ld a1, (t0)
+    beqz a1, 2f
+    sub t3, a1, t2
+    lwu t4, HART_ID(t3)
+    beq t4, a0, secondary_start
+    addi t0, t0, 8
+    bltu t0, t1, 1b
+2:  wfi /* nobody has asked for it */
+    j 2b
+
     .globl secondary_start
 secondary_start:
     csrw sie, zero
@@ -74,6 +97,12 @@ kernel_main_address:
     .dword kernel_main
 secondary_main_address:
     .dword secondary_main
+
+/* Not in .bss, which the first hart clears. */
+    .section .data
+    .balign 4
+start_taken:
+    .word 0
 
     .section .bss
     .balign 4096

@@ -18,6 +18,7 @@
 _Static_assert(offsetof(struct hart, stack_top) == HART_STACK_TOP, "known to trap.S");
 _Static_assert(offsetof(struct hart, current) == HART_CURRENT, "known to trap.S");
 _Static_assert(offsetof(struct hart, scratch) == HART_SCRATCH, "known to trap.S");
+_Static_assert(offsetof(struct hart, hart_id) == HART_ID, "known to start.S");
 _Static_assert(offsetof(struct thread, regs) == THREAD_REGS, "known to trap.S");
 
 void fp_save(struct fp_state *state);

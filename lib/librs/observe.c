@@ -5,6 +5,7 @@
 #include <libanole/anole.h>
 #include <librs/rs_client.h>
 #include <proto/common.h>
+#include <stdlib.h>
 
 #define SETTLE_TIMEOUT_US 15000000ul /* until the service is up at all */
 #define DEATH_TIMEOUT_US 5000000ul   /* from the order to the death */
@@ -25,6 +26,35 @@ int service_settle(const char *service, struct rs_service_info *info)
             return -ANOLE_ETIMEDOUT;
         sleep_us(PAUSE_US);
     }
+}
+
+static bool spare_wanted(const struct rs_service_info *services, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (services[i].state == RS_STATE_UP && services[i].spare == RS_SPARE_WANTED)
+            return true;
+    }
+    return false;
+}
+
+int services_settle(void)
+{
+    uint64_t deadline = deadline_in_us(SETTLE_TIMEOUT_US);
+    struct rs_service_info *services;
+    unsigned count;
+    bool wanted;
+
+    do {
+        int status = rs_list(&services, &count);
+
+        if (status != 0)
+            return status;
+        wanted = spare_wanted(services, count);
+        free(services);
+        if (wanted)
+            sleep_us(PAUSE_US);
+    } while (wanted && ticks_now() < deadline);
+    return wanted ? -ANOLE_ETIMEDOUT : 0;
 }
 
 /* A ping that it still answers changes nothing. */

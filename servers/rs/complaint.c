@@ -113,8 +113,9 @@ int request_complain(struct message *message, const struct rs_caller *caller)
         return error;
     }
     struct rs_service *victim = service_of_process(process);
-    if (!victim || service_is_rs(victim) || victim == caller->service) {
-        return -ANOLE_EINVAL;
+    if (!victim || service_is_rs(victim) || victim == caller->service ||
+        victim->config->liveness.caller_ms == 0) {
+        return -ANOLE_EINVAL; /* whom nobody waits for can't be found silent, nor answer a ping */
     }
     if (victim->state != RS_STATE_UP) {
         return 0; /* it is being dealt with */

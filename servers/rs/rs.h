@@ -255,6 +255,10 @@ uint64_t watch_deadline(void); /* ticks */
 void watch_run(void);          /* what is due */
 int request_pong(struct message *message, const struct rs_caller *caller);
 
+/* ---- orphans.c ---- */
+/* Ends a process that holds memory of dead creators for too long, or too much of it. */
+void orphans_round(void);
+
 /* ---- control.c, shutdown.c, fault.c: orders ---- */
 int request_control(struct message *message, const struct rs_caller *caller);
 int request_inject(struct message *message, const struct rs_caller *caller);

@@ -115,6 +115,7 @@ void watch_run(void)
         uint64_t now_ms = now / ticks_per_ms();
         if (!liveness_late(round_due / ticks_per_ms(), now_ms)) {
             liveness_round(now_ms);
+            orphans_round();
         }
         round_due = now + LIVENESS_PERIOD_MS * ticks_per_ms();
     }

@@ -25,6 +25,7 @@ static const struct group groups[] = {
     {"region-maps", group_region_maps},
     {"region-deaths", group_region_deaths},
     {"region-shortage", group_region_shortage},
+    {"region-holders", group_region_holders},
     {"doorbells", group_doorbells},
     {"watches", group_watches},
     {"close", group_close},

@@ -48,6 +48,7 @@ void group_region_lengths(void);
 void group_region_maps(void);
 void group_region_deaths(void);
 void group_region_shortage(void);
+void group_region_holders(void);
 /* handletest_bells.c */
 void group_doorbells(void);
 void group_watches(void);

@@ -225,3 +225,32 @@ void group_region_shortage(void)
         EXPECT(RAW(UNMAP, start, filler), 0);
     }
 }
+
+/* Who keeps the memory of a dead creator mapped is ended by RS after a while: it is in no quota. */
+void group_region_holders(void)
+{
+    enum { LEN = 30 * PAGE_SIZE, BOUND_US = 10000000 };
+    endpoint_t creator = child_start(), holder = child_start();
+    enum death_cause cause = DEATH_NONE;
+    struct system_info before, now;
+    uint64_t detail = 0;
+    struct message message = {
+        .word = {creator, CHILD_REGION, PATIENCE_US, LEN, PROT_READ_BIT, 3},
+    };
+
+    EXPECT(kcall_system_info(&before), 0);
+    EXPECT(child_call(holder, CHILD_CALL, &message), 0);
+    message = (struct message){
+        .word = {KCALL_REGION_MAP, creator, message.word[0], 0, LEN, PROT_READ_BIT},
+    };
+    EXPECT(child_call(holder, CHILD_KCALL, &message), 0);
+    EXPECT(program_kill(creator), 0);
+    EXPECT(program_wait(creator, &cause, &detail), 0);
+    uint64_t begun = ticks_now();
+    EXPECT(program_wait(holder, &cause, &detail), 0);
+    CHECK(cause == DEATH_COMPLAINT);
+    CHECK(detail > LEN / PAGE_SIZE);
+    CHECK(ticks_to_us(ticks_now() - begun) < BOUND_US);
+    EXPECT(kcall_system_info(&now), 0);
+    CHECK(now.frames_orphaned == before.frames_orphaned);
+}

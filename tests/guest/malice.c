@@ -7,6 +7,8 @@
  */
 #include "malice.h"
 
+#include <librs/rs_client.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,5 +295,8 @@ int main(int argc, char *argv[])
         return die_main(argc, argv);
     if (argc > 1 && strcmp(argv[1], "--busy") == 0)
         return busy_main(argc, argv);
-    return options_read(&options, argc, argv) ? attack_all(&options) : usage();
+    if (!options_read(&options, argc, argv))
+        return usage();
+    (void)services_settle(); /* a spare that is still to come would count as missing memory */
+    return attack_all(&options);
 }

@@ -168,7 +168,7 @@ static int worker_run(struct hostile *hostile, void (*attempt)(struct hostile *)
 int worker_main(int argc, char *argv[])
 {
     static struct hostile hostile;
-    uint64_t first, count;
+    uint64_t first, count, stream;
 
     if (argc != 6 + VICTIM_WORDS)
         return 2;
@@ -176,9 +176,12 @@ int worker_main(int argc, char *argv[])
     group_seed = strtoul(argv[3], NULL, 10);
     first = strtoul(argv[4], NULL, 10);
     count = strtoul(argv[5], NULL, 10);
+    stream = first; /* of chance: another one for each group and worker */
     victim_from_arguments(&hostile.victim, &argv[6]);
     hostile.driver = strcmp(argv[0], DRIVER_PROGRAM) == 0;
-    hostile.chance = chance_make(group_seed, first);
+    for (const char *c = group_name; *c != '\0'; c++)
+        stream = stream * 31 + (unsigned char)*c;
+    hostile.chance = chance_make(group_seed, stream);
     hostile.attempt = first;
     return worker_run(
         &hostile,

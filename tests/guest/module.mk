@@ -4,18 +4,22 @@ blktest_LIBS := libblk libchan libanole
 
 PROGRAMS += ipctest
 ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)
-ipctest_LIBS := libanole
+ipctest_LIBS := librs libanole
 
 PROGRAMS += handletest
 handletest_SRCS := $(wildcard tests/guest/handletest*.c tests/guest/testkit*.c)
-handletest_LIBS := libanole
+handletest_LIBS := librs libanole
 
 # The same program twice: the second one's class has a driver's kernel calls.
 PROGRAMS += malice malicedriver
 malice_SRCS := $(wildcard tests/guest/malice*.[cS] tests/guest/testkit*.c)
-malice_LIBS := libanole
+malice_LIBS := librs libanole
 malicedriver_SRCS := $(malice_SRCS)
-malicedriver_LIBS := libanole
+malicedriver_LIBS := librs libanole
+
+PROGRAMS += servfuzz
+servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/malice_chance.c
+servfuzz_LIBS := libanole
 
 PROGRAMS += faulttest
 faulttest_SRCS := $(wildcard tests/guest/faulttest*.c)

@@ -42,7 +42,7 @@ enum child_request {
     CHILD_FAULT = MESSAGE_TYPE(PROTO_TEST, 6),     /* loads from address w0; no answer */
     CHILD_RING = MESSAGE_TYPE(PROTO_TEST, 7),      /* w0 doorbell of the caller, w1 how often */
     CHILD_CALL = MESSAGE_TYPE(PROTO_TEST, 8),      /* w0 endpoint, w1 type, w2 microseconds: calls
-                                                     it with w3-6 as first words */
+                                                     it with w3-6 as first words -> its words */
     CHILD_COPY = MESSAGE_TYPE(PROTO_TEST, 9),      /* w0 grant of the caller, w1 offset, w2 length,
                                                      w3 COPY_*, w4 seed: fills its buffer and
                                                      copies it, or copies and checks (EPROTO) */

@@ -109,7 +109,11 @@ static int do_call(struct ipc_delivery *request)
     uint64_t *word = request->message.word;
     struct message message = {.word = {word[3], word[4], word[5], word[6]}};
 
-    return anole_call((endpoint_t)word[0], (uint32_t)word[1], &message, deadline_in_us(word[2]));
+    int status = anole_call((endpoint_t)word[0], (uint32_t)word[1], &message,
+                            deadline_in_us(word[2]));
+
+    memcpy(word, message.word, sizeof(message.word));
+    return status;
 }
 
 static int do_copy(struct ipc_delivery *request)

@@ -23,3 +23,6 @@ test_handles_CFLAGS := $(HOST_KERNEL_CFLAGS)
 HOST_TESTS += test_processes
 test_processes_SRCS := tests/host/kernel/test_processes.c $(HOST_KERNEL_SRCS)
 test_processes_CFLAGS := $(HOST_KERNEL_CFLAGS)
+HOST_TESTS += test_deaths
+test_deaths_SRCS := tests/host/kernel/test_deaths.c $(HOST_KERNEL_INVARIANTS) $(HOST_KERNEL_SRCS)
+test_deaths_CFLAGS := $(HOST_KERNEL_CFLAGS)

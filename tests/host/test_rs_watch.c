@@ -102,12 +102,27 @@ static void test_justified_complaints_are_not_charged(void **state)
     }
 }
 
+/* Who has no service loop can't answer a ping: complaints about it would kill it. */
+static void test_no_complaints_about_who_serves_nobody(void **state)
+{
+    (void)state;
+    shell_config->liveness.caller_ms = 0;
+    boot();
+    fake_add("client", ID_PROGRAM);
+    const struct fake_process *shell = fake_named("shell");
+    struct message message = {.word = {shell->endpoint, RS_COMPLAINT_TIMEOUT}};
+    assert_int_equal(say("client", request_complain, &message), -ANOLE_EINVAL);
+    fake_wait_ms(1000);
+    assert_false(shell->killed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RS_TEST(spinning_service),
         RS_TEST(silent_service),
         RS_TEST(complaints),
+        RS_TEST(no_complaints_about_who_serves_nobody),
         RS_TEST(two_complainers_with_the_right),
         RS_TEST(justified_complaints_are_not_charged),
     };

@@ -1,6 +1,7 @@
 #include "arguments.h"
 #include "handle.h"
 #include "hart.h"
+#include "invariants.h"
 #include "region.h"
 #include "vm.h"
 #include "world.h"
@@ -17,6 +18,7 @@
  *   n small number o offset            m hart mask            t deadline     D device address
  *   c cause of death                   x any word             k array or structure in my memory
  *   f page-aligned address of a child, or 0                   s pages in bytes
+ *   C a child of mine if I have one
  *   h handle of mine; g a grant, r a region, u a pin of mine
  *   EH somebody's endpoint, and a handle that he made, for me if there is one; EG a grant, ER a region
  *   O  offset into that grant or region       N length within it from there
@@ -60,18 +62,18 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_QUARANTINE_INFO] = "e",
     [KCALL_WALL_CLOCK_SET] = "x",
     [KCALL_PROCESS_CREATE] = "k",
-    [KCALL_PROCESS_MAP] = "efspERO",
-    [KCALL_PROCESS_WRITE] = "efal",
-    [KCALL_PROCESS_START] = "exax",
-    [KCALL_PROCESS_KILL] = "ecx",
-    [KCALL_PROCESS_BURY] = "en",
-    [KCALL_DEATH_RECORD] = "ea",
-    [KCALL_PROCESS_RESOURCE] = "enDs",
-    [KCALL_PROCESS_READ] = "efal",
+    [KCALL_PROCESS_MAP] = "CfspERO",
+    [KCALL_PROCESS_WRITE] = "Caal",
+    [KCALL_PROCESS_START] = "Cxax",
+    [KCALL_PROCESS_KILL] = "Ccx",
+    [KCALL_PROCESS_BURY] = "Cn",
+    [KCALL_DEATH_RECORD] = "Ca",
+    [KCALL_PROCESS_RESOURCE] = "CnDs",
+    [KCALL_PROCESS_READ] = "eaal",
     [KCALL_PROCESS_REGS] = "exa",
     [KCALL_PROCESS_NOTIFY] = "ex",
     [KCALL_LIVENESS] = "an",
-    [KCALL_PROCESS_GIVE] = "ee",
+    [KCALL_PROCESS_GIVE] = "CC",
 };
 
 /* ---- single words ---- */
@@ -89,6 +91,25 @@ endpoint_t arguments_endpoint(struct input *input)
     if (which >= 240)
         return threads[which % count]->endpoint - ENDPOINT_SLOTS; /* of its slot's last user */
     return threads[which % count]->endpoint;
+}
+
+/* One of the processes that this one made. */
+static endpoint_t child_of(struct input *input, const struct process *creator)
+{
+    uint8_t which = input_byte(input);
+    endpoint_t found = ENDPOINT_NONE;
+
+    if (which >= 240)
+        return arguments_endpoint(input);
+    for (uint32_t slot = 1; slot < ENDPOINT_SLOTS; slot++) {
+        const struct process *process = invariants_process(slot);
+        if (!process || process->creator != creator->endpoint)
+            continue;
+        found = process->endpoint;
+        if (which-- % 4 == 0)
+            break;
+    }
+    return found;
 }
 
 /* A handle of that process that `wanted` takes; the `which`th from the first one on, around. */
@@ -258,6 +279,8 @@ static uint64_t simple_word(struct input *input, char kind, const struct process
     switch (kind) {
     case 'e':
         return arguments_endpoint(input);
+    case 'C':
+        return child_of(input, process);
     case 'a':
         return address_of(input, process);
     case 'l':

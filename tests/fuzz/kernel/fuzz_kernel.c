@@ -91,11 +91,19 @@ static void step_idle(unsigned hart)
     }
 }
 
-/* Few calls end the caller: else nobody lives long enough to do much. */
-static uint32_t choose_kernel_call(void)
+/* What there is, in the order of the header; a caller that may make the call is likely. Few calls end
+ * the caller: else nobody lives long enough to do much. */
+static uint32_t choose_kernel_call(const struct process *caller)
 {
-    uint32_t call = input_below(&input, KCALL_LIMIT);
+#define NUMBER(name, number, group) (number),
+    static const uint8_t calls[] = {KCALLS(NUMBER)};
+    uint8_t which = input_byte(&input);
+    uint32_t call = calls[which % ARRAY_SIZE(calls)];
 
+    if (which >= 250)
+        return input_byte(&input);
+    for (unsigned i = 0; i < ARRAY_SIZE(calls) && !(caller->kcalls >> call & 1); i++)
+        call = calls[(which + i) % ARRAY_SIZE(calls)];
     if ((call == KCALL_EXIT || call == KCALL_THREAD_EXIT) && input_byte(&input) < 220)
         call = KCALL_GRANT;
     return call;
@@ -111,7 +119,7 @@ static void step_call(unsigned hart, bool kernel_call)
         return;
     }
     if (kernel_call)
-        arguments_of_kernel_call(&input, thread, choose_kernel_call());
+        arguments_of_kernel_call(&input, thread, choose_kernel_call(thread->process));
     else
         arguments_of_system_call(&input, thread);
     system_call(hart);
@@ -181,6 +189,8 @@ static void step_spawn(unsigned hart)
     system_call(hart);
     if (host_running(hart) != thread || thread->endpoint != creator)
         return;
+    if (input_byte(&input) < 80)
+        return; /* not yet: others may do things to it before */
     arguments_of_kernel_call(&input, thread, KCALL_PROCESS_START);
     thread->regs[REG_A1] = child;
     system_call(hart);

@@ -307,7 +307,8 @@ static uint32_t armed_timers(void)
         const struct thread *thread = invariants_thread(slot);
         if (!thread)
             continue;
-        armed += (thread->wait_timer.index != 0) + (thread->alarm_timer.index != 0);
+        armed += thread->wait_timer.index != 0;
+        armed += thread->alarm_timer.index != 0;
         if (thread == &thread->process->main)
             armed += thread->process->budget_timer.index != 0;
     }
