@@ -55,12 +55,18 @@ int kcall_system_info(struct thread *caller)
     return reply_struct(caller, 0, &info, sizeof(info));
 }
 
-/* slot, address of struct process_info */
+/* slot, address of struct process_info, INFO_* */
 int kcall_process_info(struct thread *caller)
 {
-    struct process *process = process_in_slot((uint32_t)min_u64(kcall_arg(caller, 0), UINT32_MAX));
+    uint32_t slot = (uint32_t)min_u64(kcall_arg(caller, 0), ENDPOINT_SLOTS);
+    uint64_t flags = kcall_arg(caller, 2);
+    struct process *process = process_in_slot(slot);
     struct process_info info = {0};
 
+    if (flags & ~(uint64_t)INFO_OR_NEXT)
+        return -ANOLE_EINVAL;
+    while (!process && flags & INFO_OR_NEXT && slot < ENDPOINT_SLOTS)
+        process = process_in_slot(++slot);
     if (!process)
         return -ANOLE_ENOENT;
     sched_account();

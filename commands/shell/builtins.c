@@ -30,6 +30,8 @@ static const struct builtin builtins[] = {
      "tests a block driver by request messages", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
     {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
+    {"together", "[--apart MS] PROGRAM [ARG...] [-- PROGRAM [ARG...]]...", "runs programs at once",
+     NULL},
     {"servfuzz", "[--seed N] [--requests N] [rs|devman|pm...]", "attacks the servers", NULL},
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
     {"blkbench", "DEV", "times reads of a disk", NULL},

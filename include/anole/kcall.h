@@ -38,7 +38,8 @@
     X(COPY_VECTOR, 20, BASE)       /* array of copy_op, count -> how many were done */             \
     /* information */                                                                              \
     X(SYSTEM_INFO, 21, BASE)       /* address of struct system_info */                             \
-    X(PROCESS_INFO, 22, BASE)      /* slot, address of struct process_info: ENOENT if empty */     \
+    X(PROCESS_INFO, 22, BASE)      /* slot, address of struct process_info, INFO_*: ENOENT if      \
+                                      empty */                                                     \
     X(COUNTERS, 23, BASE)          /* endpoint (0: harts' sum), address of struct counters */      \
     X(RANDOM, 24, BASE)            /* -> four random words */                                      \
     X(LOG_WRITE, 25, BASE)         /* address, len, level: appended to the kernel's log */         \
@@ -94,6 +95,8 @@ enum kcall {
 #define KERNEL_REGION_DEVICE_TREE ((handle_t)2) /* for who may DEVICE_MAP or POWER */
 
 #define REGION_CONTIGUOUS 1u
+
+#define INFO_OR_NEXT 1u /* the process in that slot, or in the next one that isn't empty */
 
 #define BURY_KEEP_RECORD 1u /* only the death record stays, until it is buried without this */
 

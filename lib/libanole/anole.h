@@ -59,6 +59,8 @@ int kcall_copy(endpoint_t maker, handle_t grant, uint64_t offset, void *local, s
 int kcall_copy_vector(const struct copy_op *ops, unsigned count, unsigned *done);
 int kcall_system_info(struct system_info *info);
 int kcall_process_info(unsigned slot, struct process_info *info);
+/* The first process in that slot or behind; from 0 and then from its slot + 1 on these are all. */
+int kcall_process_next(unsigned slot, struct process_info *info);
 int kcall_counters(endpoint_t endpoint, struct counters *counters);
 int kcall_random(uint64_t words[4]);
 int kcall_log_write(enum log_level level, const char *text, size_t len);

@@ -10,7 +10,6 @@
 
 #define PM_NAME "pm"
 #define PM_WAIT_US 30000000u /* for the next pm; RS gives up, or brings one, much sooner */
-#define PM_TRIES 100u        /* deaths of pm during one request */
 
 static int pm_find(endpoint_t *pm)
 {
@@ -51,7 +50,7 @@ static int pm_call(uint32_t type, struct message *message)
     int delivery = -ANOLE_EDEADENDPOINT;
     int error = 0;
 
-    for (unsigned i = 0; i < PM_TRIES && delivery == -ANOLE_EDEADENDPOINT; i++) {
+    while (delivery == -ANOLE_EDEADENDPOINT) { /* how often is RS's policy */
         endpoint_t pm;
 
         error = pm_find(&pm);
@@ -106,7 +105,7 @@ int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoin
     if (error) {
         return error;
     }
-    for (unsigned i = 0; i < PM_TRIES && delivery == -ANOLE_EDEADENDPOINT; i++) {
+    while (delivery == -ANOLE_EDEADENDPOINT) {
         message = (struct message){.word = {0, len, foreground ? PM_SPAWN_FOREGROUND : 0, tag}};
         error = spawn_try(arguments, len, &message, &delivery);
     }

@@ -30,14 +30,11 @@ static void one_too_many(const struct process_info *info)
 /* pm's children in the kernel; those that were never started are nobody's. */
 static unsigned children_find(void)
 {
-    struct system_info system;
+    struct process_info info;
     unsigned count = 0;
-    if (kcall_system_info(&system)) {
-        return 0;
-    }
-    for (unsigned slot = 0; slot < system.process_slots; slot++) {
-        struct process_info info;
-        if (kcall_process_info(slot, &info) || info.creator != startup_page()->self) {
+    for (unsigned slot = 0; kcall_process_next(slot, &info) == 0;
+         slot = endpoint_slot(info.endpoint) + 1) {
+        if (info.creator != startup_page()->self) {
             continue;
         }
         if (info.state == PROCESS_NEW) {

@@ -27,13 +27,10 @@ static bool is_program(const struct process_info *info)
 static void for_each_program(void (*act)(const struct process_info *info, endpoint_t argument),
                              endpoint_t argument)
 {
-    struct system_info system;
     struct process_info info;
-    if (kcall_system_info(&system)) {
-        return;
-    }
-    for (unsigned slot = 0; slot < system.process_slots; slot++) {
-        if (kcall_process_info(slot, &info) == 0 && is_program(&info)) {
+    for (unsigned slot = 0; kcall_process_next(slot, &info) == 0;
+         slot = endpoint_slot(info.endpoint) + 1) {
+        if (is_program(&info)) {
             act(&info, argument);
         }
     }

@@ -100,25 +100,9 @@ int settle(const char *service, struct rs_service_info *info)
 /* Others' spares, too: the last test may have been theirs. */
 static int list_at_rest(struct rs_service_info **services, unsigned *count)
 {
-    uint64_t deadline = deadline_in_us(PATIENCE_US);
+    int status = services_settle();
 
-    for (;;) {
-        bool wanted = false;
-        int status = rs_list(services, count);
-
-        if (status != 0)
-            return status;
-        for (unsigned i = 0; i < *count; i++)
-            wanted |= (*services)[i].state == RS_STATE_UP &&
-                      (*services)[i].spare == RS_SPARE_WANTED;
-        if (!wanted)
-            return 0;
-        free(*services);
-        *services = NULL;
-        if (ticks_now() > deadline)
-            return -ANOLE_ETIMEDOUT;
-        sleep_us(PAUSE_US);
-    }
+    return status != 0 ? status : rs_list(services, count);
 }
 
 bool others_note(const char *victim)

@@ -260,7 +260,8 @@ bool death_is_right(uint64_t seed, uint64_t n)
     if (status == 0 && cause == deed.cause && (!deed.detail_known || detail == deed.word))
         return true;
     printf("FAIL deaths, seed %s, deed %s (kind %u, 0x%lx): promised \"%s\", got %s \"%s\" 0x%lx\n",
-           seed_text, n_text, deed.kind, (unsigned long)deed.word, death_cause_text(deed.cause),
-           anole_error_text(status), death_cause_text(cause), (unsigned long)detail);
+           seed_text, n_text, (unsigned)deed.kind, (unsigned long)deed.word,
+           death_cause_text(deed.cause), anole_error_text(status), death_cause_text(cause),
+           (unsigned long)detail);
     return false;
 }

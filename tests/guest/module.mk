@@ -17,6 +17,10 @@ malice_LIBS := librs libanole
 malicedriver_SRCS := $(malice_SRCS)
 malicedriver_LIBS := librs libanole
 
+PROGRAMS += together
+together_SRCS := tests/guest/together.c
+together_LIBS := libanole
+
 PROGRAMS += servfuzz
 servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/malice_chance.c
 servfuzz_LIBS := libanole

@@ -235,6 +235,15 @@ int kcall_process_info(unsigned slot, struct process_info *info)
     return 0;
 }
 
+int kcall_process_next(unsigned slot, struct process_info *info)
+{
+    int status = kcall_process_info(slot, info);
+    while (status == -ANOLE_ENOENT && slot < ENDPOINT_SLOTS) {
+        status = kcall_process_info(++slot, info);
+    }
+    return status;
+}
+
 static int liveness_tell(struct message *message)
 {
     struct liveness *out = (struct liveness *)(uintptr_t)message->word[0];
