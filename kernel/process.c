@@ -12,9 +12,16 @@
 
 /* ---- quota ---- */
 
+bool process_may_take(unsigned priority, uint64_t frames)
+{
+    return priority < PRIORITY_PROGRAM ||
+           frame_free_count() >= frames + frame_total() / SERVICE_RESERVE;
+}
+
 int process_frame_alloc(struct process *process, paddr_t *frame)
 {
-    if (process->frames >= process->max_frames || !frame_alloc(frame))
+    if (process->frames >= process->max_frames || !process_may_take(process->priority, 1) ||
+        !frame_alloc(frame))
         return -ANOLE_ENOMEM;
     process->frames++;
     return 0;
@@ -55,7 +62,7 @@ int process_create(const struct process_create *request, endpoint_t creator,
     paddr_t frame;
     int status;
 
-    if (request->max_frames < 2 || !frame_alloc(&frame))
+    if (request->max_frames < 2 || !process_may_take(request->priority, 1) || !frame_alloc(&frame))
         return -ANOLE_ENOMEM;
     process = direct(frame);
     apply_request(process, request);

@@ -93,6 +93,10 @@ struct process *process_in_slot(uint32_t slot);
 int process_create(const struct process_create *request, endpoint_t creator,
                    struct process **process);
 
+/* The last of the machine's frames are for services: whatever programs take, a driver can come back. */
+#define SERVICE_RESERVE 32 /* one part in so many */
+bool process_may_take(unsigned priority, uint64_t frames);
+
 /* Quota: everything that a process has is charged in frames. */
 int process_frame_alloc(struct process *process, paddr_t *frame); /* zeroed */
 void process_frame_free(struct process *process, paddr_t frame);  /* puts one reference */

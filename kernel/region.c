@@ -162,7 +162,7 @@ static int region_fill_contiguous(struct process *process, struct region *region
     paddr_t first;
 
     if (pages > STEP_PAGES * 16 || pages > process->max_frames - process->frames ||
-        !frame_alloc_contiguous(pages, &first))
+        !process_may_take(process->priority, pages) || !frame_alloc_contiguous(pages, &first))
         return -ANOLE_ENOMEM;
     process->frames += (uint32_t)pages;
     region->base = first.raw;

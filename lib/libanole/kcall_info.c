@@ -29,6 +29,13 @@ int kcall_process_info(unsigned slot, struct process_info *info)
     return kcall(KCALL_PROCESS_INFO, &message);
 }
 
+int kcall_process_next(unsigned slot, struct process_info *info)
+{
+    struct message message = {.word = {slot, (uintptr_t)info, INFO_OR_NEXT}};
+
+    return kcall(KCALL_PROCESS_INFO, &message);
+}
+
 int kcall_counters(endpoint_t endpoint, struct counters *counters)
 {
     struct message message = {.word = {endpoint, (uintptr_t)counters}};

@@ -208,21 +208,12 @@ int kcall_copy(endpoint_t maker, handle_t grant, uint64_t offset, void *local, s
 
 int kcall_system_info(struct system_info *info)
 {
-    *info = (struct system_info){.process_slots = FAKE_PROCESSES + 3};
+    *info = (struct system_info){.process_slots = ENDPOINT_SLOTS};
     return 0;
 }
 
-int kcall_process_info(unsigned slot, struct process_info *info)
+static void describe(const struct fake_process *process, struct process_info *info)
 {
-    const struct fake_process *process = NULL;
-    for (unsigned i = 0; i < fake.count && !process; i++) {
-        if (endpoint_slot(fake.processes[i].endpoint) == slot) {
-            process = &fake.processes[i];
-        }
-    }
-    if (!process || process->state == PROCESS_FREE) {
-        return -ANOLE_ENOENT;
-    }
     *info = (struct process_info){
         .endpoint = process->endpoint,
         .service_id = process->service_id,
@@ -232,16 +223,33 @@ int kcall_process_info(unsigned slot, struct process_info *info)
         .tag = process->tag,
         .start_ticks = process->start_ticks,
     };
-    return 0;
 }
 
 int kcall_process_next(unsigned slot, struct process_info *info)
 {
-    int status = kcall_process_info(slot, info);
-    while (status == -ANOLE_ENOENT && slot < ENDPOINT_SLOTS) {
-        status = kcall_process_info(++slot, info);
+    const struct fake_process *first = NULL;
+    for (unsigned i = 0; i < fake.count; i++) {
+        const struct fake_process *process = &fake.processes[i];
+        if (process->state != PROCESS_FREE && endpoint_slot(process->endpoint) >= slot &&
+            (!first || endpoint_slot(process->endpoint) < endpoint_slot(first->endpoint))) {
+            first = process;
+        }
     }
-    return status;
+    if (!first) {
+        return -ANOLE_ENOENT;
+    }
+    describe(first, info);
+    return 0;
+}
+
+int kcall_process_info(unsigned slot, struct process_info *info)
+{
+    struct process_info found;
+    if (kcall_process_next(slot, &found) || endpoint_slot(found.endpoint) != slot) {
+        return -ANOLE_ENOENT;
+    }
+    *info = found;
+    return 0;
 }
 
 static int liveness_tell(struct message *message)

@@ -393,7 +393,7 @@ static size_t fill_request(struct input *input, const struct process *creator, u
         .service_id = input_byte(input),
         .priority = PRIORITY_PROGRAM - 1 + input_byte(input) % 14u,
         .max_threads = input_byte(input) & 7,
-        .flags = input_byte(input) & 3,
+        .flags = input_byte(input) % 65 / 32, /* seldom an unknown one */
         .max_frames = input_byte(input),
         .max_handles = input_byte(input),
         .budget_us = input_byte(input) & 64 ? 100 : 0,
@@ -405,6 +405,10 @@ static size_t fill_request(struct input *input, const struct process *creator, u
     if (input_byte(input) > 250)
         request.kcalls = input_word(input);
     memset(request.callable, 0xff, sizeof(request.callable));
+    if (request.give_kcalls) {
+        memset(request.give_callable, 0xff, sizeof(request.give_callable));
+        memset(request.give_ids, 0xff, sizeof(request.give_ids));
+    }
     memcpy(buffer, &request, sizeof(request));
     return sizeof(request);
 }

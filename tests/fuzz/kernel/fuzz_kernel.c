@@ -148,6 +148,20 @@ static void step_fault(unsigned hart)
         host_poll(hart);
 }
 
+static void poll_for_notifications(unsigned hart)
+{
+    struct thread *thread = host_running(hart);
+
+    for (unsigned i = 0; i < 2; i++) { /* the second wait is what completes the interrupt */
+        thread->regs[REG_T0] = SYS_IPC_RECEIVE;
+        thread->regs[REG_T1] = DEADLINE_POLL;
+        thread->regs[REG_T3] = NOTIFY_ALL;
+        thread->regs[REG_T4] = RECEIVE_NO_REQUESTS;
+        if (host_running(hart) == thread)
+            host_system_call(hart);
+    }
+}
+
 static void step_time(unsigned hart)
 {
     uint8_t ticks = input_byte(&input);
@@ -156,12 +170,18 @@ static void step_time(unsigned hart)
     host_poll(hart);
 }
 
+/* A line is raised; or again and again, its driver waiting each time: a storm. */
 static void step_line(unsigned hart)
 {
     uint8_t byte = input_byte(&input);
+    const struct thread *driver = host_running(hart);
+    unsigned times = byte >= 250 && driver && driver->irq_bits ? IRQ_STORM_PER_MS + 2 : 1;
 
-    for (unsigned i = 0; i < (byte >= 250 ? 300 : 1); i++)
+    for (unsigned i = 0; i < times; i++) {
         host_interrupt_line(hart, 3 + (byte & 1));
+        if (times > 1 && host_running(hart) == driver)
+            poll_for_notifications(hart);
+    }
 }
 
 /* Whoever may create makes a child, gives it memory and starts it: three calls that fit together. */
@@ -185,7 +205,8 @@ static void step_spawn(unsigned hart)
     thread->regs[REG_A1 + 1] = HOST_DATA;
     thread->regs[REG_A1 + 2] = 4 * PAGE_SIZE;
     thread->regs[REG_A1 + 3] = PROT_READ_BIT | PROT_WRITE_BIT;
-    thread->regs[REG_A1 + 5] = HANDLE_NONE;
+    if (input_byte(&input) < 150)
+        thread->regs[REG_A1 + 5] = HANDLE_NONE;
     system_call(hart);
     if (host_running(hart) != thread || thread->endpoint != creator)
         return;

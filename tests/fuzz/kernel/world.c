@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RAM_LEN (4ul << 20)
+#define RAM_LEN_SMALL (640ul << 10) /* less than the quotas allow together */
 #define WARDEN_FRAMES 64
 #define WARDEN_BIT 47
 #define FIXED_PAGES 3
@@ -82,7 +83,7 @@ void world_start_one(struct input *input)
     unsigned hart = this_hart()->index;
 
     /* A process that isn't there because memory is exhausted is no finding. */
-    if (world_threads(threads) < WORLD_THREADS / 4 && frame_free_count() > RAM_LEN / PAGE_SIZE / 4)
+    if (world_threads(threads) < WORLD_THREADS / 4 && frame_free_count() > frame_total() / 4)
         (void)make((enum role)input_below(input, ROLES), 20 + input_byte(input));
     /* It was made outside of any call: the hart that it is ready on has to look. */
     if (!host_in_kernel(hart))
@@ -109,7 +110,7 @@ void world_begin(struct input *input)
 
     host_boot_with(&(struct host_options){
         .harts = 1 + (options & 3),
-        .ram_len = RAM_LEN,
+        .ram_len = options & 64 ? RAM_LEN_SMALL : RAM_LEN,
         .first_generation = options & 4 ? ENDPOINT_GENERATION_MAX : 1,
     });
     make_fixed_regions();
@@ -163,12 +164,18 @@ static void poll_all(void)
             host_poll(i);
 }
 
-static void kill_and_bury(endpoint_t endpoint)
+/* What was never started is buried as it is. */
+static void kill_and_bury(const struct process *process)
 {
-    (void)warden_call(KCALL_PROCESS_KILL, (const uint64_t[7]){endpoint, DEATH_KILLED}, NULL);
+    endpoint_t endpoint = process->endpoint;
+
+    if (process->state != PROCESS_NEW)
+        (void)warden_call(KCALL_PROCESS_KILL, (const uint64_t[7]){endpoint, DEATH_KILLED}, NULL);
     poll_all();
     (void)warden_call(KCALL_PROCESS_BURY, (const uint64_t[7]){endpoint}, NULL);
+    world_check();
     (void)warden_call(KCALL_QUARANTINE_END, (const uint64_t[7]){endpoint}, NULL);
+    world_check();
 }
 
 /* The first process but the warden. Burying one makes its children the warden's. */
@@ -197,7 +204,7 @@ void world_end(void)
     host_fail_map(0);
     poll_all();
     for (unsigned i = 0; next_child() && i < ENDPOINT_SLOTS; i++)
-        kill_and_bury(next_child()->endpoint);
+        kill_and_bury(next_child());
     for (unsigned i = 0; !list_empty(&dead_regions) && i < ENDPOINT_SLOTS; i++)
         poll_all();
     world_check();

@@ -175,6 +175,52 @@ static void parents_and_tags_are_told(void **state)
     assert_int_equal(info.tag, 88);
 }
 
+static void all_processes_can_be_gone_through(void **state)
+{
+    endpoint_t seen[4] = {0};
+    unsigned count = 0;
+    uint64_t slot = 0;
+    (void)state;
+    const uint64_t wrong[] = {0, HOST_DATA, 2};
+    assert_int_equal(host_kcall(&rs->main, KCALL_PROCESS_INFO, wrong, 3, NULL), -ANOLE_EINVAL);
+    for (;;) {
+        const uint64_t arguments[] = {slot, HOST_DATA, INFO_OR_NEXT};
+        struct process_info info;
+        int status = host_kcall(&rs->main, KCALL_PROCESS_INFO, arguments, 3, NULL);
+        if (status) {
+            assert_int_equal(status, -ANOLE_ENOENT);
+            break;
+        }
+        assert_int_equal(vm_read(rs, HOST_DATA, &info, sizeof(info)), 0);
+        assert_true(count < 4 && endpoint_slot(info.endpoint) >= slot);
+        seen[count++] = info.endpoint;
+        slot = endpoint_slot(info.endpoint) + 1;
+    }
+    assert_int_equal(count, 3);
+    assert_int_equal(seen[0], rs->endpoint);
+    assert_int_equal(seen[2], program->endpoint);
+}
+
+/* Programs that take all they can leave enough for a service to start. */
+static void programs_leave_a_reserve(void **state)
+{
+    const uint64_t chunk = 64 * PAGE_SIZE;
+    struct process *service = host_process("service", rs, 4000);
+    (void)state;
+    program->max_frames = UINT32_MAX;
+    service->priority = PRIORITY_DRIVER;
+    uint64_t reserve = frame_total() / SERVICE_RESERVE;
+    while (call(program, KCALL_MAP, chunk, 3) == 0)
+        continue;
+    while (call(program, KCALL_MAP, PAGE_SIZE, 3) == 0)
+        continue;
+    assert_in_range(frame_free_count(), reserve, reserve + 3); /* page tables came with pages */
+    assert_int_equal(call(program, KCALL_REGION_CREATE, chunk, REGION_CONTIGUOUS), -ANOLE_ENOMEM);
+    assert_int_equal(call(program, KCALL_REGION_CREATE, chunk, 0), -ANOLE_ENOMEM);
+    assert_int_equal(call(service, KCALL_MAP, chunk, 3), 0);
+    assert_null(host_process("program", pm, 100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +230,8 @@ int main(void)
         TEST(only_to_a_child_that_could_have_made_it),
         TEST(a_record_can_be_kept),
         TEST(parents_and_tags_are_told),
+        TEST(all_processes_can_be_gone_through),
+        TEST(programs_leave_a_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
