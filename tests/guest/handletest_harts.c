@@ -12,7 +12,8 @@
 struct worker {
     unsigned number;
     uint64_t seed;
-    unsigned wrong; /* answers that can't be */
+    unsigned wrong;  /* answers that can't be */
+    int first_wrong; /* the first of them */
     unsigned calls;
     _Atomic bool done;
 };
@@ -41,7 +42,9 @@ static void run_workers(void (*entry)(void *))
                ticks_now() < deadline)
             sleep_us(500);
         CHECK(atomic_load(&workers[i].done));
-        CHECK(workers[i].wrong == 0 && workers[i].calls > 0);
+        check(workers[i].wrong == 0 && workers[i].calls > 0, __LINE__,
+              "worker %u: %u of %u answers are wrong, the first one is %s", i, workers[i].wrong,
+              workers[i].calls, anole_error_name(workers[i].first_wrong));
     }
 }
 
@@ -96,8 +99,8 @@ static void race_run(void *argument)
         worker->calls++;
         if (status == 0)
             atomic_fetch_add(&contest.winners, 1);
-        else if (!loser_status(contest.race, status))
-            worker->wrong++;
+        else if (!loser_status(contest.race, status) && worker->wrong++ == 0)
+            worker->first_wrong = status;
         atomic_fetch_add_explicit(&contest.arrived, 1, memory_order_release);
     }
     atomic_store_explicit(&worker->done, true, memory_order_release);
@@ -186,13 +189,16 @@ static int call_kernel(uint32_t call, const uint64_t words[MESSAGE_WORDS], uint6
 #define CALL(call, first, ...)                                                                     \
     call_kernel(KCALL_##call, (const uint64_t[MESSAGE_WORDS]){__VA_ARGS__}, first)
 
-static bool is_one_of(int status, int a, int b, int c)
+/* 0 if the status is as promised, else what it is. */
+static int unless(int status, int a, int b, int c)
 {
-    return status == 0 || status == a || status == b || status == c || status == -ANOLE_ENOMEM;
+    bool promised = status == -ANOLE_ENOMEM || status == a || status == b || status == c;
+
+    return promised ? 0 : status;
 }
 
 /* Puts a new grant into a shared place and takes back what was there, whoever made it. */
-static bool load_grant(struct worker *worker, uint64_t choice)
+static int load_grant(struct worker *worker, uint64_t choice)
 {
     uint64_t start = (uintptr_t)load_memory, made, none;
     int status = CALL(GRANT, &made, startup_page()->self, start, STEP_BYTES + choice % 5000,
@@ -200,28 +206,29 @@ static bool load_grant(struct worker *worker, uint64_t choice)
 
     (void)worker;
     if (status != 0)
-        return status == -ANOLE_ENOMEM;
+        return unless(status, 0, 0, 0);
     handle_t old = atomic_exchange(&shared_grants[choice / 5000 % SHARED], made);
     status = old != HANDLE_NONE ? CALL(REVOKE, &none, old, 0) : 0;
     while (status == -ANOLE_EBUSY) {
         sleep_us(100);
         status = CALL(REVOKE, &none, old, 0);
     }
-    return status == 0;
+    return status;
 }
 
-static bool load_copy(struct worker *worker, uint64_t choice)
+/* EPERM: a pin of another worker's keeps the grant that was revoked. */
+static int load_copy(struct worker *worker, uint64_t choice)
 {
     handle_t grant = atomic_load(&shared_grants[choice % SHARED]);
     uint64_t local = (uintptr_t)load_memory + STEP_BYTES, none;
+    int status = CALL(COPY, &none, startup_page()->self, grant, choice / 16 % 5000, local,
+                      choice / 65536 % STEP_BYTES, choice % 2);
 
     (void)worker;
-    return is_one_of(CALL(COPY, &none, startup_page()->self, grant, choice / 16 % 5000, local,
-                          choice / 65536 % STEP_BYTES, choice % 2),
-                     -ANOLE_EBADHANDLE, -ANOLE_ERANGE, 0);
+    return unless(status, -ANOLE_EBADHANDLE, -ANOLE_ERANGE, -ANOLE_EPERM);
 }
 
-static bool load_pin(struct worker *worker, uint64_t choice)
+static int load_pin(struct worker *worker, uint64_t choice)
 {
     struct dma_segment segments[256];
     handle_t grant = atomic_load(&shared_grants[choice % SHARED]);
@@ -231,51 +238,53 @@ static bool load_pin(struct worker *worker, uint64_t choice)
 
     (void)worker;
     if (status == 0)
-        return CALL(DMA_UNMAP, &none, pin) == 0;
-    /* EPERM: a pin of another worker's kept the grant while it was revoked. */
-    return is_one_of(status, -ANOLE_EBADHANDLE, -ANOLE_ERANGE, -ANOLE_EPERM);
+        return CALL(DMA_UNMAP, &none, pin);
+    return unless(status, -ANOLE_EBADHANDLE, -ANOLE_ERANGE, -ANOLE_EPERM);
 }
 
-static bool load_region(struct worker *worker, uint64_t choice)
+static int load_region(struct worker *worker, uint64_t choice)
 {
     uint64_t made, none;
     int status = CALL(REGION_CREATE, &made, 1 + choice % (80 * PAGE_SIZE), 0);
 
     (void)worker;
     if (status != 0)
-        return status == -ANOLE_ENOMEM;
+        return unless(status, 0, 0, 0);
     handle_t old = atomic_exchange(&shared_regions[choice / (80 * PAGE_SIZE) % SHARED], made);
-    return old == HANDLE_NONE || CALL(CLOSE, &none, old) == 0;
+    return old != HANDLE_NONE ? CALL(CLOSE, &none, old) : 0;
 }
 
-static bool load_map(struct worker *worker, uint64_t choice)
+static int load_map(struct worker *worker, uint64_t choice)
 {
     handle_t region = atomic_load(&shared_regions[choice % SHARED]);
     uint64_t len = 1 + choice / 16 % (70 * PAGE_SIZE), address, none;
     int status = CALL(REGION_MAP, &address, ENDPOINT_SELF, region, 0, len, READ_WRITE);
 
     if (status != 0)
-        return is_one_of(status, -ANOLE_EBADHANDLE, -ANOLE_EINVAL, 0);
+        return unless(status, -ANOLE_EBADHANDLE, -ANOLE_EINVAL, 0);
     /* The region may be closed meanwhile: the mapping holds it. */
     *(volatile uint64_t *)address = worker->number;
-    return CALL(UNMAP, &none, address, len) == 0;
+    return CALL(UNMAP, &none, address, len);
 }
 
-static bool load_peer(struct worker *worker, uint64_t choice)
+static int load_peer(struct worker *worker, uint64_t choice)
 {
     struct message message = {.word = {choice}};
     uint64_t bell, none;
+    int status;
 
     (void)worker;
-    if (choice % 4 == 0)
-        return child_call(load_child, CHILD_ECHO, &message) == 0 && message.word[0] == choice + 1;
-    int status = CALL(DOORBELL, &bell, load_child, choice % NOTIFY_OWN_BITS);
-    return status == -ANOLE_ENOMEM || (status == 0 && CALL(CLOSE, &none, bell) == 0);
+    if (choice % 4 == 0) {
+        status = child_call(load_child, CHILD_ECHO, &message);
+        return status == 0 && message.word[0] != choice + 1 ? -ANOLE_EPROTO : status;
+    }
+    status = CALL(DOORBELL, &bell, load_child, choice % NOTIFY_OWN_BITS);
+    return status == 0 ? CALL(CLOSE, &none, bell) : unless(status, 0, 0, 0);
 }
 
 static void load_run(void *argument)
 {
-    static bool (*const actions[])(struct worker *, uint64_t) = {
+    static int (*const actions[])(struct worker *, uint64_t) = {
         load_grant, load_copy, load_pin, load_region, load_map, load_peer,
     };
     struct worker *worker = argument;
@@ -284,7 +293,9 @@ static void load_run(void *argument)
         uint64_t choice = next_random(&worker->seed);
 
         worker->calls++;
-        worker->wrong += !actions[choice % 6](worker, choice >> 8);
+        int status = actions[choice % 6](worker, choice >> 8);
+        if (status != 0 && worker->wrong++ == 0)
+            worker->first_wrong = status;
     }
     atomic_store_explicit(&worker->done, true, memory_order_release);
 }

@@ -4,49 +4,9 @@
  * fails with an error that docs/kernel-calls.md names for it; one with right arguments only succeeds,
  * or says that a quota is used up. What succeeded is undone later, and that must succeed, too.
  */
-#include "malice.h"
+#include "malice_arguments.h"
 
 #include <string.h>
-
-/* What a word is for. */
-enum argument {
-    ANY,        /* nothing can be wrong with it */
-    PEER,       /* who gets a handle */
-    GRANT_OF,   /* maker, and in the next word the grant */
-    REGION_OF,  /* maker, and in the next word the region */
-    SECOND,     /* filled by the word before */
-    OWN_REGION, /* by handle */
-    BAD_HANDLE, /* never right: what is right is left to undoing */
-    GRANTED,    /* offset in a grant */
-    LENGTH,     /* of bytes, not 0 */
-    MAPPED,     /* length to map or make */
-    PAGES_AT,   /* page offset in the region */
-    PAGES_LEN,  /* length from there */
-    TARGET,     /* address that is written */
-    EITHER,     /* address that is read or written */
-    SOURCE,     /* address that is read */
-    USER_PLACE, /* address that is only noted */
-    CHOSEN,     /* address to map at, or 0 */
-    BAD_ARRAY,  /* never right */
-    BAD_COUNT,  /* of an array: not 0 */
-    BIT,
-    MAP_PROT,
-    REGION_PROT,
-    OFFER_PROT,
-    ACCESS,
-    COPY_WAY,
-    DMA_WAY,
-    ROOM, /* segments that fit */
-    FLAGS,
-    HARTS,
-    CODE,
-    BAD_CAUSE,
-    LEVEL,
-    NOTHING, /* 0 */
-    INFO_OF, /* endpoint whose process is told */
-    COUNTED, /* endpoint whose counters are */
-    SLOT,
-};
 
 #define ERRORS 7
 struct rule {
@@ -83,7 +43,7 @@ static const struct rule rules[] = {
     {CALL(COPY), false, false, UNDO_NONE, {GRANT_OF, SECOND, GRANTED, EITHER, LENGTH, COPY_WAY}, {ANOLE_EDEADENDPOINT, ANOLE_EBADHANDLE, ANOLE_EPERM, ANOLE_ERANGE, ANOLE_EINVAL, ANOLE_EFAULT}},
     {CALL(COPY_VECTOR), false, false, UNDO_NONE, {BAD_ARRAY, BAD_COUNT}, {ANOLE_EDEADENDPOINT, ANOLE_EBADHANDLE, ANOLE_EPERM, ANOLE_ERANGE, ANOLE_EINVAL, ANOLE_EFAULT}},
     {CALL(SYSTEM_INFO), false, false, UNDO_NONE, {TARGET}, {ANOLE_EFAULT}},
-    {CALL(PROCESS_INFO), false, false, UNDO_NONE, {SLOT, TARGET}, {ANOLE_ENOENT, ANOLE_EFAULT}},
+    {CALL(PROCESS_INFO), false, false, UNDO_NONE, {SLOT, TARGET, NO_FLAG}, {ANOLE_ENOENT, ANOLE_EINVAL, ANOLE_EFAULT}},
     {CALL(COUNTERS), false, false, UNDO_NONE, {COUNTED, TARGET}, {ANOLE_ENOENT, ANOLE_EFAULT}},
     {CALL(RANDOM), false, false, UNDO_NONE, {ANY, ANY}, {0}},
     {CALL(LOG_WRITE), false, true, UNDO_NONE, {SOURCE, NOTHING, LEVEL}, {ANOLE_EINVAL, ANOLE_EFAULT}},
@@ -99,265 +59,6 @@ static const struct rule rules[] = {
 /* clang-format on */
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))
-#define LENGTH_MAX 0x6000u /* of right ones: longer than a step of a copy */
-
-/* A choice among right words, or among wrong ones. */
-static uint64_t one_of(struct chance *chance, const uint64_t *words, uint64_t count)
-{
-    return words[chance_below(chance, count)];
-}
-
-#define ONE_OF(chance, ...)                                                                        \
-    one_of(chance, (const uint64_t[]){__VA_ARGS__},                                                \
-           sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
-
-/* Somebody to make a handle for: anyone alive will do. */
-static uint64_t right_peer(struct hostile *hostile)
-{
-    static const enum whom living[] = {ONESELF,  THE_VICTIM, THE_OWNER,
-                                       THE_HELD, A_CALLABLE, A_FORBIDDEN};
-
-    return pick_endpoint(hostile, living[chance_below(&hostile->chance, 6)]);
-}
-
-/* Others' grants and regions, made for others; one's own of other kinds or lives; nobody's. */
-static void wrong_pair(struct hostile *hostile, uint64_t *word)
-{
-    switch (chance_below(&hostile->chance, 6)) {
-    case 0:
-        word[0] = hostile->victim.endpoint;
-        word[1] = hostile->victim.grant;
-        break;
-    case 1:
-        word[0] = hostile->victim.endpoint;
-        word[1] = hostile->victim.offer;
-        break;
-    case 2:
-        word[0] = hostile->victim.endpoint;
-        word[1] = hostile->victim.bell;
-        break;
-    case 3:
-        word[0] = pick_endpoint(hostile, NOBODY);
-        if (word[0] == ENDPOINT_SELF)
-            word[0] = ENDPOINT_NONE;
-        word[1] = ONE_OF(&hostile->chance, hostile->grant, hostile->region);
-        break;
-    case 4:
-        word[0] = ENDPOINT_KERNEL;
-        word[1] = chance_below(&hostile->chance, 5);
-        break;
-    default:
-        word[0] = hostile->self;
-        word[1] = pick_wrong_handle(hostile);
-    }
-}
-
-/* Fills in a right word. */
-static void right_argument(struct hostile *hostile, enum argument argument, uint64_t *word)
-{
-    struct chance *chance = &hostile->chance;
-    uint64_t arena = (uintptr_t)hostile->arena;
-
-    switch (argument) {
-    case PEER:
-    case INFO_OF:
-    case COUNTED:
-        *word = right_peer(hostile);
-        break;
-    case GRANT_OF:
-        word[0] = hostile->self;
-        word[1] = hostile->grant;
-        break;
-    case REGION_OF:
-        word[0] = ONE_OF(chance, ENDPOINT_SELF, hostile->self);
-        word[1] = hostile->region;
-        break;
-    case OWN_REGION:
-        *word = hostile->region;
-        break;
-    case GRANTED:
-        *word = chance_below(chance, GRANTED_BYTES - LENGTH_MAX);
-        break;
-    case LENGTH:
-        *word = chance_one_in(chance, 2) ? 1 + chance_below(chance, LENGTH_MAX)
-                                         : ONE_OF(chance, 1, PAGE_SIZE - 1, PAGE_SIZE,
-                                                  PAGE_SIZE + 1, 16383, 16384, 16385);
-        break;
-    case MAPPED:
-        *word = chance_one_in(chance, 8)
-                    ? ONE_OF(chance, 64 * PAGE_SIZE - 1, 64 * PAGE_SIZE, 64 * PAGE_SIZE + 1)
-                    : 1 + chance_below(chance, 4 * PAGE_SIZE);
-        break;
-    case PAGES_AT:
-        *word = chance_below(chance, 2) * PAGE_SIZE;
-        break;
-    case PAGES_LEN:
-        *word = 1 + chance_below(chance, REGION_BYTES - PAGE_SIZE);
-        break;
-    case TARGET:
-    case EITHER:
-        *word = arena + GRANTED_BYTES + chance_below(chance, PAGE_SIZE);
-        break;
-    case SOURCE:
-        *word = arena + chance_below(chance, PAGE_SIZE);
-        break;
-    case USER_PLACE:
-        *word = chance_below(chance, USER_END - LENGTH_MAX);
-        break;
-    case BIT:
-        *word = chance_below(chance, NOTIFY_OWN_BITS);
-        break;
-    case MAP_PROT:
-        *word = ONE_OF(chance, PROT_READ_BIT, PROT_READ_BIT | PROT_WRITE_BIT,
-                       PROT_READ_BIT | PROT_EXEC_BIT, PROT_EXEC_BIT);
-        break;
-    case REGION_PROT:
-    case OFFER_PROT:
-    case ACCESS:
-    case DMA_WAY:
-        *word = 1 + chance_below(chance, 3);
-        break;
-    case COPY_WAY:
-    case FLAGS:
-        *word = chance_below(chance, 2);
-        break;
-    case ROOM:
-        *word = 16 + chance_below(chance, 100);
-        break;
-    case HARTS:
-        *word = ONE_OF(chance, 0, ~0ul, 1, 1ul << (info_page()->harts - 1));
-        break;
-    case CODE:
-        *word = (uintptr_t)&registers_thread_exit;
-        break;
-    case LEVEL:
-        *word = LOG_DEBUG;
-        break;
-    case SLOT:
-        *word = endpoint_slot(hostile->self);
-        break;
-    case CHOSEN:
-    case NOTHING:
-        *word = 0;
-        break;
-    default:
-        *word = chance_magnitude(chance);
-    }
-}
-
-/* Whether a word can be wrong at all; some can't be right. */
-static bool has_wrong(enum argument argument)
-{
-    return argument != ANY && argument != SECOND && argument != CODE && argument != NOTHING;
-}
-
-static bool has_right(enum argument argument)
-{
-    return argument != BAD_HANDLE && argument != BAD_ARRAY && argument != BAD_COUNT &&
-           argument != BAD_CAUSE;
-}
-
-/* Fills in a wrong word. */
-static void wrong_argument(struct hostile *hostile, enum argument argument, uint64_t *word)
-{
-    struct chance *chance = &hostile->chance;
-
-    switch (argument) {
-    case PEER:
-    case COUNTED:
-        *word = pick_endpoint(hostile, NOBODY);
-        if (*word == ENDPOINT_SELF)
-            *word = ENDPOINT_NONE; /* COUNTERS takes it */
-        break;
-    case INFO_OF:
-        *word = ONE_OF(
-            chance, ENDPOINT_KERNEL, ENDPOINT_NONE,
-            endpoint_make(endpoint_slot(hostile->self), endpoint_generation(hostile->self) + 1));
-        break;
-    case GRANT_OF:
-    case REGION_OF:
-        wrong_pair(hostile, word);
-        break;
-    case OWN_REGION:
-        *word = chance_one_in(chance, 2) ? hostile->grant : pick_wrong_handle(hostile);
-        break;
-    case BAD_HANDLE:
-        *word = pick_wrong_handle(hostile);
-        break;
-    case GRANTED:
-        *word = ONE_OF(chance, GRANTED_BYTES, GRANTED_BYTES + 1, 1ul << 63, ~0ul, ~0ul - 4095);
-        break;
-    case LENGTH:
-        *word = ONE_OF(chance, USER_END + 1, 1ul << 63, ~0ul, ~0ul - 4095, ~0ul >> 1);
-        break;
-    case MAPPED:
-        *word = ONE_OF(chance, 0, USER_END + 1, 1ul << 40, 1ul << 63, ~0ul, ~0ul - 4095);
-        break;
-    case PAGES_AT:
-        *word = ONE_OF(chance, 1, PAGE_SIZE - 1, REGION_BYTES, 1ul << 63, ~0ul << 12, ~0ul);
-        break;
-    case PAGES_LEN:
-        *word = ONE_OF(chance, 0, REGION_BYTES + 1, 1ul << 63, ~0ul, ~0ul - 4095);
-        break;
-    case TARGET:
-        *word = pick_wrong_address(hostile, true);
-        break;
-    case SOURCE:
-    case EITHER:
-        *word = pick_wrong_address(hostile, false);
-        break;
-    case USER_PLACE:
-        *word = chance_next(chance) | USER_END;
-        break;
-    case CHOSEN:
-        *word = ONE_OF(chance, 1, USER_TEXT_BASE, (uintptr_t)hostile->arena, USER_INFO_PAGE,
-                       USER_END, 1ul << 63, ~0ul << 12, ~0ul);
-        break;
-    case BAD_ARRAY: /* with a rest of zeros, or unreadable */
-        *word = chance_one_in(chance, 2) ? (uintptr_t)hostile->arena + ARENA_BYTES - PAGE_SIZE
-                                         : pick_wrong_address(hostile, false);
-        break;
-    case BAD_COUNT:
-        *word = ONE_OF(chance, 1, 2, 64, 4096, 4097, 1ul << 32, 1ul << 63, ~0ul);
-        break;
-    case BIT:
-        *word = ONE_OF(chance, NOTIFY_OWN_BITS, NOTIFY_STOP, NOTIFY_DEATH, 64, 1ul << 32, ~0ul);
-        break;
-    case MAP_PROT:
-        *word = ONE_OF(chance, 0, 6, 7, 8, 1ul << 32 | 1, ~0ul);
-        break;
-    case REGION_PROT:
-        *word = ONE_OF(chance, 0, 4, 5, 8, 1ul << 32 | 1, ~0ul);
-        break;
-    case OFFER_PROT:
-    case ACCESS:
-    case DMA_WAY:
-        *word = ONE_OF(chance, 0, 4, 7, 8, 1ul << 32 | 1, ~0ul);
-        break;
-    case COPY_WAY:
-    case FLAGS:
-        *word = ONE_OF(chance, 2, 3, 1ul << 32, 1ul << 63, ~0ul);
-        break;
-    case ROOM:
-        *word = 0;
-        break;
-    case HARTS:
-        *word = ONE_OF(chance, 1ul << info_page()->harts, 1ul << 63);
-        break;
-    case BAD_CAUSE:
-        *word = ONE_OF(chance, 0, 4, 10, 16, 17, 1ul << 32 | 1, ~0ul);
-        break;
-    case LEVEL:
-        *word = ONE_OF(chance, 4, 1ul << 32, ~0ul);
-        break;
-    case SLOT:
-        *word = ONE_OF(chance, 0, ENDPOINT_SLOTS, 1ul << 32, 1ul << 32 | 5, ~0ul);
-        break;
-    default:
-        *word = chance_magnitude(chance);
-    }
-}
-
 /* Fills in all words; true if one of them is wrong. */
 static bool make_arguments(struct hostile *hostile, const struct rule *rule, uint64_t *word)
 {
@@ -368,11 +69,12 @@ static bool make_arguments(struct hostile *hostile, const struct rule *rule, uin
 
         if (argument == SECOND)
             continue;
-        if (has_wrong(argument) && (!has_right(argument) || chance_one_in(&hostile->chance, 5))) {
-            wrong_argument(hostile, argument, &word[i]);
+        bool must = !argument_has_right(argument);
+        if (must || (argument_has_wrong(argument) && chance_one_in(&hostile->chance, 5))) {
+            argument_wrong(hostile, argument, &word[i]);
             wrong = true;
         } else {
-            right_argument(hostile, argument, &word[i]);
+            argument_right(hostile, argument, &word[i]);
         }
     }
     return wrong;
@@ -472,39 +174,79 @@ static void attempt_ruled(struct hostile *hostile, const struct rule *rule)
         keep(hostile, rule, word, first);
 }
 
-/* Calls of servers, and numbers that are no call: refused whatever the words say. */
-static void attempt_forbidden(struct hostile *hostile)
+/* ---- all calls that there are, by who may make them ---- */
+
+enum call_group { BASE, DRIVER, CONSOLE, CLOCK, DEVMAN, CREATE, RS };
+
+static const struct {
+    const char *name;
+    uint32_t call;
+    enum call_group group;
+} calls[] = {
+#define ENTRY(name, number, group) {#name, number, group},
+    KCALLS(ENTRY)
+#undef ENTRY
+};
+
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+/* With words as if it might work: a process, and whatever. */
+static void attempt_unruled(struct hostile *hostile, const char *name, uint32_t call, int promised)
 {
-    static const uint32_t forbidden[] = {
-        KCALL_CONSOLE_TAKE,   KCALL_DEVICE_MAP,       KCALL_QUARANTINE_END, KCALL_QUARANTINE_INFO,
-        KCALL_WALL_CLOCK_SET, KCALL_PROCESS_CREATE,   KCALL_PROCESS_MAP,    KCALL_PROCESS_WRITE,
-        KCALL_PROCESS_START,  KCALL_PROCESS_KILL,     KCALL_PROCESS_BURY,   KCALL_DEATH_NEXT,
-        KCALL_DEATH_RECORD,   KCALL_PROCESS_RESOURCE, KCALL_PROCESS_READ,   KCALL_PROCESS_REGS,
-        KCALL_PROCESS_NOTIFY, KCALL_LIVENESS,         KCALL_POWER,
-    };
-    struct chance *chance = &hostile->chance;
-    bool known = chance_one_in(chance, 2);
-    uint32_t call = known ? forbidden[chance_below(chance, sizeof(forbidden) / 4)]
-                          : KCALL_LIMIT + (uint32_t)chance_magnitude(chance) / 2;
     uint64_t word[MESSAGE_WORDS], first;
 
-    word[0] = right_peer(hostile); /* as if it were a process to be had */
+    argument_right(hostile, PEER, &word[0]);
     for (unsigned i = 1; i < MESSAGE_WORDS; i++)
-        word[i] = chance_magnitude(chance);
+        word[i] = chance_magnitude(&hostile->chance);
     int status = make_call(call, word, &first);
-    if (status != (known ? -ANOLE_EPERM : -ANOLE_ENOSYS))
-        tell(hostile, known ? "a server's call" : "no call", word, status,
-             known ? "EPERM" : "ENOSYS");
+    if (status != promised)
+        tell(hostile, name, word, status, anole_error_name(promised));
+}
+
+static bool is_call(uint32_t number)
+{
+    for (unsigned i = 0; i < CALLS; i++) {
+        if (calls[i].call == number)
+            return true;
+    }
+    return false;
+}
+
+/* A number that is no call's. */
+static void attempt_no_call(struct hostile *hostile)
+{
+    uint32_t number = (uint32_t)chance_magnitude(&hostile->chance);
+
+    while (is_call(number))
+        number += KCALL_LIMIT / 2;
+    attempt_unruled(hostile, "no call", number, -ANOLE_ENOSYS);
+}
+
+static void attempt_call_of(struct hostile *hostile, unsigned index)
+{
+    if (calls[index].group != BASE && calls[index].group != DRIVER) {
+        attempt_unruled(hostile, calls[index].name, calls[index].call, -ANOLE_EPERM);
+        return;
+    }
+    for (unsigned i = 0; i < RULES; i++) {
+        if (rules[i].call == calls[index].call) {
+            attempt_ruled(hostile, &rules[i]);
+            return;
+        }
+    }
+    /* Ending itself is a matter for a child (malice_deaths.c). */
+    if (calls[index].call != KCALL_THREAD_EXIT)
+        unexpected(hostile, "there is no rule for %s", calls[index].name);
 }
 
 void attempt_kernel_call(struct hostile *hostile)
 {
-    uint64_t choice = chance_below(&hostile->chance, RULES + 4);
+    uint64_t choice = chance_below(&hostile->chance, CALLS + 4);
 
-    if (choice < RULES)
-        attempt_ruled(hostile, &rules[choice]);
+    if (choice < CALLS)
+        attempt_call_of(hostile, (unsigned)choice);
     else
-        attempt_forbidden(hostile);
+        attempt_no_call(hostile);
     if (hostile->leftover_count > 0 && chance_one_in(&hostile->chance, 8))
         undo_one(hostile,
                  &hostile->leftovers[chance_below(&hostile->chance, hostile->leftover_count)]);

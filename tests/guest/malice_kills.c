@@ -50,18 +50,17 @@ static void be_busy_sharing(struct busy *busy)
         (void)kcall_close(region);
 }
 
-/* Has the victim copy from and to this process's memory, in a long call of the victim's. */
+/* Has the victim copy into this process's memory, in long calls of the victim's. */
 static void be_busy_granting(struct busy *busy)
 {
     uint64_t len = 1 + chance_below(&busy->chance, CHILD_BUFFER);
     struct message message;
     handle_t grant;
 
-    if (kcall_grant(busy->victim.endpoint, busy->memory, len, GRANT_READ, &grant) != 0)
+    if (kcall_grant(busy->victim.endpoint, busy->memory, len, GRANT_WRITE, &grant) != 0)
         return;
-    message = (struct message){.word = {grant, 0, len, COPY_FROM_GRANT, 1}};
-    message.word[2] = LEN_MAX; /* more than is granted: refused, and its buffer stays as it is */
-    (void)child_call(busy->victim.endpoint, CHILD_COPY, &message);
+    message = (struct message){.word = {grant, len, COPY_TO_GRANT, 4}};
+    (void)child_call(busy->victim.endpoint, CHILD_COPY_LOOP, &message);
     (void)kcall_revoke(grant, -1);
 }
 

@@ -31,3 +31,8 @@ test_uart16550_output_SRCS := tests/host/test_uart16550_output.c drivers/uart165
 
 HOST_TESTS += test_uart16550_input
 test_uart16550_input_SRCS := tests/host/test_uart16550_input.c drivers/uart16550/input.c
+
+HOST_TESTS += test_libanole_program
+test_libanole_program_SRCS := tests/host/test_libanole_program.c lib/libanole/program.c \
+    lib/libanole/arguments.c
+test_libanole_program_CFLAGS := -include tests/host/fake_pages.h

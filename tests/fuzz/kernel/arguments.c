@@ -135,6 +135,11 @@ static bool is_of_kind(const struct handle *handle, unsigned kind)
     return kind == HANDLE_FREE ? handle->kind != HANDLE_FREE : handle->kind == kind;
 }
 
+static bool is_pinned_grant(const struct handle *handle, unsigned pins)
+{
+    return handle->kind == HANDLE_GRANT && handle->grant.pins >= pins;
+}
+
 /* Whom things that others made must be for, and how many bytes the last one that was found has. */
 static endpoint_t user_endpoint;
 static uint64_t limit, chosen_offset;
@@ -159,6 +164,16 @@ static handle_t own_handle(struct input *input, const struct process *process,
     if (which >= 245)
         kind = HANDLE_FREE; /* any that is used */
     return find_handle(process, which % 8, is_of_kind, kind) - (which >= 240 ? 1ul << 16 : 0);
+}
+
+/* One that a device uses, if the choice falls so and there is one. */
+static handle_t own_grant(struct input *input, const struct process *process)
+{
+    handle_t pinned = find_handle(process, 0, is_pinned_grant, 1);
+
+    return pinned != HANDLE_NONE && input_byte(input) & 1
+               ? pinned
+               : own_handle(input, process, HANDLE_GRANT);
 }
 
 /* Who made something of that kind for this process: a pair of endpoint and handle that fit. */
@@ -339,7 +354,7 @@ static unsigned words(struct input *input, char kind, const struct process *proc
         word[0] = own_handle(input, process, HANDLE_FREE);
         return 1;
     case 'g':
-        word[0] = own_handle(input, process, HANDLE_GRANT);
+        word[0] = own_grant(input, process);
         return 1;
     case 'r':
         word[0] = own_handle(input, process, HANDLE_REGION);
@@ -378,7 +393,7 @@ static size_t fill_array(struct input *input, const struct process *process, uin
             memcpy(buffer + len, &op, sizeof(op));
             len += sizeof(op);
         } else {
-            handle_t id = own_handle(input, process, HANDLE_GRANT);
+            handle_t id = own_grant(input, process);
             memcpy(buffer + len, &id, sizeof(id));
             len += sizeof(id);
         }

@@ -152,13 +152,13 @@ static void poll_for_notifications(unsigned hart)
 {
     struct thread *thread = host_running(hart);
 
-    for (unsigned i = 0; i < 2; i++) { /* the second wait is what completes the interrupt */
+    /* The second wait is what completes the interrupt. */
+    for (unsigned i = 0; i < 2 && host_running(hart) == thread; i++) {
         thread->regs[REG_T0] = SYS_IPC_RECEIVE;
         thread->regs[REG_T1] = DEADLINE_POLL;
         thread->regs[REG_T3] = NOTIFY_ALL;
         thread->regs[REG_T4] = RECEIVE_NO_REQUESTS;
-        if (host_running(hart) == thread)
-            host_system_call(hart);
+        host_system_call(hart);
     }
 }
 

@@ -211,6 +211,17 @@ static void time_pass(struct input *input)
     inside_work();
 }
 
+/* Somebody subscribes to more names than he may. */
+static void subscribe_all(struct input *input)
+{
+    const struct fake_process *process = live_any(input);
+    for (unsigned i = 0; process && i < RS_SUBSCRIPTIONS_EACH + 4; i++) {
+        struct message message = {
+            .endpoint = process->endpoint, .type = RS_SUBSCRIBE, .word = {'a' + i, 0, 1}};
+        (void)inside_handle(&message);
+    }
+}
+
 static void hang(struct input *input)
 {
     struct fake_process *process = live_any(input);
@@ -224,9 +235,12 @@ static void hang(struct input *input)
 static void step(struct input *input)
 {
     const struct fake_process *process;
-    switch (input_below(input, 16)) {
+    switch (input_below(input, 17)) {
     case 0:
         die(input);
+        break;
+    case 16:
+        subscribe_all(input);
         break;
     case 1:
         time_pass(input);
