@@ -52,13 +52,18 @@
     X(DMA_MAP_OWN, 52, DRIVER)     /* address, len, DMA_*, dma_segment[], max -> as DMA_MAP */     \
     X(DMA_UNMAP, 30, DRIVER)       /* handle */                                                    \
     X(WINDOW_MAP, 31, DRIVER)      /* index in my resource table -> address, len */                \
-    X(IRQ_BIND, 32, DRIVER)        /* index in my resource table, bit */                           \
+    X(IRQ_BIND, 32, DRIVER)        /* index in my resource table, bit, which of its numbers */     \
     X(CONSOLE_TAKE, 33, CONSOLE)   /* -> log position to go on from: the kernel stops printing     \
                                       and rings NOTIFY_LOG for new text */                         \
     /* devman and the clock's driver */                                                            \
-    X(DEVICE_MAP, 34, DEVMAN)      /* physical address, len -> address: never RAM or PLIC */       \
+    X(DEVICE_MAP, 34, DEVMAN)      /* physical address, len -> address: never RAM, never an        \
+                                      interrupt controller */                                      \
     X(QUARANTINE_END, 35, DEVMAN)  /* endpoint of the dead process whose device is quiet */        \
     X(QUARANTINE_INFO, 36, DEVMAN) /* endpoint -> pinned frames, process state */                  \
+    X(MSI_ALLOC, 56, DEVMAN)       /* key, count -> first of count consecutive interrupt numbers;  \
+                                      the same key and count again: the same numbers. ENOSYS: this \
+                                      machine has no message-signalled interrupts */               \
+    X(MSI_INFO, 57, DEVMAN)        /* number -> address, data: what the device must write */       \
     X(WALL_CLOCK_SET, 37, CLOCK)   /* nanoseconds since 1970 at tick 0 */                          \
     /* rs and pm: only for processes they created; rs may kill any */                              \
     X(PROCESS_CREATE, 38, CREATE)  /* address of struct process_create -> endpoint */              \
@@ -71,7 +76,8 @@
     X(DEATH_NEXT, 44, CREATE)      /* -> endpoint of a dead child not yet reported: EAGAIN */      \
     X(DEATH_RECORD, 45, CREATE)    /* dead child, address of struct death_record */                \
     /* rs */                                                                                       \
-    X(PROCESS_RESOURCE, 46, RS)    /* child, RESOURCE_*, base or irq, len -> index */              \
+    X(PROCESS_RESOURCE, 46, RS)    /* child, RESOURCE_*, base or first irq, len or number of irqs  \
+                                      -> index */                                                  \
     X(PROCESS_READ, 47, RS)        /* process or corpse, its address, my address, len */           \
     X(PROCESS_REGS, 48, RS)        /* process, new pc, sp (0: as it is): its wait ends */          \
     X(PROCESS_NOTIFY, 49, RS)      /* process, reserved bit */                                     \

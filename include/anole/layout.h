@@ -4,6 +4,7 @@
 #ifndef ANOLE_LAYOUT_H
 #define ANOLE_LAYOUT_H
 
+#include <anole/device.h>
 #include <anole/endpoint.h>
 #include <assert.h>
 #include <stdint.h>
@@ -46,13 +47,14 @@ struct startup_page {
     endpoint_t rs;
     endpoint_t pm;        /* ENDPOINT_NONE if it isn't up yet */
     uint32_t unit;        /* of a driver: 0 for the first device of its kind, ... */
-    uint32_t resources;   /* of a driver: entries in its resource table */
+    uint32_t resources;   /* of a driver: entries in its resource table, see described */
     uint32_t instance;    /* how often this service was started, from 0 */
     uint32_t fault;       /* enum fault_kind that was ordered of this instance, or 0 ... */
     uint32_t fault_count; /* ... and at which step it should commit it */
     uint64_t stack_bytes;
-    char name[32];   /* of the service or program */
-    char device[32]; /* of a driver: what devman calls its device */
+    char name[32];                       /* of the service or program */
+    char device[32];                     /* of a driver: what devman calls its device */
+    struct device_description described; /* of a driver: likewise */
     uint32_t argument[STARTUP_ARGUMENTS_MAX];
 };
 #define STARTUP_MAGIC 0x414e4f4cu

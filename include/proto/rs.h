@@ -7,6 +7,7 @@
 #ifndef PROTO_RS_H
 #define PROTO_RS_H
 
+#include <anole/device.h>
 #include <anole/endpoint.h>
 #include <anole/message.h>
 #include <anole/process.h>
@@ -58,11 +59,10 @@ enum rs_request {
     RS_SHUTDOWN = MESSAGE_TYPE(PROTO_RS, 22), /* w0 POWER_OFF or POWER_REBOOT, w1 exit status */
 
     /* Of devman */
-    RS_DEVICE = MESSAGE_TYPE(PROTO_RS, 30), /* w0 device number | virtio device id << 32, w1 window
-                                               base, w2 window length | irq << 32, w3-6 compatible
-                                               string or "virtio,ID" (32 bytes): it is there. A
-                                               number that RS knows is the same device again -> w0
-                                               enum device_state, w1 resets done so far */
+    RS_DEVICE = MESSAGE_TYPE(PROTO_RS, 30),       /* w0 grant (read) of struct rs_device_told: it is
+                                               there. A number that RS knows is the same device
+                                               again -> w0 enum device_state, w1 resets done so
+                                               far */
     RS_DEVICE_GONE = MESSAGE_TYPE(PROTO_RS, 31),  /* w0 device number */
     RS_RESET_FETCH = MESSAGE_TYPE(PROTO_RS, 32),  /* -> w0 device number, w1 endpoint of the dead
                                                     process or ENDPOINT_NONE; EAGAIN: none to do */
@@ -142,6 +142,21 @@ enum rs_spare {
     RS_SPARE_WANTED = 1, /* it will be made when the service is up */
     RS_SPARE_READY = 2,  /* loaded, waits before its first instruction */
 };
+
+/* RS_DEVICE: a device, as devman found it. */
+struct rs_device_told {
+    struct device_description description;
+    char compatible[32]; /* what drivers are matched by: "virtio,2", "ns16550a" */
+    char label[32];      /* what people see: "virtio,2@10001000", "virtio,2@pci:00:01.0" */
+    struct {
+        uint64_t base; /* physical, page-aligned */
+        uint64_t len_bytes;
+    } windows[DEVICE_WINDOWS]; /* description.windows of them; none holds an MSI-X table */
+    uint32_t interrupt;        /* the first of description.interrupts numbers */
+    uint32_t reserved;
+};
+static_assert(sizeof(struct rs_device_told) == 64 + 32 + 32 + 16 * DEVICE_WINDOWS + 8,
+              "shared layout");
 
 struct rs_service_info {
     char name[RS_NAME_LEN];

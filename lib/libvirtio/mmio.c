@@ -95,9 +95,9 @@ static void mmio_queue_enable(struct virtio_transport *transport, uint16_t index
     reg_write(transport, MMIO_QUEUE_READY, 1);
 }
 
-static void mmio_notify(struct virtio_transport *transport, uint16_t index)
+static void mmio_notify(struct virtio_transport *transport, uint16_t index, uint16_t position)
 {
-    reg_write(transport, MMIO_QUEUE_NOTIFY, index);
+    reg_write(transport, MMIO_QUEUE_NOTIFY, (uint32_t)position << 16 | index);
 }
 
 static unsigned mmio_interrupt(struct virtio_transport *transport)

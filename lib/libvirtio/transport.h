@@ -7,6 +7,7 @@
 
 #include <libvirtio/feature.h>
 #include <libvirtio/platform.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Device status bits (virtio 1.4, 2.1). */
@@ -30,6 +31,8 @@ struct virtq_addresses {
 
 struct virtio_transport;
 
+#define VIRTIO_CONFIG_VECTOR 0x10000u
+
 struct virtio_transport_ops {
     /* Writes 0 to the status and waits, up to a second, until it reads 0: 0 or -ETIMEDOUT. */
     int (*reset)(struct virtio_transport *transport);
@@ -43,8 +46,16 @@ struct virtio_transport_ops {
     int (*queue_size_max)(struct virtio_transport *transport, uint16_t index);
     void (*queue_enable)(struct virtio_transport *transport, uint16_t index, uint16_t size,
                          const struct virtq_addresses *addresses);
-    /* Tells the device that the queue has new buffers. Memory must be in order already (io_mb). */
-    void (*notify)(struct virtio_transport *transport, uint16_t index);
+    /* Tells the device that the queue has new buffers. Memory must be in order already (io_mb).
+     * position is what VIRTIO_F_NOTIFICATION_DATA wants in the upper half: next_off and next_wrap
+     * (virtio 1.4, 2.9); 0 without it. */
+    void (*notify)(struct virtio_transport *transport, uint16_t index, uint16_t position);
+    /* VIRTIO_F_RING_RESET (virtio 1.4, 2.6.1): takes one queue back from the device, up to a second:
+     * 0, -ENOSYS: this transport can't, -ETIMEDOUT. It is then enabled anew with queue_enable. */
+    int (*queue_reset)(struct virtio_transport *transport, uint16_t index);
+    /* With vectors: which of them configuration changes (queue VIRTIO_CONFIG_VECTOR) or a queue
+     * uses: 0, -EBUSY: the device has no room for it. Before queue_enable, before DRIVER_OK. */
+    int (*set_vector)(struct virtio_transport *transport, unsigned queue, uint16_t vector);
 
     /* Reads the causes of an interrupt (VIRTIO_INTERRUPT_*; 0: not ours) and acknowledges exactly
      * these. The caller looks at the rings afterwards. */
@@ -62,6 +73,11 @@ struct virtio_transport {
     uint32_t device_id;        /* virtio 1.4, 5: 2 is a block device */
     uint32_t config_len;       /* bytes of configuration space that can be read */
     struct feature_set barred; /* features that this transport can't do */
+    uint16_t vectors;          /* MSI-X vectors to choose from; 0: one interrupt for everything, and
+                                  interrupt() tells what it is for */
+    bool legacy;               /* virtio 1.4, 7.4 [legacy interfaces]: no VERSION_1, no FEATURES_OK,
+                                  rings in one block, aligned to pages */
+    bool notification_data;    /* VIRTIO_F_NOTIFICATION_DATA was accepted */
 };
 
 #endif

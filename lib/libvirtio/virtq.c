@@ -76,7 +76,7 @@ int virtq_kick(struct virtq *queue)
     queue->batch++;
     if (!wanted)
         return 0;
-    queue->transport->ops->notify(queue->transport, queue->index);
+    queue->transport->ops->notify(queue->transport, queue->index, 0);
     return 1;
 }
 

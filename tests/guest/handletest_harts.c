@@ -165,7 +165,8 @@ void group_races(void)
         sleep_us(500);
     CHECK(atomic_load(&judge.done));
     CHECK(judge.wrong == 0);
-    CHECK(own_info().handles == handles && own_info().pinned_frames == 0);
+    CHECK(own_info().handles == handles);
+    CHECK(own_info().pinned_frames == 0);
 }
 
 /* ---- everything at once ---- */
@@ -313,5 +314,6 @@ void group_load(void)
             EXPECT(kcall_close(atomic_load(&shared_regions[i])), 0);
     }
     child_end(load_child);
-    CHECK(own_info().handles == handles && own_info().pinned_frames == 0);
+    CHECK(own_info().handles == handles);
+    CHECK(own_info().pinned_frames == 0);
 }

@@ -18,7 +18,8 @@
  *   n small number o offset            m hart mask            t deadline     D device address
  *   c cause of death                   x any word             k array or structure in my memory
  *   f page-aligned address of a child, or 0                   s pages in bytes
- *   C a child of mine if I have one
+ *   C a child of mine if I have one       d a driver, or any endpoint
+ *   w reading, writing or both            i a direction of copying
  *   h handle of mine; g a grant, r a region, u a pin of mine
  *   EH somebody's endpoint, and a handle that he made, for me if there is one; EG a grant, ER a region
  *   O  offset into that grant or region       N length within it from there
@@ -36,14 +37,14 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_CLOSE] = "h",
     [KCALL_ENDPOINT_INFO] = "e",
     [KCALL_REGION_CREATE] = "sn",
-    [KCALL_REGION_OFFER] = "rep",
+    [KCALL_REGION_OFFER] = "rdp",
     [KCALL_REGION_MAP] = "EROsp",
     [KCALL_REGION_INFO] = "ER",
-    [KCALL_GRANT] = "ealn",
+    [KCALL_GRANT] = "dalw",
     [KCALL_GRANT_BATCH] = "kn",
     [KCALL_REVOKE] = "gb",
     [KCALL_REVOKE_BATCH] = "kn",
-    [KCALL_COPY] = "EGOaNn",
+    [KCALL_COPY] = "EGOaNi",
     [KCALL_COPY_VECTOR] = "kn",
     [KCALL_SYSTEM_INFO] = "a",
     [KCALL_PROCESS_INFO] = "na",
@@ -52,8 +53,8 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_LOG_READ] = "oal",
     [KCALL_BOOT_ARGUMENTS] = "al",
     [KCALL_DMA_ALLOC] = "s",
-    [KCALL_DMA_MAP] = "EGONnan",
-    [KCALL_DMA_MAP_OWN] = "alnan",
+    [KCALL_DMA_MAP] = "EGONwan",
+    [KCALL_DMA_MAP_OWN] = "alwan",
     [KCALL_DMA_UNMAP] = "u",
     [KCALL_WINDOW_MAP] = "n",
     [KCALL_IRQ_BIND] = "nb",
@@ -91,6 +92,20 @@ endpoint_t arguments_endpoint(struct input *input)
     if (which >= 240)
         return threads[which % count]->endpoint - ENDPOINT_SLOTS; /* of its slot's last user */
     return threads[which % count]->endpoint;
+}
+
+/* Who may map memory for a device, mostly. */
+static endpoint_t driver(struct input *input)
+{
+    struct thread *threads[WORLD_THREADS];
+    unsigned count = world_threads(threads), which = input_byte(input);
+
+    for (unsigned i = 0; which < 200 && i < count; i++) {
+        const struct thread *thread = threads[(which + i) % count];
+        if (thread->process->kcalls & KCALL_BIT(DMA_MAP))
+            return thread->endpoint;
+    }
+    return arguments_endpoint(input);
 }
 
 /* One of the processes that this one made. */
@@ -287,6 +302,7 @@ static uint64_t child_address(struct input *input)
 }
 
 static const uint8_t causes[] = {DEATH_EXIT, DEATH_PANIC, DEATH_KILLED, DEATH_STOPPED, 0, 99};
+static const uint8_t directions[] = {3, 3, 1, 2, 3, 0, 4};
 static const uint8_t rights[] = {1, 3, 3, 2, 1, 5, 4, 3, 7, 0, 8};
 
 static uint64_t simple_word(struct input *input, char kind, const struct process *process)
@@ -296,6 +312,12 @@ static uint64_t simple_word(struct input *input, char kind, const struct process
         return arguments_endpoint(input);
     case 'C':
         return child_of(input, process);
+    case 'd':
+        return driver(input);
+    case 'w':
+        return directions[input_below(input, ARRAY_SIZE(directions))];
+    case 'i':
+        return input_below(input, 3);
     case 'a':
         return address_of(input, process);
     case 'l':
@@ -378,8 +400,8 @@ static size_t fill_array(struct input *input, const struct process *process, uin
     for (unsigned i = 0; i < ARRAY_MAX; i++) {
         if (call == KCALL_GRANT_BATCH) {
             struct grant_op op = {
-                .peer = arguments_endpoint(input),
-                .access = input_below(input, 5),
+                .peer = driver(input),
+                .access = directions[input_below(input, ARRAY_SIZE(directions))],
                 .address = address_of(input, process),
                 .len_bytes = length(input),
             };

@@ -101,6 +101,22 @@ static void copies_copy(void **state)
     assert_int_equal(user->counters.copied_bytes, sizeof(text));
 }
 
+/* A grant to oneself: source and target may overlap. */
+static void copies_may_overlap(void **state)
+{
+    char text[] = "abcdefgh", back[sizeof(text) + 2] = "";
+    handle_t id;
+
+    (void)state;
+    assert_int_equal(vm_write(user, HOST_DATA, text, sizeof(text)), 0);
+    assert_int_equal(CALL(user, GRANT, user->endpoint, HOST_DATA, 100, GRANT_READ), 0);
+    id = result[0];
+    assert_int_equal(
+        CALL(user, COPY, user->endpoint, id, 0, HOST_DATA + 2, sizeof(text), COPY_FROM_GRANT), 0);
+    assert_int_equal(vm_read(user, HOST_DATA, back, sizeof(back)), 0);
+    assert_string_equal(back, "ababcdefgh");
+}
+
 static void ids_are_never_reused(void **state)
 {
     handle_t last = HANDLE_NONE;
@@ -402,6 +418,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(grants_are_checked),
         TEST(copies_copy),
+        TEST(copies_may_overlap),
         TEST(ids_are_never_reused),
         TEST(handle_quota),
         TEST(a_pinned_grant_is_busy_until_unmapped),

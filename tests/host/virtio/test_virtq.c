@@ -25,7 +25,7 @@ struct fixture {
 
 static struct fixture *current;
 
-static void notify(struct virtio_transport *transport, uint16_t index)
+static void notify(struct virtio_transport *transport, uint16_t index, uint16_t position)
 {
     CHECK(transport == &current->transport && index == 3);
     current->notified++;
