@@ -108,6 +108,43 @@ def test_vhost_disk_refused(tmp_path, vhost_socket):
     assert "--drive-opts" in refused("--disk", f"vhost:{escaped}", "--drive-opts", "readonly=on")
 
 
+LEGACY = "virtio-mmio.force-legacy=false"
+
+
+def test_legacy():
+    assert LEGACY in after(dry(), "-global")
+    command = dry("--transport", "mmio-legacy", "--disk", "null-co://,queue-size=8")
+    assert "-global" not in command
+    assert after(command, "-device") == [
+        "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0,queue-size=8"]
+
+
+def test_pci(vhost_socket):
+    escaped = str(vhost_socket).replace(",", ",,")
+    disks = ["--disk", "null-co://,num-queues=4,packed=on"] * 9
+    command = dry("--transport", "pci", "--smp", 4, *disks, "--disk", f"vhost:{escaped},addr=7",
+                  "--device", "virtio-rng-pci,disable-legacy=on")
+    devices = after(command, "-device")
+    assert devices[:9] == [f"virtio-blk-pci,drive=d{i},disable-legacy=on,num-queues=4,packed=on"
+                           for i in range(9)]
+    assert devices[9:] == ["vhost-user-blk-pci,chardev=d9,disable-legacy=on,addr=7",
+                           "virtio-rng-pci,disable-legacy=on"]
+    assert LEGACY in after(command, "-global")  # for what --device puts into MMIO slots
+
+
+def test_pci_leaves_mmio_slots():
+    more = ["--device", "virtio-rng-device"]
+    dry("--transport", "pci", *more * 8)
+    assert "8 MMIO slots" in refused("--transport", "pci", *more * 9)
+
+
+def test_aia(vhost_socket):
+    assert after(dry("--aia"), "-M") == ["virt,aia=aplic-imsic"]
+    escaped = str(vhost_socket).replace(",", ",,")
+    assert after(dry("--aia", "--disk", f"vhost:{escaped}"), "-M") == [
+        "virt,aia=aplic-imsic,memory-backend=ram"]
+
+
 def test_demo_drive_options():
     assert after(dry("--drive-opts", "readonly=on"), "-drive")[0].endswith("readonly=on")
 
@@ -142,9 +179,7 @@ def test_pass_through(tmp_path):
     (["--disk", "/dev/null,serial"], ["option=value"]),
     (["--disk", "/"], ["--disk /", "directory"]),
     (["--log", "/nowhere/at/all"], ["/nowhere/at"]),
-    (["--transport", "pci"], ["--transport pci", "yet"]),
-    (["--transport", "mmio-legacy"], ["mmio-legacy", "yet"]),
-    (["--aia"], ["--aia", "yet"]), (["--iommu"], ["--iommu", "yet"]),
+    (["--iommu"], ["--iommu", "yet"]),
     (["--net", "user"], ["--net user", "yet"]), (["--hostfwd", "tcp:1:2"], ["--hostfwd", "yet"]),
     (["--pcap", "x"], ["--pcap", "yet"]),
     (["--qemu", "no-such-qemu"], ["no-such-qemu"]),

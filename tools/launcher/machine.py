@@ -21,41 +21,46 @@ def boot_arguments(options):
     return " ".join(words)
 
 
-def vhost_arguments(disk, index):
+def attached(kind, suffix, options, disk, index):
+    """The -device of a disk: its type, and where it is. QEMU itself finds a place on PCI, and gives
+    the disk as many queues there as the machine has harts."""
+    words = [escape(o) for o in disk.device_options]
+    if options.transport == "pci":
+        return [f"{kind}-pci", "disable-legacy=on", *words]
+    if not any(o.startswith("bus=") for o in disk.device_options):
+        words.insert(0, f"bus=virtio-mmio-bus.{index}")
+    return [kind + suffix, *words]
+
+
+def vhost_arguments(options, disk, index):
     """A disk that is another process. QEMU looks for it once a second when it has gone."""
+    kind, *words = attached("vhost-user-blk", "", options, disk, index)
     return ["-chardev", f"socket,id=d{index},path={escape(disk.vhost_socket())},reconnect=1",
-            "-device", ",".join(["vhost-user-blk", f"chardev=d{index}"]
-                                + placed(disk.device_options, index))]
+            "-device", ",".join([kind, f"chardev=d{index}", *words])]
 
 
-def placed(device_options, index):
-    """Device options with a place on the bus, unless one is among them."""
-    options = [escape(o) for o in device_options]
-    if not any(o.startswith("bus=") for o in device_options):
-        options.insert(0, f"bus=virtio-mmio-bus.{index}")
-    return options
-
-
-def image_arguments(disk, index):
+def image_arguments(options, disk, index):
     drive = [f"if=none,id=d{index}", f"file={escape(disk.file)}"]
     if not disk.file.startswith("json:") and "format=" not in disk.drive_options:
         drive.append("format=raw")
+    kind, *words = attached("virtio-blk", "-device", options, disk, index)
     return ["-drive", ",".join(drive + list(filter(None, [disk.drive_options]))),
-            "-device", ",".join(["virtio-blk-device", f"drive=d{index}"]
-                                + placed(disk.device_options, index))]
+            "-device", ",".join([kind, f"drive=d{index}", *words])]
 
 
-def disk_arguments(disk, index):
-    return (image_arguments if disk.vhost_socket() is None else vhost_arguments)(disk, index)
+def disk_arguments(options, disk, index):
+    make = image_arguments if disk.vhost_socket() is None else vhost_arguments
+    return make(options, disk, index)
 
 
 def machine_arguments(options, disks):
     """The machine and its memory, which lies in a file if other processes are to reach it."""
+    machine = "virt,aia=aplic-imsic" if options.aia else "virt"
     if all(disk.vhost_socket() is None for disk in disks):
-        return ["-M", "virt", "-m", options.mem]
+        return ["-M", machine, "-m", options.mem]
     # A bare number is mebibytes for -m and bytes for -object.
     size = options.mem + ("M" if options.mem.isdigit() else "")
-    return ["-M", "virt,memory-backend=ram", "-m", options.mem,
+    return ["-M", f"{machine},memory-backend=ram", "-m", options.mem,
             "-object", f"memory-backend-memfd,id=ram,size={size},share=on"]
 
 
@@ -72,7 +77,9 @@ def console_arguments(options, console_log):
 def command_line(options, kernel, disks, console_log):
     command = [options.qemu, *machine_arguments(options, disks), "-smp", str(options.smp),
                "-nodefaults", "-no-user-config", "-display", "none", "-bios", "default",
-               "-kernel", str(kernel), "-global", "virtio-mmio.force-legacy=false"]
+               "-kernel", str(kernel)]
+    if options.transport != "mmio-legacy":  # which is QEMU's own default for MMIO devices
+        command += ["-global", "virtio-mmio.force-legacy=false"]
     command += console_arguments(options, console_log)
     if options.commands:
         command.append("-no-reboot")
@@ -80,7 +87,7 @@ def command_line(options, kernel, disks, console_log):
     if arguments:
         command += ["-append", arguments]
     for index, disk in enumerate(disks):
-        command += disk_arguments(disk, index)
+        command += disk_arguments(options, disk, index)
     for device in options.devices:
         command += ["-device", device]
     if options.seed is not None:

@@ -150,8 +150,11 @@ def make_parser():
     add("--hostfwd", metavar="tcp|udp:HOSTPORT:GUESTPORT", action="append", default=[],
         help="forward a port of the host (repeatable)")
     add("--transport", default="mmio", choices=("mmio", "mmio-legacy", "pci"),
-        help="how virtio devices are attached (default: mmio)")
-    add("--aia", action="store_true", help="APLIC and IMSIC instead of the PLIC")
+        help="how disks are attached: as modern (default) or legacy MMIO devices, or to PCI, "
+             "where --device wants disable-legacy=on")
+    add("--aia", action="store_true",
+        help="APLIC and IMSIC instead of the PLIC: PCI devices have a message-signalled interrupt "
+             "for each queue")
     add("--iommu", action="store_true", help="put an IOMMU into the machine")
     add("--smp", metavar="N", type=number(1, HARTS_MAX), default=1, help="harts (default: 1)")
     add("--mem", metavar="SIZE", type=memory, default="128M", help="memory (default: 128M)")
@@ -177,11 +180,7 @@ def make_parser():
 def refuse_later_work(options):
     """Options whose other half, in the system, is not there yet."""
     missing = None
-    if options.transport != "mmio":
-        missing = f"--transport {options.transport}: there is no driver for this transport yet"
-    elif options.aia:
-        missing = "--aia: the kernel has no driver for APLIC and IMSIC yet"
-    elif options.iommu:
+    if options.iommu:
         missing = "--iommu: there is no IOMMU server yet"
     elif options.net != "none":
         missing = f"--net {options.net}: there is no network driver yet"
@@ -207,7 +206,7 @@ def choose_disks(options):
 
 
 def check_slots(options):
-    slots = len(options.disks) + options.demo
+    slots = 0 if options.transport == "pci" else len(options.disks) + options.demo
     slots += sum(re.match(r"(virtio|vhost)-[\w-]*-device(,|$)", d) is not None
                  for d in options.devices)
     if slots > MMIO_SLOTS:
