@@ -5,19 +5,8 @@
 #include "disk.h"
 
 #include <libanole/anole.h>
+#include <libvirtio/feature_bits.h>
 #include <string.h>
-
-/* Feature bits (virtio 1.4, 5.2.3). */
-enum virtio_blk_feature {
-    VIRTIO_BLK_F_SIZE_MAX = 1,
-    VIRTIO_BLK_F_SEG_MAX = 2,
-    VIRTIO_BLK_F_RO = 5,
-    VIRTIO_BLK_F_BLK_SIZE = 6,
-    VIRTIO_BLK_F_FLUSH = 9,
-    VIRTIO_BLK_F_TOPOLOGY = 10,
-    VIRTIO_BLK_F_DISCARD = 13,
-    VIRTIO_BLK_F_WRITE_ZEROES = 14,
-};
 
 #define ALLOW(feature)                                                                             \
     {                                                                                              \
@@ -69,7 +58,7 @@ struct disk_config {
 #define CONFIG_ALWAYS VIRTIO_F_VERSION_1
 
 static const struct {
-    unsigned feature;
+    struct feature_bit feature;
     uint32_t offset, width;
     size_t member;
 } config_layout[] = {
@@ -111,7 +100,7 @@ static int config_read(struct disk *disk, struct disk_config *config)
     return rc;
 }
 
-static bool has(const struct disk *disk, enum virtio_blk_feature feature)
+static bool has(const struct disk *disk, struct feature_bit feature)
 {
     return feature_has(disk->device.features, feature);
 }
@@ -210,7 +199,7 @@ int disk_open(struct disk *disk, struct virtio_transport *transport, const char 
                                 sizeof(allowed) / sizeof(allowed[0]));
     if (rc == -ANOLE_ENODEV)
         log_printf(LOG_ERROR, "%s: the device lacks feature %u", name,
-                   disk->device.missing_feature);
+                   disk->device.missing_feature.number);
     if (rc < 0)
         return open_failed(disk, "negotiation", rc);
     rc = virtio_device_queue(&disk->device, &disk->queue, 0, DISK_QUEUE_SIZE, disk->chains);

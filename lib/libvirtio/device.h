@@ -20,9 +20,9 @@
 
 struct virtio_device {
     struct virtio_transport *transport;
-    struct feature_set features; /* accepted by both sides */
-    unsigned missing_feature;    /* of the last open that returned -ENODEV */
-    uint8_t status;              /* all bits written since the reset */
+    struct feature_set features;        /* accepted by both sides */
+    struct feature_bit missing_feature; /* of the last open that returned -ENODEV */
+    uint8_t status;                     /* all bits written since the reset */
 };
 
 /*

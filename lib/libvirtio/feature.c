@@ -12,8 +12,8 @@ static struct feature_set drop_unmet(struct feature_set set, const struct featur
     do {
         dropped = false;
         for (unsigned i = 0; i < count; i++) {
-            if (rules[i].needs == FEATURE_NEEDS_NOTHING || !feature_has(set, rules[i].bit) ||
-                feature_has(set, rules[i].needs))
+            if (rules[i].needs.number == FEATURE_NEEDS_NOTHING.number ||
+                !feature_has(set, rules[i].bit) || feature_has(set, rules[i].needs))
                 continue;
             set = feature_without(set, rules[i].bit);
             dropped = true;
@@ -24,7 +24,7 @@ static struct feature_set drop_unmet(struct feature_set set, const struct featur
 
 int feature_negotiate(struct feature_set offered, struct feature_set barred,
                       const struct feature_rule *rules, unsigned count,
-                      struct feature_set *accepted, unsigned *missing)
+                      struct feature_set *accepted, struct feature_bit *missing)
 {
     struct feature_set set = {0};
     for (unsigned i = 0; i < count; i++)

@@ -1,3 +1,3 @@
 LIBS += libvirtio
-libvirtio_SRCS := lib/libvirtio/feature.c lib/libvirtio/mmio.c lib/libvirtio/device.c \
-	lib/libvirtio/virtq.c lib/libvirtio/split.c lib/libvirtio/platform_anole.c
+libvirtio_SRCS := $(addprefix lib/libvirtio/, feature.c feature_name.c mmio.c device.c virtq.c \
+    split.c platform_anole.c)

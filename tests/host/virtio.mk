@@ -1,6 +1,7 @@
 # libvirtio, the driver side of libblk, and the virtio block driver, over fakes of device and kernel.
 VIRTIO_RING := lib/libvirtio/virtq.c lib/libvirtio/split.c
-VIRTIO_DEVICE := $(VIRTIO_RING) lib/libvirtio/feature.c lib/libvirtio/device.c lib/libvirtio/mmio.c
+VIRTIO_DEVICE := $(VIRTIO_RING) lib/libvirtio/feature.c lib/libvirtio/feature_name.c \
+    lib/libvirtio/device.c lib/libvirtio/mmio.c
 VIRTIO_RING_MODEL := $(addprefix tests/host/virtio/, fake_memory.c ring_model.c)
 VIRTIO_DEVICE_MODEL := $(VIRTIO_RING_MODEL) tests/host/virtio/fake_mmio.c
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define BIT(n) ((uint64_t)1 << (n))
-#define RING (BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_INDIRECT_DESC))
+#define RING (BIT(VIRTIO_F_EVENT_IDX.number) | BIT(VIRTIO_F_INDIRECT_DESC.number))
 #define SEG_MAX 2
 #define SIZE_MAX_BIT 1
 #define RO 5
@@ -26,8 +26,8 @@
 #define DISCARD 13
 #define WRITE_ZEROES 14
 #define GOOD                                                                                       \
-    (BIT(VIRTIO_F_VERSION_1) | RING | BIT(SEG_MAX) | BIT(BLK_SIZE) | BIT(FLUSH) | BIT(TOPOLOGY) |  \
-     BIT(DISCARD) | BIT(WRITE_ZEROES))
+    (BIT(VIRTIO_F_VERSION_1.number) | RING | BIT(SEG_MAX) | BIT(BLK_SIZE) | BIT(FLUSH) |           \
+     BIT(TOPOLOGY) | BIT(DISCARD) | BIT(WRITE_ZEROES))
 
 #define SECTORS 4096u
 #define BUFFER_LEN (256u * 1024u)
@@ -178,7 +178,7 @@ static void test_description(void **state)
 static void test_minimal_device(void **state)
 {
     (void)state;
-    device_with(BIT(VIRTIO_F_VERSION_1));
+    device_with(BIT(VIRTIO_F_VERSION_1.number));
     fake.config_len = 8;
     serve(BLK_OPEN_WRITE);
     assert_int_equal(disk.blk.flags, 0);
@@ -227,7 +227,8 @@ static void test_absurd_configuration(void **state)
 static void test_queue_sizes(void **state)
 {
     (void)state;
-    static const uint64_t rings[] = {RING, BIT(VIRTIO_F_EVENT_IDX), BIT(VIRTIO_F_INDIRECT_DESC), 0};
+    const uint64_t rings[] = {RING, BIT(VIRTIO_F_EVENT_IDX.number),
+                                     BIT(VIRTIO_F_INDIRECT_DESC.number), 0};
     for (unsigned r = 0; r < 4; r++) {
         for (uint32_t size = 1; size <= 1024; size++) {
             if ((size & (size - 1)) != 0 && size > 9 && size != 100)
@@ -260,7 +261,7 @@ static void test_bring_up_fails(void **state)
     (void)state;
     fake.stuck_in_reset = true;
     assert_int_equal(open_disk(), -ANOLE_ETIMEDOUT);
-    device_with(GOOD & ~BIT(VIRTIO_F_VERSION_1));
+    device_with(GOOD & ~BIT(VIRTIO_F_VERSION_1.number));
     assert_int_equal(open_disk(), -ANOLE_ENODEV);
     device_with(GOOD);
     fake.refuse_features = true;
@@ -298,8 +299,8 @@ static void test_random_life(void **state)
     struct random random = {0x2545f4914f6cdd1du};
     static unsigned char expected[SECTORS * 512];
     for (unsigned round = 0; round < 24; round++) {
-        device_with((GOOD & ~RING) | (round & 1 ? BIT(VIRTIO_F_EVENT_IDX) : 0) |
-                    (round & 2 ? BIT(VIRTIO_F_INDIRECT_DESC) : 0));
+        device_with((GOOD & ~RING) | (round & 1 ? BIT(VIRTIO_F_EVENT_IDX.number) : 0) |
+                    (round & 2 ? BIT(VIRTIO_F_INDIRECT_DESC.number) : 0));
         fake.queue_max = 4u << random_below(&random, 8);
         fake.shuffle = true;
         serve(BLK_OPEN_WRITE);

@@ -11,7 +11,8 @@
 #include <libvirtio/mmio.h>
 
 #define BIT(n) ((uint64_t)1 << (n))
-#define GOOD (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_INDIRECT_DESC))
+#define MASK(feature) BIT((feature).number)
+#define GOOD (MASK(VIRTIO_F_VERSION_1) | MASK(VIRTIO_F_EVENT_IDX) | MASK(VIRTIO_F_INDIRECT_DESC))
 
 static struct fake_mmio fake;
 static struct virtio_mmio mmio;
@@ -97,13 +98,13 @@ static void test_unknown_features_are_left_alone(void **state)
     (void)state;
     fake.offered = ~(uint64_t)0;
     assert_int_equal(open_device(), 0);
-    assert_int_equal(fake.accepted, GOOD | BIT(VIRTIO_F_ACCESS_PLATFORM));
+    assert_int_equal(fake.accepted, GOOD | MASK(VIRTIO_F_ACCESS_PLATFORM));
 }
 
 static void test_access_platform_refused_without(void **state)
 {
     (void)state;
-    fake.offered |= BIT(VIRTIO_F_ACCESS_PLATFORM);
+    fake.offered |= MASK(VIRTIO_F_ACCESS_PLATFORM);
     assert_int_equal(probe(), 0);
     assert_int_equal(virtio_device_open(&device, &mmio.transport, rules, 3), -ANOLE_EPROTO);
     assert_int_equal(fake.status & 128, 128);
@@ -124,41 +125,52 @@ static void test_features_refused(void **state)
 static void test_version_1_is_required(void **state)
 {
     (void)state;
-    fake.offered = BIT(VIRTIO_F_EVENT_IDX);
+    fake.offered = MASK(VIRTIO_F_EVENT_IDX);
     assert_int_equal(open_device(), -ANOLE_ENODEV);
-    assert_int_equal(device.missing_feature, VIRTIO_F_VERSION_1);
+    assert_int_equal(device.missing_feature.number, VIRTIO_F_VERSION_1.number);
     assert_int_equal(fake.status & 128, 128);
     /* Also if the driver's rules forget it. */
     fake.offered = GOOD;
     assert_int_equal(virtio_device_open(&device, &mmio.transport, &rules[1], 2), -ANOLE_ENODEV);
-    assert_int_equal(device.missing_feature, VIRTIO_F_VERSION_1);
+    assert_int_equal(device.missing_feature.number, VIRTIO_F_VERSION_1.number);
 }
 
 static void test_negotiation(void **state)
 {
     (void)state;
     static const struct feature_rule chain[] = {
-        {3, 2, false},
-        {2, 1, false},
-        {1, FEATURE_NEEDS_NOTHING, false},
-        {7, 5, false},
-        {40, FEATURE_NEEDS_NOTHING, false},
+        {FEATURE_BIT(3), FEATURE_BIT(2), false},         {FEATURE_BIT(2), FEATURE_BIT(1), false},
+        {FEATURE_BIT(1), FEATURE_NEEDS_NOTHING, false},  {FEATURE_BIT(7), FEATURE_BIT(5), false},
+        {FEATURE_BIT(40), FEATURE_NEEDS_NOTHING, false},
     };
     struct feature_set offered = {BIT(3) | BIT(2) | BIT(1) | BIT(7) | BIT(40) | BIT(50)};
     struct feature_set barred = {BIT(40)};
     struct feature_set accepted = {0};
-    unsigned missing = 0;
+    struct feature_bit missing = {0};
     assert_int_equal(feature_negotiate(offered, barred, chain, 5, &accepted, &missing), 0);
     assert_int_equal(accepted.mask, BIT(3) | BIT(2) | BIT(1)); /* 7 needs 5, 40 is barred */
     offered.mask &= ~BIT(1);
     assert_int_equal(feature_negotiate(offered, barred, chain, 5, &accepted, &missing), 0);
     assert_int_equal(accepted.mask, 0); /* 2 needs 1, 3 needs 2 */
-    static const struct feature_rule required[] = {{3, 2, true}};
+    static const struct feature_rule required[] = {{FEATURE_BIT(3), FEATURE_BIT(2), true}};
     assert_int_equal(feature_negotiate(offered, barred, required, 1, &accepted, &missing),
                      -ANOLE_ENODEV);
-    assert_int_equal(missing, 3);
-    assert_false(feature_has(offered, 64));
-    assert_false(feature_has((struct feature_set){~(uint64_t)0}, 255));
+    assert_int_equal(missing.number, 3);
+    assert_false(feature_has(offered, FEATURE_BIT(64)));
+    assert_false(feature_has((struct feature_set){~(uint64_t)0}, FEATURE_BIT(255)));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_string_equal(feature_name(VIRTIO_ID_BLOCK, VIRTIO_F_RING_PACKED), "RING_PACKED");
+    assert_string_equal(feature_name(99, VIRTIO_F_VERSION_1), "VERSION_1");
+    assert_string_equal(feature_name(VIRTIO_ID_BLOCK, FEATURE_BIT(5)), "RO");
+    assert_string_equal(feature_name(VIRTIO_ID_NET, FEATURE_BIT(5)), "MAC");
+    assert_string_equal(feature_name(VIRTIO_ID_CONSOLE, FEATURE_BIT(1)), "MULTIPORT");
+    assert_null(feature_name(VIRTIO_ID_RNG, FEATURE_BIT(5)));
+    assert_null(feature_name(VIRTIO_ID_BLOCK, FEATURE_BIT(63)));
+    assert_null(feature_name(VIRTIO_ID_BLOCK, FEATURE_BIT(200)));
 }
 
 static void test_queue(void **state)
@@ -266,6 +278,7 @@ int main(void)
         TEST(test_features_refused),
         TEST(test_version_1_is_required),
         TEST(test_negotiation),
+        TEST(test_names),
         TEST(test_queue),
         TEST(test_needs_reset),
         TEST(test_config),

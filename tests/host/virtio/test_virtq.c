@@ -27,7 +27,7 @@ static struct fixture *current;
 
 static void notify(struct virtio_transport *transport, uint16_t index, uint16_t position)
 {
-    CHECK(transport == &current->transport && index == 3);
+    CHECK(transport == &current->transport && index == 3 && position == 0);
     current->notified++;
 }
 
