@@ -70,12 +70,14 @@ static int read_devices(struct device_info **devices, unsigned *count)
 
 static void add_row(struct table *table, const struct device_info *device)
 {
-    table_cell(table, "%u", device->number);
+    const struct rs_device_told *told = &device->told;
+
+    table_cell(table, "%u", told->description.number);
     table_cell(table, "%.31s", device->node);
-    table_cell(table, "%.31s", device->compatible);
-    table_cell(table, "0x%lx", (unsigned long)device->base);
-    table_cell(table, "0x%x", device->len);
-    table_cell(table, "%u", device->irq);
+    table_cell(table, "%.31s", told->compatible);
+    table_cell(table, "0x%lx", (unsigned long)told->windows[0].base);
+    table_cell(table, "0x%lx", (unsigned long)told->windows[0].len_bytes);
+    table_cell(table, "%u", told->interrupt);
     table_cell(table, "%s", state_text(device->state));
     table_cell(table, "%u", device->resets);
 }

@@ -6,6 +6,7 @@
 
 #include <anole/message.h>
 #include <assert.h>
+#include <proto/rs.h>
 #include <stdint.h>
 
 enum devman_request {
@@ -20,16 +21,11 @@ enum device_state {
 };
 
 struct device_info {
-    uint32_t number;
-    uint32_t virtio_id; /* 0: not a virtio device */
-    uint64_t base;
-    uint32_t len;
-    uint32_t irq;
-    uint32_t state;  /* enum device_state */
-    uint32_t resets; /* done so far */
-    char compatible[32];
-    char node[32]; /* device-tree node, "serial@10000000" */
+    struct rs_device_told told; /* as RS has it */
+    char node[32];              /* where it is: "serial@10000000", "pci:00:01.0" */
+    uint32_t state;             /* enum device_state */
+    uint32_t resets;            /* done so far */
 };
-static_assert(sizeof(struct device_info) == 96, "shared layout");
+static_assert(sizeof(struct device_info) == sizeof(struct rs_device_told) + 40, "shared layout");
 
 #endif

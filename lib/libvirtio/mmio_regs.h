@@ -30,6 +30,7 @@
 #define MMIO_CONFIG 0x100u
 
 #define MMIO_MAGIC 0x74726976u /* "virt" */
+#define MMIO_VERSION_LEGACY 1u
 #define MMIO_VERSION_MODERN 2u
 
 #endif

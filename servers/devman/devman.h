@@ -30,13 +30,8 @@ extern const size_t device_kind_count;
 /* A candidate of the device tree. Its number is its rank by address: the same after each restart. */
 struct device {
     const struct device_kind *kind;
-    uint64_t base;
-    uint32_t len;
-    uint32_t irq; /* 0: none */
-    uint32_t number;
-    uint32_t virtio_id;
     char node[32];
-    char compatible[32]; /* "virtio,2", "ns16550a" */
+    struct rs_device_told told; /* one window; its compatible is for identify() to fill in */
     bool present;
     uint8_t *registers; /* its window; NULL: not mapped */
     enum device_state state;

@@ -32,14 +32,18 @@ static bool virtio_identify(struct device *device)
     if (id == 0) {
         return false; /* an empty slot (4.2.3.1.1) */
     }
-    if (read32(device, MMIO_VERSION) != MMIO_VERSION_MODERN) {
-        log_printf(LOG_WARNING, "%s: virtio device %u has register layout version %u, expected %u",
-                   device->node, (unsigned)id, (unsigned)read32(device, MMIO_VERSION),
+    uint32_t version = read32(device, MMIO_VERSION);
+    if (version != MMIO_VERSION_LEGACY && version != MMIO_VERSION_MODERN) {
+        log_printf(LOG_WARNING,
+                   "%s: virtio device %u has register layout version %u, expected %u "
+                   "or %u",
+                   device->node, (unsigned)id, (unsigned)version, MMIO_VERSION_LEGACY,
                    MMIO_VERSION_MODERN);
         return false;
     }
-    device->virtio_id = id;
-    snprintf(device->compatible, sizeof(device->compatible), "virtio,%u", (unsigned)id);
+    device->told.description.transport = DEVICE_VIRTIO_MMIO;
+    device->told.description.virtio_id = id;
+    snprintf(device->told.compatible, sizeof(device->told.compatible), "virtio,%u", (unsigned)id);
     return true;
 }
 
@@ -58,7 +62,8 @@ static bool virtio_is_reset(const struct device *device)
 
 static bool tree_identify(struct device *device)
 {
-    snprintf(device->compatible, sizeof(device->compatible), "%s", device->kind->compatible);
+    snprintf(device->told.compatible, sizeof(device->told.compatible), "%s",
+             device->kind->compatible);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <libanole/anole.h>
 #include <libanole/service.h>
 #include <proto/rs.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct device devices[DEVICES];
@@ -18,11 +19,12 @@ static unsigned device_count;
 
 static void device_map(struct device *device)
 {
-    struct message message = {.word = {device->base, device->len}};
+    struct message message = {
+        .word = {device->told.windows[0].base, device->told.windows[0].len_bytes}};
     int error = kcall(KCALL_DEVICE_MAP, &message);
     if (error) {
         log_printf(LOG_WARNING, "%s: can't map its registers at 0x%lx: %s", device->node,
-                   (unsigned long)device->base, anole_error_text(error));
+                   (unsigned long)device->told.windows[0].base, anole_error_text(error));
         return;
     }
     device->registers = (uint8_t *)(uintptr_t)message.word[0];
@@ -36,20 +38,33 @@ static void device_probe(struct device *device)
     }
     device->present = device->kind->identify(device);
     if (!device->present) {
-        (void)kcall_unmap(device->registers, device->len);
+        (void)kcall_unmap(device->registers, device->told.windows[0].len_bytes);
         device->registers = NULL;
     }
+}
+
+/* RS copies what it is told out of a grant. */
+static int device_tell(struct device *device, struct message *message)
+{
+    endpoint_t rs = startup_page()->rs;
+    *message = (struct message){0};
+    int error = kcall_grant(rs, &device->told, sizeof(device->told), GRANT_READ, &message->word[0]);
+    if (error) {
+        return error;
+    }
+    handle_t grant = message->word[0];
+    error = anole_call(rs, RS_DEVICE, message, DEADLINE_NEVER);
+    int revoked = kcall_revoke(grant, -1);
+    return error ? error : revoked;
 }
 
 /* Tells RS about a device, and learns what RS knows about it from a former devman. */
 static void device_announce(struct device *device)
 {
-    struct message message = {
-        .word = {device->number | (uint64_t)device->virtio_id << 32, device->base,
-                 device->len | (uint64_t)device->irq << 32},
-    };
-    memcpy(&message.word[3], device->compatible, sizeof(device->compatible));
-    int error = anole_call(startup_page()->rs, RS_DEVICE, &message, DEADLINE_NEVER);
+    struct message message;
+    snprintf(device->told.label, sizeof(device->told.label), "%.22s@%lx", device->told.compatible,
+             (unsigned long)device->told.windows[0].base);
+    int error = device_tell(device, &message);
     if (error) {
         log_printf(LOG_ERROR, "%s: RS refuses it: %s", device->node, anole_error_text(error));
         device->present = false;
@@ -57,8 +72,8 @@ static void device_announce(struct device *device)
     }
     device->state = message.word[0] == DEVICE_FAILED ? DEVICE_FAILED : DEVICE_READY;
     device->resets = (uint32_t)message.word[1];
-    log_printf(LOG_INFO, "%s: %s, interrupt %u", device->node, device->compatible,
-               (unsigned)device->irq);
+    log_printf(LOG_INFO, "%s: %s, interrupt %u", device->node, device->told.compatible,
+               (unsigned)device->told.interrupt);
 }
 
 static void tree_read(void)
@@ -159,15 +174,10 @@ static int request_list(struct ipc_delivery *request)
         }
         struct device_info *info = &infos[count++];
         *info = (struct device_info){
-            .number = device->number,
-            .virtio_id = device->virtio_id,
-            .base = device->base,
-            .len = device->len,
-            .irq = device->irq,
+            .told = device->told,
             .state = device->state,
             .resets = device->resets,
         };
-        memcpy(info->compatible, device->compatible, sizeof(info->compatible));
         memcpy(info->node, device->node, sizeof(info->node));
     }
     size_t room = message->word[1] / sizeof(infos[0]);

@@ -12,7 +12,7 @@ static uint64_t next_poll; /* ticks */
 
 static void tell_rs(const struct device *device, int status)
 {
-    struct message message = {.word = {device->number, (uint64_t)(int64_t)status}};
+    struct message message = {.word = {device->told.description.number, (uint64_t)(int64_t)status}};
     int error = anole_call(startup_page()->rs, RS_RESET_DONE, &message, DEADLINE_NEVER);
     if (error) {
         log_printf(LOG_WARNING, "%s: RS doesn't want to know about its reset: %s", device->node,

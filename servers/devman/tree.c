@@ -36,6 +36,7 @@ static uint64_t cells_read(const fdt32_t *cells, int count)
     return value;
 }
 
+/* In whole pages, which is how windows are mapped. */
 static bool window_read(const void *fdt, int node, struct device *device)
 {
     int parent = fdt_parent_offset(fdt, node);
@@ -48,24 +49,28 @@ static bool window_read(const void *fdt, int node, struct device *device)
         return false;
     }
     uint64_t window_len = cells_read(reg + address_cells, size_cells);
-    device->base = cells_read(reg, address_cells);
-    device->len = (uint32_t)window_len;
+    device->told.description.windows = 1;
+    device->told.windows[0].base = cells_read(reg, address_cells);
+    device->told.windows[0].len_bytes = (window_len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
     return window_len > 0 && window_len <= UINT32_MAX;
 }
 
 /* The first interrupt: its number is the first cell for PLIC and APLIC. */
-static uint32_t irq_read(const void *fdt, int node)
+static void irq_read(const void *fdt, int node, struct rs_device_told *told)
 {
     int len;
     const fdt32_t *interrupts = fdt_getprop(fdt, node, "interrupts", &len);
-    return interrupts && len >= (int)sizeof(*interrupts) ? fdt32_ld(interrupts) : 0;
+    told->interrupt = interrupts && len >= (int)sizeof(*interrupts) ? fdt32_ld(interrupts) : 0;
+    told->description.interrupts = told->interrupt ? 1 : 0;
 }
 
 static int by_address(const void *a, const void *b)
 {
     const struct device *left = a;
     const struct device *right = b;
-    return left->base < right->base ? -1 : left->base > right->base;
+    uint64_t at = left->told.windows[0].base;
+    uint64_t other = right->told.windows[0].base;
+    return at < other ? -1 : at > other;
 }
 
 const void *tree_locate(const void *region, size_t *len)
@@ -96,12 +101,12 @@ int tree_find(const void *blob, size_t len, struct device *devices, unsigned max
         }
         const char *name = fdt_get_name(blob, node, NULL);
         snprintf(device.node, sizeof(device.node), "%.31s", name ? name : "?");
-        device.irq = irq_read(blob, node);
+        irq_read(blob, node, &device.told);
         devices[count++] = device;
     }
     qsort(devices, count, sizeof(devices[0]), by_address);
     for (unsigned i = 0; i < count; i++) {
-        devices[i].number = i;
+        devices[i].told.description.number = i;
     }
     return (int)count;
 }

@@ -204,7 +204,7 @@ void service_device_failed(struct rs_service *service, int error)
 {
     log_event(service, RS_EVENT_RESET_FAILED, (uint64_t)-error);
     log_printf(LOG_ERROR, "%s: its device %s didn't come out of reset (%s)", service->name,
-               service->device->label, anole_error_text(error));
+               service->device->told.label, anole_error_text(error));
     corpse_bury(service); /* what the device may still touch stays pinned */
     service->timer = DEADLINE_NEVER;
     service->state = RS_STATE_DEVICE_FAILED;

@@ -6,15 +6,12 @@
  */
 #include "rs.h"
 #include <libanole/anole.h>
-#include <stdio.h>
 #include <string.h>
-
-#define IRQ_LIMIT 1024u
 
 static struct rs_device *device_find(uint32_t number)
 {
     for (unsigned i = 0; i < RS_DEVICES; i++) {
-        if (rs.devices[i].present && rs.devices[i].number == number) {
+        if (rs.devices[i].present && rs.devices[i].told.description.number == number) {
             return &rs.devices[i];
         }
     }
@@ -55,46 +52,19 @@ void devices_devman_died(void)
 
 /* ---- what is there ---- */
 
-/* Reads the request into a device; its window in whole pages, which is how windows are mapped. */
-static bool device_unpack(const struct message *message, struct rs_device *device)
-{
-    *device = (struct rs_device){
-        .present = true,
-        .number = (uint32_t)message->word[0],
-        .virtio_id = (uint32_t)(message->word[0] >> 32),
-        .base = message->word[1],
-        .irq = (uint32_t)(message->word[2] >> 32),
-        .dead = ENDPOINT_NONE,
-    };
-    uint64_t len = ((message->word[2] & UINT32_MAX) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    device->len = (uint32_t)len;
-    memcpy(device->compatible, &message->word[3], sizeof(device->compatible));
-    snprintf(device->label, sizeof(device->label), "%.22s@%lx", device->compatible,
-             (unsigned long)device->base);
-    return memchr(device->compatible, '\0', sizeof(device->compatible)) &&
-           device->compatible[0] != '\0' && len > 0 && len <= UINT32_MAX &&
-           device->base % PAGE_SIZE == 0 && device->base <= UINT64_MAX - len &&
-           device->irq < IRQ_LIMIT;
-}
-
-static bool overlaps(const struct rs_device *a, const struct rs_device *b)
-{
-    return a->base < b->base + b->len && b->base < a->base + a->len;
-}
-
 /* An entry for a device that is new; NULL: it collides with another one, or there is no room. */
-static struct rs_device *device_add(const struct rs_device *device)
+static struct rs_device *device_add(const struct rs_device_told *told)
 {
     struct rs_device *room = NULL;
     for (unsigned i = 0; i < RS_DEVICES; i++) {
         if (!rs.devices[i].present) {
             room = room ? room : &rs.devices[i];
-        } else if (overlaps(&rs.devices[i], device)) {
+        } else if (told_overlap(&rs.devices[i].told, told)) {
             return NULL;
         }
     }
     if (room) {
-        *room = *device;
+        *room = (struct rs_device){.present = true, .told = *told, .dead = ENDPOINT_NONE};
     }
     return room;
 }
@@ -102,7 +72,7 @@ static struct rs_device *device_add(const struct rs_device *device)
 static const struct config_service *driver_of(const struct rs_device *device)
 {
     for (unsigned i = 0; i < rs.config.service_count; i++) {
-        if (config_strings_have(&rs.config.services[i].drives, device->compatible)) {
+        if (config_strings_have(&rs.config.services[i].drives, device->told.compatible)) {
             return &rs.config.services[i];
         }
     }
@@ -127,34 +97,37 @@ static void assign(struct rs_device *device)
     const struct config_service *config = driver_of(device);
     struct rs_service *service = config ? instance_for(config) : NULL;
     if (!service) {
-        log_printf(config ? LOG_ERROR : LOG_INFO, "%s: %s", device->label,
+        log_printf(config ? LOG_ERROR : LOG_INFO, "%s: %s", device->told.label,
                    config ? "no room for one more driver" : "no driver");
         return;
     }
     device->service = service;
     service->device = device;
-    log_event(service, RS_EVENT_DEVICE, device->number);
+    log_event(service, RS_EVENT_DEVICE, device->told.description.number);
     device_reset_want(service, ENDPOINT_NONE);
 }
 
-/* w0 number | virtio id << 32, w1 base, w2 len | irq << 32, w3-6 compatible
- * -> w0 enum device_state, w1 resets. */
+/* w0 grant -> w0 enum device_state, w1 resets. */
 int request_device(struct message *message, const struct rs_caller *caller)
 {
-    struct rs_device told;
+    static struct rs_device_told told;
     (void)caller;
-    if (!device_unpack(message, &told)) {
+    int error = kcall_copy(message->endpoint, message->word[0], 0, &told, sizeof(told),
+                           COPY_FROM_GRANT);
+    if (error) {
+        return error;
+    }
+    if (!told_is_fit(&told)) {
         return -ANOLE_EINVAL;
     }
-    struct rs_device *device = device_find(told.number);
+    struct rs_device *device = device_find(told.description.number);
     if (!device) {
         device = device_add(&told);
         if (!device) {
             return -ANOLE_ENOSPC;
         }
         assign(device);
-    } else if (device->base != told.base || device->len != told.len || device->irq != told.irq ||
-               strcmp(device->compatible, told.compatible) != 0) {
+    } else if (memcmp(&device->told, &told, sizeof(told)) != 0) {
         return -ANOLE_EEXIST;
     }
     message->word[0] = device->reset == RESET_NONE     ? DEVICE_READY
@@ -178,9 +151,9 @@ int request_device_gone(struct message *message, const struct rs_caller *caller)
         return 0;
     }
     service->device = NULL;
-    log_event(service, RS_EVENT_DEVICE, device->number);
+    log_event(service, RS_EVENT_DEVICE, device->told.description.number);
     if (service_is_live(service)) {
-        service_kill(service, DEATH_DEVICE_GONE, device->number);
+        service_kill(service, DEATH_DEVICE_GONE, device->told.description.number);
     } else if (service->state != RS_STATE_DYING) {
         service_quiet(service);
     }
@@ -206,7 +179,7 @@ int request_reset_fetch(struct message *message, const struct rs_caller *caller)
         struct rs_device *device = &rs.devices[i];
         if (device->present && device->reset == RESET_WANTED) {
             device->reset = RESET_BEGUN;
-            message->word[0] = device->number;
+            message->word[0] = device->told.description.number;
             message->word[1] = device->dead;
             return 0;
         }

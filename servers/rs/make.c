@@ -37,8 +37,10 @@ static void header_fill(const struct rs_service *service, struct startup_page *h
     };
     memcpy(header->name, service->name, sizeof(service->name));
     if (service->device) {
-        header->resources = service->device->irq ? 2 : 1;
-        memcpy(header->device, service->device->label, sizeof(header->device));
+        const struct rs_device_told *told = &service->device->told;
+        header->resources = told->description.windows + (told->description.interrupts ? 1u : 0u);
+        header->described = told->description;
+        memcpy(header->device, told->label, sizeof(header->device));
     }
 }
 
@@ -92,14 +94,16 @@ static int resource_add(endpoint_t child, unsigned kind, uint64_t base, uint64_t
     return kcall(KCALL_PROCESS_RESOURCE, &message);
 }
 
-static int resources_add(const struct rs_device *device, endpoint_t child)
+/* In the order of include/anole/device.h. */
+static int resources_add(const struct rs_device_told *told, endpoint_t child)
 {
     int error = 0;
-    if (device) {
-        error = resource_add(child, RESOURCE_WINDOW, device->base, device->len);
-        if (!error && device->irq) {
-            error = resource_add(child, RESOURCE_IRQ, device->irq, 0);
-        }
+    for (unsigned i = 0; i < told->description.windows && !error; i++) {
+        error = resource_add(child, RESOURCE_WINDOW, told->windows[i].base,
+                             told->windows[i].len_bytes);
+    }
+    if (!error && told->description.interrupts > 0) {
+        error = resource_add(child, RESOURCE_IRQ, told->interrupt, told->description.interrupts);
     }
     return error;
 }
@@ -107,7 +111,10 @@ static int resources_add(const struct rs_device *device, endpoint_t child)
 int process_launch(const struct rs_service *service, endpoint_t child)
 {
     const struct boot_entry *program = load_find_program(&rs.image, service->program);
-    int error = program ? resources_add(service->device, child) : -ANOLE_ENOENT;
+    int error = program ? 0 : -ANOLE_ENOENT;
+    if (!error && service->device) {
+        error = resources_add(&service->device->told, child);
+    }
     if (error) {
         load_discard(child);
         return error;

@@ -43,13 +43,7 @@ enum rs_device_reset {
 
 struct rs_device {
     bool present;
-    uint32_t number; /* devman's */
-    uint32_t virtio_id;
-    uint64_t base;
-    uint32_t len;
-    uint32_t irq; /* 0: none */
-    char compatible[32];
-    char label[32]; /* what its driver and people see */
+    struct rs_device_told told; /* by devman; checked */
     enum rs_device_reset reset;
     uint32_t resets;
     endpoint_t dead;            /* the process whose DMA ends with the reset, or ENDPOINT_NONE */
@@ -186,6 +180,12 @@ int request_device_gone(struct message *message, const struct rs_caller *caller)
 int request_reset_fetch(struct message *message, const struct rs_caller *caller);
 int request_reset_done(struct message *message, const struct rs_caller *caller);
 int request_devices_done(struct message *message, const struct rs_caller *caller);
+
+/* ---- told.c: what devman says of a device ---- */
+/* Can a driver rely on it? */
+bool told_is_fit(const struct rs_device_told *told);
+/* Do two devices have registers in common? */
+bool told_overlap(const struct rs_device_told *a, const struct rs_device_told *b);
 
 /* ---- start.c: the start order, and making a service's process ---- */
 /* Starts every service whose turn it is. */

@@ -35,7 +35,7 @@ static void describe(const struct rs_service *service, struct rs_service_info *i
     memcpy(info->name, service->name, RS_NAME_LEN);
     memcpy(info->program, service->program, strnlen(service->program, RS_NAME_LEN - 1));
     if (service->device) {
-        memcpy(info->device, service->device->label, sizeof(info->device));
+        memcpy(info->device, service->device->told.label, sizeof(info->device));
     }
 }
 

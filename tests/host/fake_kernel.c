@@ -294,6 +294,18 @@ static int process_give(struct fake_process *process, endpoint_t heir)
     return 0;
 }
 
+static int resource_add(struct fake_process *process, const struct message *message)
+{
+    if (process->resource_count == PROCESS_RESOURCES) {
+        return -ANOLE_ENOMEM;
+    }
+    unsigned index = process->resource_count++;
+    process->resources[index].kind = message->word[1];
+    process->resources[index].base = message->word[2];
+    process->resources[index].len = message->word[3];
+    return 0;
+}
+
 static int process_call(uint32_t call, struct message *message)
 {
     struct fake_process *process = fake_find((endpoint_t)message->word[0]);
@@ -321,8 +333,7 @@ static int process_call(uint32_t call, struct message *message)
         process->pc = message->word[1];
         return 0;
     case KCALL_PROCESS_RESOURCE:
-        process->resources[process->resource_count++] = message->word[2];
-        return 0;
+        return resource_add(process, message);
     case KCALL_DEATH_RECORD:
         record = (struct death_record *)(uintptr_t)message->word[1];
         *record = (struct death_record){

@@ -33,7 +33,11 @@ struct fake_process {
     uint64_t give_ids;
     struct startup_page header;
     char strings[256];
-    uint64_t resources[4]; /* base or irq of each */
+    struct {
+        uint64_t kind; /* RESOURCE_* */
+        uint64_t base; /* or first interrupt number */
+        uint64_t len;  /* or how many */
+    } resources[PROCESS_RESOURCES];
     unsigned resource_count;
     uint64_t notified; /* by PROCESS_NOTIFY */
     uint64_t rung;     /* doorbells, by ipc_notify: bit = handle */

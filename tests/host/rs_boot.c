@@ -42,12 +42,18 @@ int ready(const char *who)
     return say(who, request_ready, &message);
 }
 
+int tell(const struct rs_device_told *told, struct message *reply)
+{
+    *reply = (struct message){.word = {1}};
+    memcpy(fake.granted, told, sizeof(*told));
+    fake.granted_len = sizeof(*told);
+    return say("devman", request_device, reply);
+}
+
 int tell_device(uint32_t number, uint64_t base, struct message *reply)
 {
-    *reply = (struct message){
-        .word = {number | (uint64_t)2 << 32, base, 0x200 | (uint64_t)(number + 1) << 32}};
-    memcpy(&reply->word[3], "virtio,2", 9);
-    return say("devman", request_device, reply);
+    struct rs_device_told told = device_told(number, base);
+    return tell(&told, reply);
 }
 
 int devices_done(void)

@@ -14,6 +14,8 @@ void boot(void);
 /* A request of the newest process of that name. */
 int say(const char *who, rs_handler handler, struct message *message);
 int ready(const char *who);
+/* Devman tells of a device, or of a disk on MMIO. */
+int tell(const struct rs_device_told *told, struct message *reply);
 int tell_device(uint32_t number, uint64_t base, struct message *reply);
 int devices_done(void);
 /* Devman fetches a reset and says how it went; -EAGAIN: there is none. */

@@ -3,6 +3,8 @@
  */
 #include "rs_system.h"
 #include <anole/kcall.h>
+#include <anole/layout.h>
+#include <stdio.h>
 
 #define STRINGS(list) ((struct config_strings){.data = (list), .len = sizeof(list)})
 
@@ -43,4 +45,20 @@ void rs_system(void)
     rs.config.class_count = 1;
     rs.config.classes[0] = (struct config_class){.name = "default", .rights = {.id = ID_PROGRAM}};
     rs.config.default_class = &rs.config.classes[0];
+}
+
+struct rs_device_told device_told(uint32_t number, uint64_t base)
+{
+    struct rs_device_told told = {
+        .description = {.number = number,
+                        .virtio_id = 2,
+                        .transport = DEVICE_VIRTIO_MMIO,
+                        .windows = 1,
+                        .interrupts = 1},
+        .compatible = "virtio,2",
+        .windows = {{.base = base, .len_bytes = PAGE_SIZE}},
+        .interrupt = number + 1,
+    };
+    snprintf(told.label, sizeof(told.label), "virtio,2@%lx", (unsigned long)base);
+    return told;
 }

@@ -13,5 +13,7 @@ extern struct config_service *disk_config, *shell_config;
 
 /* Fills in rs.config. */
 void rs_system(void);
+/* What devman tells of a disk on MMIO with interrupt number + 1. */
+struct rs_device_told device_told(uint32_t number, uint64_t base);
 
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <anole/error.h>
+#include <anole/layout.h>
 #include <libfdt.h>
 #include <servers/devman/devman.h>
 #include <stdio.h>
@@ -80,12 +81,14 @@ static void test_finds_by_address(void **state)
     tree_make();
     assert_int_equal(tree_find(blob, sizeof(blob), devices, DEVICES), 3);
     assert_string_equal(devices[0].node, "serial@10000000");
-    assert_int_equal(devices[0].irq, 10);
-    assert_int_equal(devices[0].len, 0x100);
-    assert_int_equal(devices[1].base, 0x10001000);
-    assert_int_equal(devices[2].base, 0x10002000);
+    assert_int_equal(devices[0].told.interrupt, 10);
+    assert_int_equal(devices[0].told.description.interrupts, 1);
+    assert_int_equal(devices[0].told.windows[0].len_bytes, PAGE_SIZE); /* windows are whole pages */
+    assert_int_equal(devices[1].told.windows[0].base, 0x10001000);
+    assert_int_equal(devices[2].told.windows[0].base, 0x10002000);
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(devices[i].number, i);
+        assert_int_equal(devices[i].told.description.number, i);
+        assert_int_equal(devices[i].told.description.windows, 1);
     }
 }
 

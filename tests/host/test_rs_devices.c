@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "rs_boot.h"
+#include <string.h>
 
 static void test_second_device(void **state)
 {
@@ -20,10 +21,118 @@ static void test_second_device(void **state)
     assert_int_equal(fake_named("disk.1")->header.unit, 1);
     assert_int_equal(state_of("disk.1"), RS_STATE_STARTING);
     /* Nonsense is refused. */
-    assert_int_equal(tell_device(6, 0x10003000, &reply), -ANOLE_ENOSPC);    /* the same window */
-    assert_int_equal(tell_device(5, 0x10004000, &reply), -ANOLE_EEXIST);    /* moved */
-    assert_int_equal(tell_device(7, 0x10005004, &reply), -ANOLE_EINVAL);    /* not on a page */
-    assert_int_equal(tell_device(5000, 0x10005000, &reply), -ANOLE_EINVAL); /* its interrupt */
+    assert_int_equal(tell_device(6, 0x10003000, &reply), -ANOLE_ENOSPC); /* the same window */
+    assert_int_equal(tell_device(5, 0x10004000, &reply), -ANOLE_EEXIST); /* moved */
+    reply.word[0] = HANDLE_NONE;
+    assert_int_equal(say("devman", request_device, &reply), -ANOLE_EBADHANDLE);
+    fake.granted_len--; /* the grant is too small */
+    reply.word[0] = 1;
+    assert_int_equal(say("devman", request_device, &reply), -ANOLE_ERANGE);
+}
+
+/* A disk on PCI: two windows, five vectors. */
+static struct rs_device_told told_pci(void)
+{
+    struct rs_device_told told = {
+        .description = {.number = 72,
+                        .virtio_id = 2,
+                        .transport = DEVICE_VIRTIO_PCI,
+                        .windows = 2,
+                        .interrupts = 5,
+                        .flags = DEVICE_MSIX,
+                        .notify_multiplier = 4,
+                        .parts = {{0, 0x10, 64}, {1, 0, 0x2000}, {0, 0xfff, 1}, {0, 0x100, 60}}},
+        .compatible = "virtio,2",
+        .label = "virtio,2@pci:00:01.0",
+        .windows = {{0x400004000, PAGE_SIZE}, {0x400006000, 2 * PAGE_SIZE}},
+        .interrupt = 200,
+    };
+    return told;
+}
+
+/* The driver finds windows, then interrupts in its table, and all the rest on its startup page. */
+static void test_described_device(void **state)
+{
+    struct rs_device_told told = told_pci();
+    struct message reply;
+    (void)state;
+    boot();
+    assert_int_equal(tell(&told, &reply), 0);
+    assert_int_equal(do_reset(0, NULL), 0);
+    const struct fake_process *disk = fake_named("disk.1");
+    assert_string_equal(disk->header.device, "virtio,2@pci:00:01.0");
+    assert_memory_equal(&disk->header.described, &told.description, sizeof(told.description));
+    assert_int_equal(disk->header.resources, 3);
+    assert_int_equal(disk->resource_count, 3);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(disk->resources[i].kind, RESOURCE_WINDOW);
+        assert_int_equal(disk->resources[i].base, told.windows[i].base);
+        assert_int_equal(disk->resources[i].len, told.windows[i].len_bytes);
+    }
+    assert_int_equal(disk->resources[2].kind, RESOURCE_IRQ);
+    assert_int_equal(disk->resources[2].base, 200);
+    assert_int_equal(disk->resources[2].len, 5);
+}
+
+/* Any of its windows may be in another's way. */
+static void test_overlap_of_any_window(void **state)
+{
+    struct rs_device_told told = told_pci();
+    struct message reply;
+    (void)state;
+    boot();
+    told.windows[1].base = 0x10000000; /* its second page is the first disk's */
+    assert_int_equal(tell(&told, &reply), -ANOLE_ENOSPC);
+    told.windows[1].base = 0x10002000;
+    assert_int_equal(tell(&told, &reply), 0);
+}
+
+/* Each field that RS or a driver relies on, with a value that it must not have. */
+static void test_unfit_descriptions(void **state)
+{
+    const struct rs_device_told good = told_pci();
+    struct rs_device_told told;
+    struct message reply;
+    (void)state;
+    boot();
+#define UNFIT(change)                                                                              \
+    do {                                                                                           \
+        told = good;                                                                               \
+        change;                                                                                    \
+        assert_int_equal(tell(&told, &reply), -ANOLE_EINVAL);                                      \
+    } while (0)
+    UNFIT(told.compatible[0] = '\0');
+    UNFIT(memset(told.compatible, 'a', sizeof(told.compatible)));
+    UNFIT(told.compatible[2] = '\033');
+    UNFIT(told.label[0] = '\0');
+    UNFIT(memset(told.label, 'a', sizeof(told.label)));
+    UNFIT(told.label[3] = ' ');
+    UNFIT(told.reserved = 1);
+    UNFIT(told.description.transport = DEVICE_VIRTIO_PCI + 1);
+    UNFIT(told.description.transport = DEVICE_PLAIN); /* with a virtio id */
+    UNFIT(told.description.virtio_id = 0);
+    UNFIT(told.description.flags = DEVICE_MSIX << 1);
+    UNFIT(told.description.windows = 0);
+    UNFIT(told.description.windows = DEVICE_WINDOWS + 1);
+    UNFIT(told.windows[0].base++);
+    UNFIT(told.windows[1].len_bytes--);
+    UNFIT(told.windows[1].len_bytes = 0);
+    UNFIT(told.windows[1].base = -(2 * PAGE_SIZE)); /* ends where addresses do */
+    UNFIT(told.windows[1].base = 0x400003000);      /* its second page is the first window's */
+    UNFIT(told.description.parts[0].window = 2);
+    UNFIT(told.description.parts[0].offset = PAGE_SIZE - 63);
+    UNFIT(told.description.parts[1].offset = 1);
+    UNFIT(told.description.parts[1].len_bytes = UINT32_MAX);
+    UNFIT(told.description.parts[2].len_bytes = 0);
+    UNFIT(told.description.interrupts = 0);
+    UNFIT(told.description.interrupts = DEVICE_VECTORS + 1);
+    UNFIT(told.description.flags = 0); /* five lines */
+    UNFIT(told.interrupt = 0);
+    UNFIT(told.interrupt = UINT32_MAX - 4);
+#undef UNFIT
+    told = good;
+    told.description.parts[DEVICE_PART_CONFIG] = (struct device_part){0};
+    assert_int_equal(tell(&told, &reply), 0);
 }
 
 static void test_devman_dies_during_a_reset(void **state)
@@ -101,6 +210,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RS_TEST(second_device),
+        RS_TEST(described_device),
+        RS_TEST(overlap_of_any_window),
+        RS_TEST(unfit_descriptions),
         RS_TEST(devman_dies_during_a_reset),
         RS_TEST(restarted_devman_disturbs_nobody),
         RS_TEST(silent_devman),

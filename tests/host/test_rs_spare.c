@@ -60,6 +60,9 @@ static void test_woken_at_a_death(void **state)
     assert_int_equal(ready("disk"), 0);
     assert_int_equal(look_up("disk", &endpoint), 0);
     assert_int_equal(endpoint, spare->endpoint);
+    assert_int_equal(spare->resource_count, 2);
+    assert_int_equal(spare->header.resources, 2);
+    assert_int_equal(spare->header.described.transport, DEVICE_VIRTIO_MMIO);
     fake_wait_ms(MADE_MS);
     assert_non_null(spare_of("disk")); /* the next one */
     assert_int_equal(service_find("disk")->spares_woken, 1);

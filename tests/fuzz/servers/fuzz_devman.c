@@ -130,6 +130,7 @@ static int rs_call(uint32_t type, struct message *message)
 {
     switch (type) {
     case RS_DEVICE:
+        REQUIRE(message->word[0] == inside_grant());
         message->word[0] = input_byte(&input);
         message->word[1] = input_byte(&input);
         return input_below(&input, 8) == 7 ? -ANOLE_EEXIST : 0;
@@ -166,8 +167,8 @@ static void devices_check(void)
 {
     for (unsigned i = 0; i < inside_device_count(); i++) {
         const struct device *device = inside_device(i);
-        REQUIRE(device->number == i);
-        REQUIRE(!device->present || (device->registers && device->compatible[0] != '\0'));
+        REQUIRE(device->told.description.number == i);
+        REQUIRE(!device->present || (device->registers && device->told.compatible[0] != '\0'));
         REQUIRE(memchr(device->node, '\0', sizeof(device->node)));
         REQUIRE(device->state != DEVICE_RESETTING || device->present);
         REQUIRE(device->state != DEVICE_RESETTING || inside_deadline() != DEADLINE_NEVER);

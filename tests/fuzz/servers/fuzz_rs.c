@@ -116,15 +116,16 @@ static uint64_t word_any(struct input *input)
     }
 }
 
+/* What RS finds behind the grant: a disk, now and then with a few bytes of it changed. */
 static void device_put(struct input *input, struct message *message)
 {
-    uint64_t number = input_below(input, 70);
-    message->word[0] = number | (uint64_t)2 << 32;
-    message->word[1] = 0x10000000u + number * PAGE_SIZE;
-    message->word[2] = 0x200u | (uint64_t)(number + 1) << 32;
-    memcpy(&message->word[3], "virtio,2", sizeof("virtio,2"));
-    if (input_below(input, 4) == 0) {
-        message->word[input_below(input, MESSAGE_WORDS)] = input_word(input);
+    uint32_t number = input_below(input, 70);
+    struct rs_device_told told = device_told(number, 0x10000000u + number * PAGE_SIZE);
+    message->word[0] = 1 + input_below(input, 8);
+    memcpy(fake.granted, &told, sizeof(told));
+    fake.granted_len = sizeof(told);
+    for (unsigned i = input_below(input, 4); i > 0; i--) {
+        fake.granted[input_below(input, sizeof(told))] = input_byte(input);
     }
 }
 
