@@ -55,7 +55,7 @@ struct disk_config {
     uint64_t max_write_zeroes_seg;
 };
 
-#define CONFIG_ALWAYS VIRTIO_F_VERSION_1
+#define CONFIG_ALWAYS FEATURE_NEEDS_NOTHING
 
 static const struct {
     struct feature_bit feature;
@@ -85,7 +85,8 @@ static int config_read(struct disk *disk, struct disk_config *config)
     size_t members[CONFIG_FIELDS];
     unsigned count = 0;
     for (unsigned i = 0; i < CONFIG_FIELDS; i++) {
-        if (!feature_has(disk->device.features, config_layout[i].feature))
+        if (config_layout[i].feature.number != CONFIG_ALWAYS.number &&
+            !feature_has(disk->device.features, config_layout[i].feature))
             continue;
         members[count] = config_layout[i].member;
         fields[count++] = (struct virtio_config_field){

@@ -73,8 +73,8 @@ static void probe(void)
     virtio_platform_anole(&platform, BLK_DEVICE_BIT);
     rc = virtio_mmio_probe(&mmio, &platform, (uintptr_t)window, len);
     if (rc < 0) {
-        log_printf(LOG_ERROR, "%s: magic %#x (want 0x74726976), version %u (want 2)", disk_name,
-                   mmio.magic, mmio.version);
+        log_printf(LOG_ERROR, "%s: magic %#x (want 0x74726976), version %u (want 1 or 2)",
+                   disk_name, mmio.magic, mmio.version);
         fail("probing", rc);
     }
     if (mmio.transport.device_id != VIRTIO_ID_BLOCK) {

@@ -24,15 +24,10 @@ bool virtio_device_needs_reset(struct virtio_device *device)
     return (status & VIRTIO_STATUS_NEEDS_RESET) != 0 || (status & device->status) != device->status;
 }
 
-static int negotiate(struct virtio_device *device, const struct feature_rule *rules,
-                     unsigned rule_count)
+/* Devices exist that work without VERSION_1 and then mean the legacy layout. */
+static int accept_modern(struct virtio_device *device)
 {
     struct virtio_transport *transport = device->transport;
-    int rc = feature_negotiate(transport->ops->offered(transport), transport->barred, rules,
-                               rule_count, &device->features, &device->missing_feature);
-    if (rc < 0)
-        return rc;
-    /* Devices exist that work without VERSION_1 and then mean the legacy layout. */
     if (!feature_has(device->features, VIRTIO_F_VERSION_1)) {
         device->missing_feature = VIRTIO_F_VERSION_1;
         return -ANOLE_ENODEV;
@@ -42,6 +37,47 @@ static int negotiate(struct virtio_device *device, const struct feature_rule *ru
     if ((transport->ops->status(transport) & VIRTIO_STATUS_FEATURES_OK) == 0)
         return -ANOLE_EPROTO;
     return 0;
+}
+
+/* No FEATURES_OK, and ANY_LAYOUT is accepted whenever it is offered (virtio 1.4, 3.1.2, 6.3). */
+static int accept_legacy(struct virtio_device *device, struct feature_set offered)
+{
+    struct virtio_transport *transport = device->transport;
+    device->features = feature_without(device->features, VIRTIO_F_VERSION_1);
+    if (feature_has(offered, VIRTIO_F_ANY_LAYOUT))
+        device->features = feature_with(device->features, VIRTIO_F_ANY_LAYOUT);
+    transport->ops->accept(transport, device->features);
+    return 0;
+}
+
+static int negotiate(struct virtio_device *device, const struct feature_rule *rules,
+                     unsigned rule_count)
+{
+    struct virtio_transport *transport = device->transport;
+    struct feature_set offered = transport->ops->offered(transport);
+    device->offered = offered;
+    if (transport->legacy)
+        offered = feature_with(offered, VIRTIO_F_VERSION_1);
+    int rc = feature_negotiate(offered, transport->barred, rules, rule_count, &device->features,
+                               &device->missing_feature);
+    if (rc < 0)
+        return rc;
+    transport->notification_data = feature_has(device->features, VIRTIO_F_NOTIFICATION_DATA);
+    return transport->legacy ? accept_legacy(device, offered) : accept_modern(device);
+}
+
+uint16_t virtio_vector_of(const struct virtio_transport *transport, unsigned queue)
+{
+    if (queue == VIRTIO_CONFIG_VECTOR || transport->vectors <= 1)
+        return 0;
+    return (uint16_t)(1 + queue % (transport->vectors - 1u));
+}
+
+static int choose_vector(struct virtio_transport *transport, unsigned queue)
+{
+    if (transport->vectors == 0)
+        return 0;
+    return transport->ops->set_vector(transport, queue, virtio_vector_of(transport, queue));
 }
 
 int virtio_device_open(struct virtio_device *device, struct virtio_transport *transport,
@@ -54,6 +90,8 @@ int virtio_device_open(struct virtio_device *device, struct virtio_transport *tr
         add_status(device, VIRTIO_STATUS_DRIVER);
         rc = negotiate(device, rules, rule_count);
     }
+    if (rc == 0)
+        rc = choose_vector(transport, VIRTIO_CONFIG_VECTOR);
     if (rc < 0)
         virtio_device_fail(device);
     return rc;
@@ -67,30 +105,37 @@ static uint16_t power_of_two_below(unsigned limit)
     return (uint16_t)size;
 }
 
-int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint16_t index,
+static int queue_set_up(struct virtio_device *device, struct virtq *queue, uint16_t index,
                         uint16_t size_limit, struct virtq_chain *chains)
 {
     struct virtio_transport *transport = device->transport;
-    const struct virtq_format *format = &virtq_split_format;
+    const struct virtq_format *format = transport->legacy ? &virtq_split_legacy_format
+                                                          : &virtq_split_format;
     int size_max = transport->ops->queue_size_max(transport, index);
-    if (size_max < 0) {
-        virtio_device_fail(device);
+    if (size_max < 0)
         return size_max;
-    }
     unsigned limit = (unsigned)size_max < size_limit ? (unsigned)size_max : size_limit;
     uint16_t size = power_of_two_below(limit);
 
     struct dma_memory memory;
     int rc = transport->platform->dma_alloc(transport->platform, format->memory_len(size), &memory);
-    if (rc < 0) {
-        virtio_device_fail(device);
+    if (rc == 0)
+        rc = choose_vector(transport, index);
+    if (rc < 0)
         return rc;
-    }
     struct virtq_addresses addresses;
     virtq_init(queue, format, transport, index, size, device->features, &memory, chains,
                &addresses);
-    transport->ops->queue_enable(transport, index, size, &addresses);
-    return 0;
+    return transport->ops->queue_enable(transport, index, size, &addresses);
+}
+
+int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint16_t index,
+                        uint16_t size_limit, struct virtq_chain *chains)
+{
+    int rc = queue_set_up(device, queue, index, size_limit, chains);
+    if (rc < 0)
+        virtio_device_fail(device);
+    return rc;
 }
 
 int virtio_device_start(struct virtio_device *device)
@@ -110,6 +155,29 @@ static bool field_valid(const struct virtio_device *device, const struct virtio_
            (uint64_t)field->offset + field->width <= device->transport->config_len;
 }
 
+unsigned virtio_interrupt_causes(struct virtio_transport *transport, bool config_vector,
+                                 bool queue_vector)
+{
+    if (transport->vectors == 0)
+        return transport->ops->interrupt(transport);
+    bool both = transport->vectors == 1 && (config_vector || queue_vector);
+    return (config_vector || both ? VIRTIO_INTERRUPT_CONFIG : 0) |
+           (queue_vector || both ? VIRTIO_INTERRUPT_RING : 0);
+}
+
+/* Reads each field once more into its place; whether none has changed. */
+static bool fields_read(struct virtio_transport *transport, struct virtio_config_field *fields,
+                        unsigned count)
+{
+    bool same = true;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t value = transport->ops->config_field(transport, fields[i].offset, fields[i].width);
+        same &= value == fields[i].value;
+        fields[i].value = value;
+    }
+    return same;
+}
+
 int virtio_config_read(struct virtio_device *device, struct virtio_config_field *fields,
                        unsigned count)
 {
@@ -119,10 +187,9 @@ int virtio_config_read(struct virtio_device *device, struct virtio_config_field 
             return -ANOLE_ERANGE;
     for (unsigned try = 0; try < CONFIG_TRIES; try++) {
         uint32_t before = transport->ops->config_generation(transport);
-        for (unsigned i = 0; i < count; i++)
-            fields[i].value = transport->ops->config_field(transport, fields[i].offset,
-                                                           fields[i].width);
-        if (transport->ops->config_generation(transport) == before)
+        bool same = fields_read(transport, fields, count);
+        if (transport->legacy ? same && try > 0
+                              : transport->ops->config_generation(transport) == before)
             return 0;
     }
     return -ANOLE_EAGAIN;

@@ -20,23 +20,34 @@
 
 struct virtio_device {
     struct virtio_transport *transport;
+    struct feature_set offered;         /* by the device */
     struct feature_set features;        /* accepted by both sides */
     struct feature_bit missing_feature; /* of the last open that returned -ENODEV */
     uint8_t status;                     /* all bits written since the reset */
 };
 
 /*
+ * A legacy device counts as one that has VERSION_1 in the rules; it isn't among device->features then.
+ *
  * 0, or -ETIMEDOUT: the device doesn't come out of reset; -ENODEV: it lacks a required feature
- * (device->missing_feature); -EPROTO: it refuses what it offered itself.
+ * (device->missing_feature); -EPROTO: it refuses what it offered itself; -EBUSY: it has no room for
+ * an interrupt vector.
  */
 int virtio_device_open(struct virtio_device *device, struct virtio_transport *transport,
                        const struct feature_rule *rules, unsigned rule_count)
     __attribute__((warn_unused_result));
 
 /*
+ * The vector that configuration changes (queue VIRTIO_CONFIG_VECTOR) or a queue uses: 0 is for the
+ * former, the queues share the others in turns. One vector is for all of them.
+ */
+uint16_t virtio_vector_of(const struct virtio_transport *transport, unsigned queue);
+
+/*
  * Sets queue number index up with the largest power of two that is at most size_limit and what the
  * device has. chains: size_limit elements of the caller's, for the queue's life. 0 with queue ready;
- * -ENODEV: no such queue; -EBUSY: in use after a reset; -ENOMEM.
+ * -ENODEV: no such queue; -EBUSY: in use after a reset, or no room for its vector; -ENOMEM; -ERANGE:
+ * memory that a legacy device can't be told of, or a nonsensical notification register.
  */
 int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint16_t index,
                         uint16_t size_limit, struct virtq_chain *chains)
@@ -51,6 +62,13 @@ void virtio_device_fail(struct virtio_device *device);
 /* Whether the device says that it must be reset (DEVICE_NEEDS_RESET), or has lost its status. */
 bool virtio_device_needs_reset(struct virtio_device *device);
 
+/*
+ * What an interrupt means, as VIRTIO_INTERRUPT_*: 0 if it isn't this device's. With vectors that is
+ * known from which of them it was (both if there is but one); else the device is asked.
+ */
+unsigned virtio_interrupt_causes(struct virtio_transport *transport, bool config_vector,
+                                 bool queue_vector);
+
 /* A field of configuration space: offset and width (1, 2, 4, 8) in, value out. */
 struct virtio_config_field {
     uint32_t offset;
@@ -60,7 +78,8 @@ struct virtio_config_field {
 
 /*
  * Reads fields that belong together: again until the generation was the same before and after (virtio
- * 1.4, 2.5.3), a bounded number of times. 0; -ERANGE: a field is beyond the space or misaligned;
+ * 1.4, 2.5.3), or, of a legacy device, until they were the same twice (2.5.4); a bounded number of
+ * times. 0; -ERANGE: a field is beyond the space or misaligned;
  * -EAGAIN: the device keeps changing it.
  */
 int virtio_config_read(struct virtio_device *device, struct virtio_config_field *fields,

@@ -7,10 +7,6 @@
 #include <libvirtio/mmio.h>
 #include <libvirtio/mmio_regs.h>
 
-#define RESET_TIMEOUT_US 1000000u
-#define RESET_POLL_US 100u
-#define QUEUE_SIZE_LIMIT 32768u
-
 static struct virtio_mmio *mmio_of(struct virtio_transport *transport)
 {
     return (struct virtio_mmio *)transport; /* its first member */
@@ -26,23 +22,20 @@ static void reg_write(struct virtio_transport *transport, uint32_t offset, uint3
     transport->platform->write32(transport->platform, mmio_of(transport)->base + offset, value);
 }
 
-static int mmio_reset(struct virtio_transport *transport)
-{
-    struct virtio_platform *platform = transport->platform;
-    reg_write(transport, MMIO_STATUS, 0);
-    uint64_t deadline = platform->now_us(platform) + RESET_TIMEOUT_US;
-    while (reg_read(transport, MMIO_STATUS) != 0) {
-        uint64_t now = platform->now_us(platform);
-        if (now >= deadline)
-            return -ANOLE_ETIMEDOUT;
-        platform->wait(platform, now + RESET_POLL_US);
-    }
-    return 0;
-}
-
 static uint8_t mmio_status(struct virtio_transport *transport)
 {
     return (uint8_t)reg_read(transport, MMIO_STATUS);
+}
+
+static bool is_reset(struct virtio_transport *transport)
+{
+    return mmio_status(transport) == 0;
+}
+
+static int mmio_reset(struct virtio_transport *transport)
+{
+    reg_write(transport, MMIO_STATUS, 0);
+    return virtio_reset_wait(transport, is_reset);
 }
 
 static void mmio_set_status(struct virtio_transport *transport, uint8_t status)
@@ -67,15 +60,21 @@ static void mmio_accept(struct virtio_transport *transport, struct feature_set f
     reg_write(transport, MMIO_DRIVER_FEATURES, (uint32_t)(features.mask >> 32));
 }
 
-static int mmio_queue_size_max(struct virtio_transport *transport, uint16_t index)
+/* Of the selected queue; in_use is a register that reads 0 unless it is set up. */
+static int queue_size_of(struct virtio_transport *transport, uint32_t in_use)
 {
-    reg_write(transport, MMIO_QUEUE_SEL, index);
-    if (reg_read(transport, MMIO_QUEUE_READY) != 0)
+    if (reg_read(transport, in_use) != 0)
         return -ANOLE_EBUSY;
     uint32_t size = reg_read(transport, MMIO_QUEUE_SIZE_MAX);
     if (size == 0)
         return -ANOLE_ENODEV;
-    return (int)(size < QUEUE_SIZE_LIMIT ? size : QUEUE_SIZE_LIMIT);
+    return (int)(size < VIRTIO_QUEUE_SIZE_LIMIT ? size : VIRTIO_QUEUE_SIZE_LIMIT);
+}
+
+static int mmio_queue_size_max(struct virtio_transport *transport, uint16_t index)
+{
+    reg_write(transport, MMIO_QUEUE_SEL, index);
+    return queue_size_of(transport, MMIO_QUEUE_READY);
 }
 
 static void write_address(struct virtio_transport *transport, uint32_t low_offset, uint64_t address)
@@ -84,8 +83,8 @@ static void write_address(struct virtio_transport *transport, uint32_t low_offse
     reg_write(transport, low_offset + 4, (uint32_t)(address >> 32));
 }
 
-static void mmio_queue_enable(struct virtio_transport *transport, uint16_t index, uint16_t size,
-                              const struct virtq_addresses *addresses)
+static int mmio_queue_enable(struct virtio_transport *transport, uint16_t index, uint16_t size,
+                             const struct virtq_addresses *addresses)
 {
     reg_write(transport, MMIO_QUEUE_SEL, index);
     reg_write(transport, MMIO_QUEUE_SIZE, size);
@@ -93,6 +92,7 @@ static void mmio_queue_enable(struct virtio_transport *transport, uint16_t index
     write_address(transport, MMIO_QUEUE_DRIVER_LOW, addresses->driver_area);
     write_address(transport, MMIO_QUEUE_DEVICE_LOW, addresses->device_area);
     reg_write(transport, MMIO_QUEUE_READY, 1);
+    return 0;
 }
 
 static void mmio_notify(struct virtio_transport *transport, uint16_t index, uint16_t position)
@@ -112,20 +112,8 @@ static unsigned mmio_interrupt(struct virtio_transport *transport)
 static uint64_t mmio_config_field(struct virtio_transport *transport, uint32_t offset,
                                   unsigned width)
 {
-    struct virtio_platform *platform = transport->platform;
     uintptr_t address = mmio_of(transport)->base + MMIO_CONFIG + offset;
-    switch (width) {
-    case 1:
-        return platform->read8(platform, address);
-    case 2:
-        return platform->read16(platform, address);
-    case 4:
-        return platform->read32(platform, address);
-    default: {
-        uint64_t low = platform->read32(platform, address);
-        return (uint64_t)platform->read32(platform, address + 4) << 32 | low;
-    }
-    }
+    return virtio_field_read(transport->platform, address, width);
 }
 
 static uint32_t mmio_config_generation(struct virtio_transport *transport)
@@ -147,6 +135,72 @@ static const struct virtio_transport_ops mmio_ops = {
     .config_generation = mmio_config_generation,
 };
 
+/* ---- what is different in legacy devices (virtio 1.4, 4.2.4) ---- */
+
+#define LEGACY_PAGE_SIZE                                                                           \
+    4096u /* unit of the queue's address, and what its used ring is aligned to */
+
+static int legacy_reset(struct virtio_transport *transport)
+{
+    int rc = mmio_reset(transport);
+    if (rc == 0)
+        reg_write(transport, MMIO_LEGACY_PAGE_SIZE, LEGACY_PAGE_SIZE);
+    return rc;
+}
+
+/* There are 32 features, whatever a device would show behind the selector. */
+static struct feature_set legacy_offered(struct virtio_transport *transport)
+{
+    reg_write(transport, MMIO_DEVICE_FEATURES_SEL, 0);
+    return (struct feature_set){.mask = reg_read(transport, MMIO_DEVICE_FEATURES)};
+}
+
+static void legacy_accept(struct virtio_transport *transport, struct feature_set features)
+{
+    reg_write(transport, MMIO_DRIVER_FEATURES_SEL, 0);
+    reg_write(transport, MMIO_DRIVER_FEATURES, (uint32_t)features.mask);
+}
+
+static int legacy_queue_size_max(struct virtio_transport *transport, uint16_t index)
+{
+    reg_write(transport, MMIO_QUEUE_SEL, index);
+    return queue_size_of(transport, MMIO_LEGACY_QUEUE_PFN);
+}
+
+/* The three areas are one block, found by its first page's number (virtio 1.4, 2.7.2). */
+static int legacy_queue_enable(struct virtio_transport *transport, uint16_t index, uint16_t size,
+                               const struct virtq_addresses *addresses)
+{
+    uint64_t page = addresses->descriptors / LEGACY_PAGE_SIZE;
+    if (page == 0 || page > UINT32_MAX)
+        return -ANOLE_ERANGE;
+    reg_write(transport, MMIO_QUEUE_SEL, index);
+    reg_write(transport, MMIO_QUEUE_SIZE, size);
+    reg_write(transport, MMIO_LEGACY_QUEUE_ALIGN, LEGACY_PAGE_SIZE);
+    reg_write(transport, MMIO_LEGACY_QUEUE_PFN, (uint32_t)page);
+    return 0;
+}
+
+static uint32_t legacy_config_generation(struct virtio_transport *transport)
+{
+    (void)transport;
+    return 0; /* there is none: virtio_config_read compares what it read */
+}
+
+static const struct virtio_transport_ops legacy_ops = {
+    .reset = legacy_reset,
+    .status = mmio_status,
+    .set_status = mmio_set_status,
+    .offered = legacy_offered,
+    .accept = legacy_accept,
+    .queue_size_max = legacy_queue_size_max,
+    .queue_enable = legacy_queue_enable,
+    .notify = mmio_notify,
+    .interrupt = mmio_interrupt,
+    .config_field = mmio_config_field,
+    .config_generation = legacy_config_generation,
+};
+
 int virtio_mmio_probe(struct virtio_mmio *mmio, struct virtio_platform *platform, uintptr_t base,
                       size_t window_len)
 {
@@ -161,8 +215,11 @@ int virtio_mmio_probe(struct virtio_mmio *mmio, struct virtio_platform *platform
     if (mmio->magic != MMIO_MAGIC)
         return -ANOLE_EINVAL;
     mmio->version = reg_read(transport, MMIO_VERSION);
-    if (mmio->version != MMIO_VERSION_MODERN)
+    if (mmio->version != MMIO_VERSION_MODERN && mmio->version != MMIO_VERSION_LEGACY)
         return -ANOLE_ENOSYS;
+    transport->legacy = mmio->version == MMIO_VERSION_LEGACY;
+    if (transport->legacy)
+        transport->ops = &legacy_ops;
     transport->device_id = reg_read(transport, MMIO_DEVICE_ID);
     if (transport->device_id == 0)
         return -ANOLE_ENODEV;

@@ -1,5 +1,6 @@
 /*
- * The MMIO transport (virtio 1.4, 4.2), modern devices.
+ * The MMIO transport (virtio 1.4, 4.2), of modern devices and of legacy ones (4.2.4), which are what
+ * QEMU has unless told otherwise.
  */
 #ifndef LIBVIRTIO_MMIO_H
 #define LIBVIRTIO_MMIO_H
@@ -17,7 +18,7 @@ struct virtio_mmio {
 /*
  * Looks at what is in the window. 0 with mmio->transport ready for virtio_device_open(), or
  *   -EINVAL  the window is too small or its magic value is wrong,
- *   -ENOSYS  a version other than 2,
+ *   -ENOSYS  a version other than 1 (legacy) and 2,
  *   -ENODEV  an empty place: no device, nothing to report.
  */
 int virtio_mmio_probe(struct virtio_mmio *mmio, struct virtio_platform *platform, uintptr_t base,

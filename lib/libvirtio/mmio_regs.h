@@ -1,5 +1,6 @@
 /*
- * Registers of a virtio-mmio device (virtio 1.4, 4.2.2), as offsets from its window's start.
+ * Registers of a virtio-mmio device (virtio 1.4, 4.2.2), as offsets from its window's start; LEGACY
+ * are those that only version 1 has (virtio 1.4, 4.2.4).
  */
 #ifndef LIBVIRTIO_MMIO_REGS_H
 #define LIBVIRTIO_MMIO_REGS_H
@@ -12,9 +13,12 @@
 #define MMIO_DEVICE_FEATURES_SEL 0x014u /* W */
 #define MMIO_DRIVER_FEATURES 0x020u     /* W */
 #define MMIO_DRIVER_FEATURES_SEL 0x024u /* W */
+#define MMIO_LEGACY_PAGE_SIZE 0x028u    /* W: GuestPageSize */
 #define MMIO_QUEUE_SEL 0x030u           /* W */
 #define MMIO_QUEUE_SIZE_MAX 0x034u      /* R */
 #define MMIO_QUEUE_SIZE 0x038u          /* W */
+#define MMIO_LEGACY_QUEUE_ALIGN 0x03cu  /* W */
+#define MMIO_LEGACY_QUEUE_PFN 0x040u    /* RW */
 #define MMIO_QUEUE_READY 0x044u         /* RW */
 #define MMIO_QUEUE_NOTIFY 0x050u        /* W */
 #define MMIO_INTERRUPT_STATUS 0x060u    /* R */

@@ -25,28 +25,40 @@ static uint64_t align_up(uint64_t value, uint64_t alignment)
     return (value + alignment - 1) & ~(alignment - 1);
 }
 
-/* Offsets of the parts in one block of memory: alignments are 16, 2 and 4 (virtio 1.4, 2.7). */
+/* Offsets of the parts in one block of memory. The used ring is aligned to 4 bytes (virtio 1.4, 2.7),
+ * or for a legacy device to a page: it finds the parts by itself (virtio 1.4, 2.7.2). */
+#define LEGACY_ALIGNMENT 4096u
+
 static uint64_t available_offset(uint16_t size)
 {
     return (uint64_t)size * sizeof(struct split_descriptor);
 }
 
-static uint64_t used_offset(uint16_t size)
+static uint64_t used_offset(uint16_t size, uint64_t alignment)
 {
-    return align_up(available_offset(size) + 6 + 2 * (uint64_t)size, 4);
+    return align_up(available_offset(size) + 6 + 2 * (uint64_t)size, alignment);
+}
+
+static uint64_t memory_len(uint16_t size, uint64_t alignment)
+{
+    return used_offset(size, alignment) + align_up(6 + 8 * (uint64_t)size, alignment);
 }
 
 static uint64_t split_memory_len(uint16_t size)
 {
-    return used_offset(size) + 6 + 8 * (uint64_t)size;
+    return memory_len(size, 4);
 }
 
-static void split_init(struct virtq *queue, const struct dma_memory *memory,
-                       struct virtq_addresses *addresses)
+static uint64_t legacy_memory_len(uint16_t size)
+{
+    return memory_len(size, LEGACY_ALIGNMENT);
+}
+
+static void lay_out(struct virtq *queue, const struct dma_memory *memory, uint64_t used,
+                    struct virtq_addresses *addresses)
 {
     char *base = memory->address;
     uint64_t available = available_offset(queue->size);
-    uint64_t used = used_offset(queue->size);
     struct virtq_split *split = &queue->split;
     *split = (struct virtq_split){
         .descriptors = (struct split_descriptor *)(void *)base,
@@ -60,6 +72,18 @@ static void split_init(struct virtq *queue, const struct dma_memory *memory,
         .driver_area = memory->device_address + available,
         .device_area = memory->device_address + used,
     };
+}
+
+static void split_init(struct virtq *queue, const struct dma_memory *memory,
+                       struct virtq_addresses *addresses)
+{
+    lay_out(queue, memory, used_offset(queue->size, 4), addresses);
+}
+
+static void legacy_init(struct virtq *queue, const struct dma_memory *memory,
+                        struct virtq_addresses *addresses)
+{
+    lay_out(queue, memory, used_offset(queue->size, LEGACY_ALIGNMENT), addresses);
 }
 
 static struct split_descriptor descriptor_of(const struct virtq_segment *segments, unsigned i,
@@ -210,6 +234,15 @@ static int split_arm(struct virtq *queue, uint16_t after)
 const struct virtq_format virtq_split_format = {
     .memory_len = split_memory_len,
     .init = split_init,
+    .add = split_add,
+    .publish = split_publish,
+    .take = split_take,
+    .arm = split_arm,
+};
+
+const struct virtq_format virtq_split_legacy_format = {
+    .memory_len = legacy_memory_len,
+    .init = legacy_init,
     .add = split_add,
     .publish = split_publish,
     .take = split_take,

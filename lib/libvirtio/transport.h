@@ -1,6 +1,8 @@
 /*
- * How a driver reaches its device: one of these structs of functions per bus. MMIO is in mmio.c.
- * Nothing above this interface knows a register.
+ * How a driver reaches its device: one of these structs of functions per bus. MMIO is in mmio.c, PCI
+ * in pci.c. Nothing above this interface knows a register.
+ *
+ * Registers belong to one thread: its main one. notify() may be called by each queue's own.
  */
 #ifndef LIBVIRTIO_TRANSPORT_H
 #define LIBVIRTIO_TRANSPORT_H
@@ -44,21 +46,25 @@ struct virtio_transport_ops {
 
     /* Largest size of a queue that isn't in use: 1..32768, -ENODEV: none there, -EBUSY: in use. */
     int (*queue_size_max)(struct virtio_transport *transport, uint16_t index);
-    void (*queue_enable)(struct virtio_transport *transport, uint16_t index, uint16_t size,
-                         const struct virtq_addresses *addresses);
+    /* Gives it the queue. 0; -ERANGE: the device can't be told of memory there, or of where it is
+     * to be notified. */
+    int (*queue_enable)(struct virtio_transport *transport, uint16_t index, uint16_t size,
+                        const struct virtq_addresses *addresses);
     /* Tells the device that the queue has new buffers. Memory must be in order already (io_mb).
      * position is what VIRTIO_F_NOTIFICATION_DATA wants in the upper half: next_off and next_wrap
      * (virtio 1.4, 2.9); 0 without it. */
     void (*notify)(struct virtio_transport *transport, uint16_t index, uint16_t position);
     /* VIRTIO_F_RING_RESET (virtio 1.4, 2.6.1): takes one queue back from the device, up to a second:
-     * 0, -ENOSYS: this transport can't, -ETIMEDOUT. It is then enabled anew with queue_enable. */
+     * 0, -ETIMEDOUT. It is then enabled anew with queue_enable. NULL where the feature is barred. */
     int (*queue_reset)(struct virtio_transport *transport, uint16_t index);
     /* With vectors: which of them configuration changes (queue VIRTIO_CONFIG_VECTOR) or a queue
-     * uses: 0, -EBUSY: the device has no room for it. Before queue_enable, before DRIVER_OK. */
+     * uses: 0, -EBUSY: the device has no room for it. Before queue_enable, before DRIVER_OK. NULL
+     * where transport->vectors is 0. */
     int (*set_vector)(struct virtio_transport *transport, unsigned queue, uint16_t vector);
 
     /* Reads the causes of an interrupt (VIRTIO_INTERRUPT_*; 0: not ours) and acknowledges exactly
-     * these. The caller looks at the rings afterwards. */
+     * these. The caller looks at the rings afterwards. With vectors it is always VIRTIO_INTERRUPT_
+     * RING, and no register is read: see virtio_interrupt_causes. */
     unsigned (*interrupt)(struct virtio_transport *transport);
 
     /* Configuration space: one field of 1, 2, 4 or 8 bytes; offset and width were checked against
@@ -79,5 +85,18 @@ struct virtio_transport {
                                   rings in one block, aligned to pages */
     bool notification_data;    /* VIRTIO_F_NOTIFICATION_DATA was accepted */
 };
+
+/* What a queue's size is clamped to (virtio 1.4, 2.6). */
+#define VIRTIO_QUEUE_SIZE_LIMIT 32768u
+
+/* ---- for the transports (transport.c) ---- */
+
+/* Waits, up to a second, until a reset is done: 0 or -ETIMEDOUT. */
+int virtio_reset_wait(struct virtio_transport *transport,
+                      bool (*done)(struct virtio_transport *transport))
+    __attribute__((warn_unused_result));
+/* A field of configuration space: 8, 16 and 32 bits at their width, 64 as two halves (virtio 1.4,
+ * 4.1.3.1, 4.2.2.2). */
+uint64_t virtio_field_read(struct virtio_platform *platform, uintptr_t address, unsigned width);
 
 #endif

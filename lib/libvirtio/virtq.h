@@ -94,6 +94,8 @@ struct virtq {
 };
 
 extern const struct virtq_format virtq_split_format;
+/* ... in the layout that legacy devices find by themselves, given the first page of it. */
+extern const struct virtq_format virtq_split_legacy_format;
 
 /*
  * Prepares a queue of that size (of a device that isn't live) in memory of format->memory_len(size)

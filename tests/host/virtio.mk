@@ -1,7 +1,7 @@
 # libvirtio, the driver side of libblk, and the virtio block driver, over fakes of device and kernel.
 VIRTIO_RING := lib/libvirtio/virtq.c lib/libvirtio/split.c
-VIRTIO_DEVICE := $(VIRTIO_RING) lib/libvirtio/feature.c lib/libvirtio/feature_name.c \
-    lib/libvirtio/device.c lib/libvirtio/mmio.c
+VIRTIO_DEVICE := $(VIRTIO_RING) $(addprefix lib/libvirtio/, feature.c feature_name.c transport.c \
+    device.c mmio.c pci.c)
 VIRTIO_RING_MODEL := $(addprefix tests/host/virtio/, fake_memory.c ring_model.c)
 VIRTIO_DEVICE_MODEL := $(VIRTIO_RING_MODEL) tests/host/virtio/fake_mmio.c
 
@@ -11,6 +11,10 @@ test_virtq_SRCS := tests/host/virtio/test_virtq.c $(VIRTIO_RING_MODEL) $(VIRTIO_
 HOST_TESTS += test_virtio_device
 test_virtio_device_SRCS := tests/host/virtio/test_virtio_device.c $(VIRTIO_DEVICE_MODEL) \
     $(VIRTIO_DEVICE)
+
+HOST_TESTS += test_virtio_pci
+test_virtio_pci_SRCS := tests/host/virtio/test_virtio_pci.c tests/host/virtio/fake_pci.c \
+    $(VIRTIO_DEVICE_MODEL) $(VIRTIO_DEVICE)
 
 HOST_TESTS += test_partition
 test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c

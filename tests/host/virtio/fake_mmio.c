@@ -26,6 +26,11 @@ static struct fake_mmio *fake_of(struct virtio_platform *platform)
     return (struct fake_mmio *)platform;
 }
 
+static bool legacy(const struct fake_mmio *fake)
+{
+    return fake->version == 1;
+}
+
 void fake_config_put(struct fake_mmio *fake, unsigned offset, unsigned width, uint64_t value)
 {
     memcpy(fake->config + offset, &value, width);
@@ -39,7 +44,7 @@ static uint32_t offset_of(uintptr_t address)
     return (uint32_t)(address - FAKE_MMIO_BASE);
 }
 
-static uint64_t config_read(struct fake_mmio *fake, uint32_t offset, unsigned width)
+uint64_t fake_config_read(struct fake_mmio *fake, uint32_t offset, unsigned width)
 {
     CHECK((fake->status & 2) != 0); /* DRIVER */
     CHECK(offset % width == 0 && offset + width <= fake->config_len);
@@ -55,15 +60,15 @@ static uint64_t config_read(struct fake_mmio *fake, uint32_t offset, unsigned wi
 
 static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
 {
-    return (uint8_t)config_read(fake_of(platform), offset_of(address) - 0x100, 1);
+    return (uint8_t)fake_config_read(fake_of(platform), offset_of(address) - 0x100, 1);
 }
 
 static uint16_t read16(struct virtio_platform *platform, uintptr_t address)
 {
-    return (uint16_t)config_read(fake_of(platform), offset_of(address) - 0x100, 2);
+    return (uint16_t)fake_config_read(fake_of(platform), offset_of(address) - 0x100, 2);
 }
 
-static uint32_t status_read(struct fake_mmio *fake)
+uint32_t fake_status_read(struct fake_mmio *fake)
 {
     if (fake->status == 0 && fake->stuck_in_reset)
         return 0x0f;
@@ -80,7 +85,7 @@ static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
     uint32_t offset = offset_of(address);
     CHECK(offset % 4 == 0);
     if (offset >= 0x100)
-        return (uint32_t)config_read(fake, offset - 0x100, 4);
+        return (uint32_t)fake_config_read(fake, offset - 0x100, 4);
     switch (offset) {
     case 0x000:
         return fake->magic;
@@ -88,20 +93,25 @@ static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
         CHECK(fake->magic == 0x74726976); /* nothing else is looked at in another device */
         return fake->version;
     case 0x008:
-        CHECK(fake->version == 2);
+        CHECK(fake->version == 2 || legacy(fake));
         return fake->device_id;
     case 0x010:
-        CHECK(fake->device_id != 0 && fake->features_sel <= 1);
+        CHECK(fake->device_id != 0 && fake->features_sel <= (legacy(fake) ? 0 : 1));
         return (uint32_t)(fake->offered >> (32 * fake->features_sel));
     case 0x034:
         return fake->queue_sel == 0 ? fake->queue_max : 0;
+    case 0x040:
+        CHECK(legacy(fake));
+        return fake->queue_ready_before ? 1 : fake->queue_pfn;
     case 0x044:
+        CHECK(!legacy(fake));
         return fake->queue_ready || fake->queue_ready_before;
     case 0x060:
         return fake->interrupt_status;
     case 0x070:
-        return status_read(fake);
+        return fake_status_read(fake);
     case 0x0fc:
+        CHECK(!legacy(fake));
         return fake->generation;
     default:
         fail_msg("read of register %#x", offset);
@@ -127,13 +137,14 @@ static void reset(struct fake_mmio *fake)
     fake->status = 0;
     fake->accepted = 0;
     fake->queue_ready = false;
+    fake->page_size = fake->queue_pfn = 0;
     fake->interrupt_status = 0;
     fake->interrupt_line = false;
     fake->held_count = 0;
     fake->needs_reset = false;
 }
 
-static void status_write(struct fake_mmio *fake, uint32_t value)
+void fake_status_write(struct fake_mmio *fake, uint32_t value)
 {
     if (value == 0) {
         reset(fake);
@@ -144,6 +155,7 @@ static void status_write(struct fake_mmio *fake, uint32_t value)
     CHECK((value & ~(1u | 2u | 4u | 8u | 128u)) == 0);
     if ((value & 2) != 0)
         CHECK((value & 1) != 0);
+    CHECK(!legacy(fake) || (value & 8) == 0); /* CORE-INIT-15 */
     if ((value & 8) != 0 && (fake->status & 8) == 0) {
         CHECK((value & 3) == 3);
         CHECK((fake->accepted & ~fake->offered) == 0); /* CORE-FEAT-01 */
@@ -152,13 +164,14 @@ static void status_write(struct fake_mmio *fake, uint32_t value)
             value &= ~8u;
     }
     if ((value & 4) != 0)
-        CHECK((fake->status & 8) != 0 && (fake->status & 128) == 0); /* CORE-INIT-13 */
+        CHECK((legacy(fake) || (fake->status & 8) != 0) &&
+              (fake->status & 128) == 0); /* CORE-INIT-13 */
     fake->status = (uint8_t)value;
 }
 
-static void queue_ready_write(struct fake_mmio *fake, uint32_t value)
+void fake_queue_start(struct fake_mmio *fake)
 {
-    CHECK(value == 1 && !fake->queue_ready && (fake->status & 8) != 0);
+    CHECK(!fake->queue_ready && (fake->status & (legacy(fake) ? 2 : 8)) != 0);
     CHECK(fake->queue_size > 0 && fake->queue_size <= fake->queue_max); /* MMIO-REG-14 */
     model_init(&fake->ring, fake->addresses[0], fake->addresses[1], fake->addresses[2],
                (uint16_t)fake->queue_size, (fake->accepted & FEATURE(EVENT_IDX)) != 0,
@@ -166,20 +179,32 @@ static void queue_ready_write(struct fake_mmio *fake, uint32_t value)
     fake->queue_ready = true;
 }
 
-static void address_write(struct fake_mmio *fake, uint32_t offset, uint32_t value)
+void fake_address_write(struct fake_mmio *fake, unsigned which, unsigned shift, uint32_t value)
 {
     CHECK(!fake->queue_ready); /* MMIO-REG-15 */
-    unsigned which = (offset - 0x80) / 0x10;
-    unsigned shift = (offset & 4) != 0 ? 32 : 0;
-    CHECK(which < 3 && (offset & 0xb) == 0);
+    CHECK(which < 3);
     fake->addresses[which] &= ~((uint64_t)UINT32_MAX << shift);
     fake->addresses[which] |= (uint64_t)value << shift;
 }
 
-static void driver_features_write(struct fake_mmio *fake, uint32_t value)
+/* The three parts of a legacy queue follow from its page (SPLIT-LEG-03). */
+static void queue_pfn_write(struct fake_mmio *fake, uint32_t value)
+{
+    CHECK(legacy(fake) && value != 0 && fake->queue_sel == 0 && fake->queue_pfn == 0);
+    CHECK(fake->page_size == 4096 && fake->queue_align == 4096); /* MMIO-LEG-02, MMIO-LEG-05 */
+    uint64_t base = (uint64_t)value * fake->page_size;
+    uint64_t used = base + 16 * fake->queue_size + 6 + 2 * fake->queue_size;
+    fake->queue_pfn = value;
+    fake->addresses[0] = base;
+    fake->addresses[1] = base + 16 * fake->queue_size;
+    fake->addresses[2] = (used + fake->queue_align - 1) / fake->queue_align * fake->queue_align;
+    fake_queue_start(fake);
+}
+
+void fake_driver_features_write(struct fake_mmio *fake, uint32_t value)
 {
     CHECK((fake->status & 8) == 0 && (fake->status & 3) == 3); /* CORE-INIT-11 */
-    CHECK(fake->driver_features_sel <= 1);
+    CHECK(fake->driver_features_sel <= (legacy(fake) ? 0 : 1));
     unsigned shift = 32 * fake->driver_features_sel;
     fake->accepted &= ~((uint64_t)UINT32_MAX << shift);
     fake->accepted |= (uint64_t)value << shift;
@@ -190,7 +215,8 @@ static void write32(struct virtio_platform *platform, uintptr_t address, uint32_
     struct fake_mmio *fake = fake_of(platform);
     uint32_t offset = offset_of(address);
     if (offset >= 0x80 && offset < 0xb0) {
-        address_write(fake, offset, value);
+        CHECK(!legacy(fake) && (offset & 0xb) == 0);
+        fake_address_write(fake, (offset - 0x80) / 0x10, (offset & 4) != 0 ? 32 : 0, value);
         return;
     }
     switch (offset) {
@@ -198,10 +224,14 @@ static void write32(struct virtio_platform *platform, uintptr_t address, uint32_
         fake->features_sel = value;
         break;
     case 0x020:
-        driver_features_write(fake, value);
+        fake_driver_features_write(fake, value);
         break;
     case 0x024:
         fake->driver_features_sel = value;
+        break;
+    case 0x028:
+        CHECK(legacy(fake) && fake->queue_pfn == 0);
+        fake->page_size = value;
         break;
     case 0x030:
         fake->queue_sel = value;
@@ -210,8 +240,16 @@ static void write32(struct virtio_platform *platform, uintptr_t address, uint32_
         CHECK(!fake->queue_ready && fake->queue_sel == 0);
         fake->queue_size = value;
         break;
+    case 0x03c:
+        CHECK(legacy(fake));
+        fake->queue_align = value;
+        break;
+    case 0x040:
+        queue_pfn_write(fake, value);
+        break;
     case 0x044:
-        queue_ready_write(fake, value);
+        CHECK(!legacy(fake) && value == 1);
+        fake_queue_start(fake);
         break;
     case 0x050:
         CHECK(value == 0 && (fake->status & 4) != 0); /* CORE-INIT-14 */
@@ -223,7 +261,7 @@ static void write32(struct virtio_platform *platform, uintptr_t address, uint32_
         fake->acks++;
         break;
     case 0x070:
-        status_write(fake, value);
+        fake_status_write(fake, value);
         break;
     default:
         fail_msg("%#x written to register %#x", value, offset);

@@ -1,5 +1,6 @@
 /*
- * A virtio-mmio block device: registers, configuration space and one queue, with a disk in memory.
+ * A virtio-mmio block device, modern or (version 1) legacy: registers, configuration space and one
+ * queue, with a disk in memory. fake_pci.h is the same device behind PCI registers.
  * It fails the test when the driver breaks a rule of the register table or of initialization, and
  * misbehaves itself as told. Time stands still but for waiting.
  */
@@ -49,6 +50,7 @@ struct fake_mmio {
     uint64_t accepted;
     uint32_t generation;
     uint32_t features_sel, driver_features_sel, queue_sel, queue_size;
+    uint32_t page_size, queue_align, queue_pfn; /* legacy */
     uint64_t addresses[3];
     bool queue_ready;
     uint32_t interrupt_status;
@@ -72,6 +74,17 @@ bool fake_mmio_run(struct fake_mmio *fake);
 void fake_mmio_finish_one(struct fake_mmio *fake);
 /* Changes the configuration and rings. */
 void fake_mmio_config_changed(struct fake_mmio *fake);
+
+/* ---- the device behind its registers, for fake_pci.c ---- */
+
+uint32_t fake_status_read(struct fake_mmio *fake);
+void fake_status_write(struct fake_mmio *fake, uint32_t value);
+void fake_driver_features_write(struct fake_mmio *fake, uint32_t value);
+/* A field of configuration space. */
+uint64_t fake_config_read(struct fake_mmio *fake, uint32_t offset, unsigned width);
+/* Half of one of the three addresses of the queue: which 0..2, shift 0 or 32. */
+void fake_address_write(struct fake_mmio *fake, unsigned which, unsigned shift, uint32_t value);
+void fake_queue_start(struct fake_mmio *fake);
 
 void fake_config_put(struct fake_mmio *fake, unsigned offset, unsigned width, uint64_t value);
 

@@ -228,7 +228,7 @@ static void test_queue_sizes(void **state)
 {
     (void)state;
     const uint64_t rings[] = {RING, BIT(VIRTIO_F_EVENT_IDX.number),
-                                     BIT(VIRTIO_F_INDIRECT_DESC.number), 0};
+                              BIT(VIRTIO_F_INDIRECT_DESC.number), 0};
     for (unsigned r = 0; r < 4; r++) {
         for (uint32_t size = 1; size <= 1024; size++) {
             if ((size & (size - 1)) != 0 && size > 9 && size != 100)

@@ -61,9 +61,11 @@ static void test_probe(void **state)
     assert_int_equal(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, 0xff), -ANOLE_EINVAL);
     fake.device_id = 0;
     assert_int_equal(probe(), -ANOLE_ENODEV);
-    fake.version = 1;
+    fake.version = 3;
     assert_int_equal(probe(), -ANOLE_ENOSYS);
-    assert_int_equal(mmio.version, 1);
+    assert_int_equal(mmio.version, 3);
+    fake.version = 0;
+    assert_int_equal(probe(), -ANOLE_ENOSYS);
     fake.magic = 0x74726977;
     assert_int_equal(probe(), -ANOLE_EINVAL);
     assert_int_equal(fake.resets, 0);
@@ -266,6 +268,84 @@ static void test_interrupt(void **state)
     assert_int_equal(fake.interrupt_status, 0xfffffffc);
 }
 
+/* ---- legacy devices; what is written and what isn't, the fake checks ---- */
+
+#define LEGACY_GOOD                                                                                \
+    (MASK(VIRTIO_F_ANY_LAYOUT) | MASK(VIRTIO_F_EVENT_IDX) | MASK(VIRTIO_F_INDIRECT_DESC))
+
+static void test_legacy(void **state)
+{
+    (void)state;
+    fake.version = 1;
+    fake.offered = LEGACY_GOOD | BIT(24) | BIT(30) | MASK(VIRTIO_F_RING_PACKED);
+    fake.reset_reads = 3;
+    assert_int_equal(open_device(), 0);
+    assert_true(mmio.transport.legacy);
+    assert_int_equal(fake.status, 1 | 2);
+    assert_int_equal(fake.accepted, LEGACY_GOOD);
+    assert_int_equal(device.features.mask, LEGACY_GOOD);
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), 0);
+    assert_int_equal(queue.size, 256);
+    assert_int_equal(fake.queue_size, 256);
+    assert_true(fake.queue_ready);
+    assert_int_equal(virtio_device_start(&device), 0);
+    assert_int_equal(fake.status, 1 | 2 | 4);
+    assert_false(virtio_device_needs_reset(&device));
+}
+
+static void test_legacy_without_any_layout(void **state)
+{
+    (void)state;
+    fake.version = 1;
+    fake.offered = MASK(VIRTIO_F_EVENT_IDX);
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(fake.accepted, MASK(VIRTIO_F_EVENT_IDX));
+    /* A driver's required feature is required of it, too. */
+    static const struct feature_rule required[] = {
+        {VIRTIO_F_INDIRECT_DESC, FEATURE_NEEDS_NOTHING, true},
+    };
+    assert_int_equal(virtio_device_open(&device, &mmio.transport, required, 1), -ANOLE_ENODEV);
+    assert_int_equal(device.missing_feature.number, VIRTIO_F_INDIRECT_DESC.number);
+    assert_int_equal(fake.status & 128, 128);
+}
+
+static void test_legacy_queue(void **state)
+{
+    (void)state;
+    fake.version = 1;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(virtio_device_queue(&device, &queue, 1, 256, chains), -ANOLE_ENODEV);
+    fake.queue_ready_before = true;
+    assert_int_equal(open_device(), 0);
+    assert_int_equal(virtio_device_queue(&device, &queue, 0, 256, chains), -ANOLE_EBUSY);
+    fake.queue_ready_before = false;
+    /* A page's number has 32 bits, and 0 means none. */
+    assert_int_equal(open_device(), 0);
+    struct virtq_addresses high = {.descriptors = (uint64_t)1 << 44};
+    const struct virtio_transport_ops *ops = mmio.transport.ops;
+    assert_int_equal(ops->queue_enable(&mmio.transport, 0, 8, &high), -ANOLE_ERANGE);
+    high.descriptors = 0;
+    assert_int_equal(ops->queue_enable(&mmio.transport, 0, 8, &high), -ANOLE_ERANGE);
+    assert_false(fake.queue_ready);
+}
+
+/* There is no generation: it reads until it has read the same twice. */
+static void test_legacy_config(void **state)
+{
+    (void)state;
+    fake.version = 1;
+    fake_config_put(&fake, 0, 8, 0x1122334455667788u);
+    assert_int_equal(open_device(), 0);
+    struct virtio_config_field field = {.offset = 0, .width = 8};
+    fake.unstable_reads = 3;
+    assert_int_equal(virtio_config_read(&device, &field, 1), 0);
+    assert_int_equal(field.value, 0x1122334455667788u);
+    /* What the caller's struct happened to hold counts for nothing. */
+    fake.unstable_reads = 1;
+    assert_int_equal(virtio_config_read(&device, &field, 1), 0);
+    assert_int_equal(field.value, 0x1122334455667788u);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -283,6 +363,10 @@ int main(void)
         TEST(test_needs_reset),
         TEST(test_config),
         TEST(test_interrupt),
+        TEST(test_legacy),
+        TEST(test_legacy_without_any_layout),
+        TEST(test_legacy_queue),
+        TEST(test_legacy_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
