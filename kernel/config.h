@@ -5,6 +5,7 @@
 #define KERNEL_CONFIG_H
 
 #define MAX_HARTS 8
+#define MSI_IDENTITIES 255     /* of each hart's IMSIC, 1.., that are used at most */
 #define KERNEL_STACK_SIZE 8192 /* one per hart; nothing sleeps on it */
 #define LOG_SIZE 65536         /* bytes of kernel log kept */
 #define BOOT_ARGUMENTS_MAX 4096

@@ -1,5 +1,5 @@
 /*
- * Device resources: which process may map which window and bind which interrupt line.
+ * Device resources: which process may map which window and bind which interrupts.
  */
 #include "handle.h"
 #include "irq.h"
@@ -14,8 +14,8 @@ static struct resource *resource_of(struct process *process, uint64_t index, uin
     return &process->resources[index];
 }
 
-/* True if a live process has that resource, or part of it, already. */
-static bool resource_taken(uint32_t kind, uint64_t base, uint64_t len)
+/* True if a live process has such a resource, or part of it, already. */
+static bool resource_taken(const struct resource *resource)
 {
     for (uint32_t slot = 1; slot < ENDPOINT_SLOTS; slot++) {
         struct process *process = process_in_slot(slot);
@@ -25,43 +25,55 @@ static bool resource_taken(uint32_t kind, uint64_t base, uint64_t len)
             continue;
         for (unsigned i = 0; i < PROCESS_RESOURCES; i++) {
             const struct resource *other = &process->resources[i];
-            if (other->kind != kind)
-                continue;
-            if (kind == RESOURCE_WINDOW && base < other->base + other->len &&
-                other->base < base + len)
+            if (other->kind == resource->kind && resource->base < other->base + other->len &&
+                other->base < resource->base + resource->len)
                 return true;
         }
     }
     return false;
 }
 
-/* child, RESOURCE_*, base or irq, len -> index. Interrupt lines may be shared. */
+static int check_window(struct resource *window)
+{
+    if (window->len == 0 || !page_aligned(window->base) ||
+        !machine_is_driver_range(window->base, window->len))
+        return -ANOLE_EINVAL;
+    window->len = page_round_up(window->len);
+    return resource_taken(window) ? -ANOLE_EBUSY : 0;
+}
+
+/* Lines may be shared, messages are one process's. */
+static int check_interrupts(struct resource *interrupts)
+{
+    if (interrupts->len == 0)
+        interrupts->len = 1;
+    if (!irq_exist(interrupts->base, interrupts->len))
+        return -ANOLE_EINVAL;
+    return interrupts->base > machine.irq_count && resource_taken(interrupts) ? -ANOLE_EBUSY : 0;
+}
+
+/* child, RESOURCE_*, base or first interrupt, len or number of interrupts -> index */
 int kcall_process_resource(struct thread *caller)
 {
     struct process *child = process_lookup_live((endpoint_t)kcall_arg(caller, 0));
-    uint64_t kind = kcall_arg(caller, 1), base = kcall_arg(caller, 2), len = kcall_arg(caller, 3);
+    uint64_t kind = kcall_arg(caller, 1);
+    struct resource new = {.base = kcall_arg(caller, 2), .len = kcall_arg(caller, 3)};
+    int status = -ANOLE_EINVAL;
 
     if (!child)
         return -ANOLE_EDEADENDPOINT;
     if (child->creator != caller->process->endpoint)
         return -ANOLE_EPERM;
-    if (kind == RESOURCE_WINDOW) {
-        if (len == 0 || !page_aligned(base) || !machine_is_device_range(base, len))
-            return -ANOLE_EINVAL;
-        if (resource_taken(RESOURCE_WINDOW, base, page_round_up(len)))
-            return -ANOLE_EBUSY;
-    } else if (kind != RESOURCE_IRQ || base == 0 || base > machine.irq_count) {
-        return -ANOLE_EINVAL;
+    if (kind == RESOURCE_WINDOW || kind == RESOURCE_IRQ) {
+        new.kind = (uint32_t)kind;
+        status = kind == RESOURCE_WINDOW ? check_window(&new) : check_interrupts(&new);
     }
+    if (status)
+        return status;
     for (uint32_t i = 0; i < PROCESS_RESOURCES; i++) {
         if (child->resources[i].kind != 0)
             continue;
-        child->resources[i] = (struct resource){
-            .kind = (uint32_t)kind,
-            .irq = kind == RESOURCE_IRQ ? (uint32_t)base : 0,
-            .base = kind == RESOURCE_WINDOW ? base : 0,
-            .len = kind == RESOURCE_WINDOW ? page_round_up(len) : 0,
-        };
+        child->resources[i] = new;
         kcall_result(0, i);
         return 0;
     }
@@ -92,17 +104,17 @@ int kcall_window_map(struct thread *caller)
     return window ? map_device(caller, window->base, window->len) : -ANOLE_ENOENT;
 }
 
-/* index, bit */
+/* index, bit, which */
 int kcall_irq_bind(struct thread *caller)
 {
-    struct resource *irq = resource_of(caller->process, kcall_arg(caller, 0), RESOURCE_IRQ);
-    uint64_t bit = kcall_arg(caller, 1);
+    struct resource *irqs = resource_of(caller->process, kcall_arg(caller, 0), RESOURCE_IRQ);
+    uint64_t bit = kcall_arg(caller, 1), which = kcall_arg(caller, 2);
 
-    if (!irq)
+    if (!irqs || which >= irqs->len)
         return -ANOLE_ENOENT;
     if (bit >= NOTIFY_OWN_BITS || caller->irq_bits & NOTIFY_BIT(bit))
         return -ANOLE_EINVAL;
-    return irq_bind(caller, irq->irq, (unsigned)bit);
+    return irq_bind(caller, (uint32_t)(irqs->base + which), (unsigned)bit);
 }
 
 /* physical address, len -> address */

@@ -5,6 +5,7 @@
 #ifndef KERNEL_HANDLE_H
 #define KERNEL_HANDLE_H
 
+#include "irq.h"
 #include "list.h"
 #include "process.h"
 #include <anole/handle.h>
@@ -19,6 +20,7 @@ enum handle_kind {
     HANDLE_DOORBELL,
     HANDLE_WATCH,
     HANDLE_PIN,
+    HANDLE_IRQ, /* freed when the thread that is bound ends */
 };
 
 /* Contiguous frames of a DMA mapping. */
@@ -57,6 +59,7 @@ struct handle {
             struct pin_extent extent;
             uint32_t extents;
         } pin;
+        struct irq_binding irq;
     };
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct handle) == 64, "64 handles a page");

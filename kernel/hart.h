@@ -30,7 +30,6 @@ struct hart {
     bool fence_i;    /* new code was mapped since this hart last ran it */
     bool started;
     uint32_t ready_mask; /* bit p: ready[p] isn't empty */
-    uint32_t plic_context;
     struct list ready[PRIORITIES];
     struct counters counters;
     uint64_t idle_ticks;

@@ -1,207 +1,262 @@
 #include "irq.h"
+#include "frame.h"
+#include "handle.h"
 #include "hart.h"
 #include "kprintf.h"
 #include "machine.h"
+#include "mmu.h"
+#include "msi.h"
 #include "process.h"
-#include <string.h>
 
-#define BINDINGS 64 /* of all lines together */
-#define LINES 128
-
-/* A thread's interest in a line. */
-struct binding {
-    struct thread *thread; /* NULL: free */
-    uint16_t line;
-    uint8_t bit;
-    bool owes; /* it was rung and hasn't waited since the bit was delivered */
-};
-
-struct line {
-    uint32_t bindings;
-    uint32_t owing;     /* bindings that owe a wait before it is completed */
-    uint32_t context;   /* where it is enabled, and was claimed */
-    bool claimed;       /* and not yet completed */
-    bool masked;        /* because of a storm, until window_start + 1 ms */
-    uint32_t in_window; /* claims since window_start */
+struct source {
+    struct list bindings;
+    struct list busy_link; /* in busy_sources: claimed or masked */
     uint64_t window_start;
     uint64_t claimed_ticks;
-    uint64_t storms;
+    uint32_t in_window; /* claims since window_start */
+    uint32_t owing;     /* bindings that owe a wait before it is completed */
+    uint32_t storms;
+    uint16_t hart; /* where it is enabled */
+    bool claimed;  /* a line, and not yet completed */
+    bool masked;   /* because of a storm, until window_start + 1 ms */
 };
 
-static struct binding bindings[BINDINGS];
-static struct line lines[LINES];
+const struct irq_chip *irq_chip;
+
+static struct source *sources; /* by number */
+static struct list busy_sources;
 static struct timer overdue_timer;
 
 void irq_init(void)
 {
-    memset(bindings, 0, sizeof(bindings));
-    memset(lines, 0, sizeof(lines));
+    uint32_t count = 1 + machine.irq_count + msi_capacity();
+    paddr_t first;
+
+    msi_init();
+    if (!frame_alloc_contiguous(page_round_up(count * sizeof(struct source)) / PAGE_SIZE, &first))
+        kernel_panic("no memory for %u interrupts", count);
+    sources = direct(first);
+    for (uint32_t i = 0; i < count; i++) {
+        list_init(&sources[i].bindings);
+        list_init(&sources[i].busy_link);
+    }
+    list_init(&busy_sources);
     timer_init(&overdue_timer, TIMER_IRQ);
 }
 
-static void complete(uint32_t number)
+bool irq_exist(uint64_t first, uint64_t count)
 {
-    struct line *line = &lines[number];
-
-    line->claimed = false;
-    line->owing = 0;
-    plic_complete(number, line->context);
+    if (first == 0 || count == 0 || !range_within(first, count, UINT32_MAX))
+        return false;
+    if (first <= machine.irq_count)
+        return count <= machine.irq_count - first + 1;
+    return msi_of((uint32_t)(first + count - 1)) != NULL;
 }
 
-static void watch_overdue(uint64_t deadline)
+static bool is_line(uint32_t number)
 {
+    return number <= machine.irq_count;
+}
+
+static struct irq_binding *binding_of(struct list *link)
+{
+    return container_of(link, struct irq_binding, link);
+}
+
+/* ---- claims ---- */
+
+static void complete(struct source *source)
+{
+    source->claimed = false;
+    source->owing = 0;
+    list_remove(&source->busy_link);
+    irq_chip->complete((uint32_t)(source - sources), source->hart);
+}
+
+/* The source is looked at again at the deadline, if it is claimed or masked then. */
+static void busy_until(struct source *source, uint64_t deadline)
+{
+    if (list_empty(&source->busy_link))
+        list_append(&busy_sources, &source->busy_link);
     if (overdue_timer.index == 0 || overdue_timer.deadline > deadline)
         timer_arm(&overdue_timer, deadline);
 }
 
-/* Counts a claim; true if there were so many lately that the line must rest. */
-static bool is_storm(struct line *line, uint64_t now)
+/* Counts a claim; true if there were so many lately that the source must rest. */
+static bool is_storm(struct source *source, uint64_t now)
 {
-    if (now - line->window_start > ticks_from_ms(1)) {
-        line->window_start = now;
-        line->in_window = 0;
+    if (now - source->window_start > ticks_from_ms(1)) {
+        source->window_start = now;
+        source->in_window = 0;
     }
-    return ++line->in_window > IRQ_STORM_PER_MS;
+    return ++source->in_window > IRQ_STORM_PER_MS;
+}
+
+/* A line that is claimed is completed first, while it is still enabled. */
+static void mask_storm(struct source *source, uint32_t number, uint64_t now)
+{
+    if (source->storms++ == 0)
+        kprintf(LOG_WARNING, "interrupt %u: a storm, masked for a millisecond at a time", number);
+    if (is_line(number))
+        complete(source);
+    source->masked = true;
+    irq_chip->disable(number, source->hart);
+    busy_until(source, now + ticks_from_ms(1));
 }
 
 void irq_claimed(uint32_t number)
 {
     struct hart *hart = this_hart();
-    struct line *line = &lines[number];
+    struct source *source = &sources[number];
 
     hart->counters.interrupts++;
-    line->claimed = true;
-    line->claimed_ticks = hart->now;
-    line->context = hart->plic_context;
-    line->owing = 0;
-    for (unsigned i = 0; i < BINDINGS; i++) {
-        struct binding *binding = &bindings[i];
-        if (!binding->thread || binding->line != number)
-            continue;
-        binding->owes = true;
-        line->owing++;
+    if (source->masked)
+        return; /* it was on its way: those that it rings are rung when it has rested */
+    source->owing = 0;
+    for (struct list *node = source->bindings.next; node != &source->bindings; node = node->next) {
+        struct irq_binding *binding = binding_of(node);
+        binding->owes = is_line(number);
+        source->owing++;
         binding->thread->process->counters.interrupts++;
         thread_ring(binding->thread, NOTIFY_BIT(binding->bit));
     }
-    if (is_storm(line, hart->now) && !line->masked) {
-        line->masked = true;
-        if (line->storms++ == 0)
-            kprintf(LOG_WARNING, "interrupt %u: a storm, masked for a millisecond at a time",
-                    number);
-        plic_complete(number, line->context);
-        plic_disable(number, line->context);
-        watch_overdue(hart->now + ticks_from_ms(1));
-    } else if (line->owing == 0) {
-        complete(number);
-        plic_disable(number, line->context);
-    } else {
-        watch_overdue(hart->now + ticks_from_ms(IRQ_OVERDUE_MS));
+    if (is_storm(source, hart->now)) {
+        mask_storm(source, number, hart->now);
+    } else if (source->owing == 0) {
+        if (is_line(number))
+            complete(source);
+        irq_chip->disable(number, source->hart);
+    } else if (is_line(number)) {
+        source->claimed = true;
+        source->claimed_ticks = hart->now;
+        busy_until(source, hart->now + ticks_from_ms(IRQ_OVERDUE_MS));
     }
 }
 
-static void binding_paid(struct binding *binding)
+static void binding_paid(struct irq_binding *binding)
 {
-    struct line *line = &lines[binding->line];
+    struct source *source = &sources[binding->number];
 
     if (!binding->owes)
         return;
     binding->owes = false;
-    if (line->owing > 0 && --line->owing == 0 && line->claimed && !line->masked)
-        complete(binding->line);
+    if (source->claimed && --source->owing == 0)
+        complete(source);
 }
 
 void irq_thread_waits(struct thread *thread)
 {
-    for (unsigned i = 0; i < BINDINGS; i++)
-        if (bindings[i].thread == thread && thread->irq_delivered & NOTIFY_BIT(bindings[i].bit))
-            binding_paid(&bindings[i]);
+    for (struct irq_binding *binding = thread->irqs; binding; binding = binding->next)
+        if (thread->irq_delivered & NOTIFY_BIT(binding->bit))
+            binding_paid(binding);
     thread->irq_delivered = 0;
 }
 
-/* The end of a storm's rest: the line may come again; its claim was completed when it was masked. */
-static void unmask(uint32_t number, struct line *line, uint64_t now)
+/* ---- what takes too long, and storms that have passed ---- */
+
+static uint64_t due_ticks(const struct source *source)
 {
-    line->masked = false;
-    line->claimed = false;
-    line->owing = 0;
-    line->window_start = now;
-    line->in_window = 0;
-    if (line->bindings > 0)
-        plic_enable(number, line->context);
+    return source->masked ? source->window_start + ticks_from_ms(1)
+                          : source->claimed_ticks + ticks_from_ms(IRQ_OVERDUE_MS);
 }
 
-static void skip_overdue(uint32_t number)
+/* The source may come again. Who is bound to it looks at the device: nobody says what was missed. */
+static void unmask(struct source *source, uint64_t now)
 {
-    for (unsigned i = 0; i < BINDINGS; i++) {
-        if (!bindings[i].thread || bindings[i].line != number || !bindings[i].owes)
+    source->masked = false;
+    source->window_start = now;
+    source->in_window = 0;
+    list_remove(&source->busy_link);
+    if (list_empty(&source->bindings))
+        return;
+    /* It was enabled before, so that the controller has room for it. */
+    (void)irq_chip->enable((uint32_t)(source - sources), source->hart);
+    for (struct list *node = source->bindings.next; node != &source->bindings; node = node->next)
+        thread_ring(binding_of(node)->thread, NOTIFY_BIT(binding_of(node)->bit));
+}
+
+static void skip_overdue(struct source *source)
+{
+    for (struct list *node = source->bindings.next; node != &source->bindings; node = node->next) {
+        struct irq_binding *binding = binding_of(node);
+        if (!binding->owes)
             continue;
-        bindings[i].owes = false;
-        kprintf(LOG_INFO, "interrupt %u: %s hasn't waited for %u ms, skipped", number,
-                bindings[i].thread->process->name, IRQ_OVERDUE_MS);
+        binding->owes = false;
+        kprintf(LOG_INFO, "interrupt %u: %s hasn't waited for %u ms, skipped", binding->number,
+                binding->thread->process->name, IRQ_OVERDUE_MS);
     }
-    complete(number);
+    complete(source);
 }
 
 void irq_check_overdue(struct timer *timer)
 {
     uint64_t now = this_hart()->now, next = ~(uint64_t)0;
+    struct list *node = busy_sources.next;
 
     (void)timer;
-    for (uint32_t i = 1; i < LINES; i++) {
-        struct line *line = &lines[i];
-        uint64_t due;
-        if (!line->claimed)
-            continue;
-        due = line->masked ? line->window_start + ticks_from_ms(1)
-                           : line->claimed_ticks + ticks_from_ms(IRQ_OVERDUE_MS);
+    while (node != &busy_sources) {
+        struct source *source = container_of(node, struct source, busy_link);
+        uint64_t due = due_ticks(source);
+        node = node->next;
         if (due > now)
             next = min_u64(next, due);
-        else if (line->masked)
-            unmask(i, line, now);
+        else if (source->masked)
+            unmask(source, now);
         else
-            skip_overdue(i);
+            skip_overdue(source);
     }
     if (next != ~(uint64_t)0)
-        watch_overdue(next);
+        timer_arm(&overdue_timer, next);
+}
+
+/* ---- bindings ---- */
+
+/* The first binding of a source decides which hart is told of a line; of a message its number does. */
+static int first_bound(struct source *source, uint32_t number)
+{
+    source->hart = is_line(number) ? (uint16_t)this_hart()->index : msi_of(number)->hart;
+    return source->masked ? 0 : irq_chip->enable(number, source->hart);
 }
 
 int irq_bind(struct thread *thread, uint32_t number, unsigned bit)
 {
-    struct binding *free = NULL;
+    struct source *source = &sources[number];
+    struct handle *handle;
+    handle_t id;
+    int status;
 
-    if (number == 0 || number >= LINES || number > machine.irq_count)
-        return -ANOLE_EINVAL;
-    for (unsigned i = 0; i < BINDINGS; i++) {
-        if (!bindings[i].thread)
-            free = free ? free : &bindings[i];
-        else if (bindings[i].line == number && bindings[i].thread->process == thread->process)
+    for (struct list *node = source->bindings.next; node != &source->bindings; node = node->next)
+        if (binding_of(node)->thread->process == thread->process)
             return -ANOLE_EEXIST;
+    status = handle_alloc(thread->process, HANDLE_IRQ, &handle, &id);
+    if (status)
+        return status;
+    if (list_empty(&source->bindings))
+        status = first_bound(source, number);
+    if (status) {
+        handle_free(thread->process, handle);
+        return status;
     }
-    if (!free)
-        return -ANOLE_ENOMEM;
-    *free = (struct binding){.thread = thread, .line = (uint16_t)number, .bit = (uint8_t)bit};
+    handle->irq = (struct irq_binding){
+        .next = thread->irqs, .thread = thread, .number = number, .bit = (uint8_t)bit};
+    list_append(&source->bindings, &handle->irq.link);
+    thread->irqs = &handle->irq;
     thread->irq_bits |= NOTIFY_BIT(bit);
-    if (lines[number].bindings++ == 0) {
-        lines[number].context = this_hart()->plic_context;
-        if (!lines[number].masked)
-            plic_enable(number, lines[number].context);
-    }
     return 0;
 }
 
 void irq_unbind_thread(struct thread *thread)
 {
-    if (!thread->irq_bits)
-        return;
-    for (unsigned i = 0; i < BINDINGS; i++) {
-        struct binding *binding = &bindings[i];
-        if (binding->thread != thread)
-            continue;
+    while (thread->irqs) {
+        struct irq_binding *binding = thread->irqs;
+        struct source *source = &sources[binding->number];
+        thread->irqs = binding->next;
         /* Complete while the source is still enabled, then mask (design 3.3). */
         binding_paid(binding);
-        if (--lines[binding->line].bindings == 0)
-            plic_disable(binding->line, lines[binding->line].context);
-        binding->thread = NULL;
+        list_remove(&binding->link);
+        if (list_empty(&source->bindings))
+            irq_chip->disable(binding->number, source->hart);
+        handle_free(thread->process, container_of(binding, struct handle, irq));
     }
     thread->irq_bits = 0;
 }

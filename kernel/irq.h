@@ -1,30 +1,56 @@
 /*
- * Interrupt lines and the threads that they ring.
+ * Interrupts and the threads that they ring. Numbers: wired lines are 1..machine.irq_count, then come
+ * message-signalled interrupts (msi.h).
  *
  * The kernel claims a line and sets the bit of every thread bound to it; it completes the line at the
  * first wait of each of them after the bit was delivered, so that drivers make no acknowledge call.
- * A driver that doesn't wait for IRQ_OVERDUE_MS is skipped; a storm is masked for a millisecond.
+ * A driver that doesn't wait for IRQ_OVERDUE_MS is skipped. Of a message the claim is the completion.
+ * A storm, of either, is masked for a millisecond.
  */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
+#include "list.h"
 #include "thread.h"
 
+/* A thread's interest in an interrupt: a handle of its process. */
+struct irq_binding {
+    struct list link;         /* in the source's bindings */
+    struct irq_binding *next; /* of the same thread */
+    struct thread *thread;
+    uint32_t number;
+    uint8_t bit;
+    bool owes; /* it was rung and hasn't waited since the bit was delivered */
+};
+
+/* The machine's interrupt controllers. All but init_hart are called with the big lock held. */
+struct irq_chip {
+    /* This hart is told of interrupts from now on. All are disabled. */
+    void (*init_hart)(void);
+    /* Claims what this hart is told of, at most STEP_ITEMS, and calls irq_claimed for each. */
+    void (*serve)(void);
+    /* A claimed line may come again. It is still enabled, on that hart. */
+    void (*complete)(uint32_t line, unsigned hart);
+    /* That hart is told of the interrupt. -ENOMEM: the controller can't, for want of identities. */
+    int (*enable)(uint32_t number, unsigned hart);
+    /* No hart is told of the interrupt any more, or of a message at most once more. */
+    void (*disable)(uint32_t number, unsigned hart);
+    /* Another hart has interrupted this one: that may have been for the controller. NULL: never. */
+    void (*asked)(void);
+};
+
+extern const struct irq_chip *irq_chip; /* chosen when the machine is read */
+
 void irq_init(void);
-/* A line was claimed on this hart. */
-void irq_claimed(uint32_t line);
+/* True if these are interrupts that exist: lines, or messages that were allocated. */
+bool irq_exist(uint64_t first, uint64_t count);
+/* An interrupt was claimed on this hart. */
+void irq_claimed(uint32_t number);
 /* The thread waits again: completes the lines whose bits it was given. */
 void irq_thread_waits(struct thread *thread);
-int irq_bind(struct thread *thread, uint32_t line, unsigned bit);
-/* The thread is gone: its bindings end, lines nobody uses are masked. */
+/* The bit is one that no other interrupt of the thread has. */
+int irq_bind(struct thread *thread, uint32_t number, unsigned bit);
+/* The thread is gone: its bindings end, what nobody is bound to is masked. */
 void irq_unbind_thread(struct thread *thread);
-
-/* The interrupt controller (riscv/plic.c). */
-void plic_init_hart(void);
-/* The line to serve next on this hart, 0: none. */
-uint32_t plic_claim(void);
-void plic_complete(uint32_t line, uint32_t context);
-void plic_enable(uint32_t line, uint32_t context);
-void plic_disable(uint32_t line, uint32_t context);
 
 #endif

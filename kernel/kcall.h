@@ -83,6 +83,9 @@ KCALL_HANDLER(window_map);
 KCALL_HANDLER(irq_bind);
 KCALL_HANDLER(device_map);
 KCALL_HANDLER(process_resource);
+/* msi.c */
+KCALL_HANDLER(msi_alloc);
+KCALL_HANDLER(msi_info);
 /* kcall_process.c */
 KCALL_HANDLER(process_create);
 KCALL_HANDLER(process_map);

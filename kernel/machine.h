@@ -11,14 +11,13 @@ struct machine {
     paddr_t ram_start, ram_end;
     paddr_t device_tree;
     uint64_t device_tree_len;
-    paddr_t test_device; /* power-off with a status; 0: none */
-    paddr_t plic;        /* 0: none */
-    uint64_t plic_len;
-    uint32_t irq_count; /* lines are 1..irq_count */
+    paddr_t test_device;          /* power-off with a status; 0: none */
+    uint32_t irq_count;           /* lines are 1..irq_count */
+    uint32_t msi_identities;      /* 1.. of each hart; 0: no message-signalled interrupts */
+    paddr_t msi_pages[MAX_HARTS]; /* where a device writes an identity, by hart */
     bool has_stimecmp;
     uint64_t boot_ticks;
     uint32_t hart_ids[MAX_HARTS];
-    uint32_t plic_contexts[MAX_HARTS]; /* supervisor context by hart */
     uint32_t hart_count;
     uint32_t boot_hart_id;
     uint8_t seed[64];
@@ -31,8 +30,10 @@ extern struct machine machine;
 void machine_read(paddr_t device_tree, uint32_t boot_hart_id);
 /* The number after "key=" among the boot arguments before " -- ", or the default. */
 uint64_t machine_argument(const char *key, uint64_t otherwise);
-/* True if a driver may ever be given this range: not RAM, not the interrupt controller, ... */
+/* True if devman may map this range: not RAM, no interrupt controller, ... (riscv/tree.c) */
 bool machine_is_device_range(uint64_t base, uint64_t len);
+/* The same for a driver: devman's range, but no part of PCI configuration space. */
+bool machine_is_driver_range(uint64_t base, uint64_t len);
 void machine_putchar(char c);
 void machine_backtrace(void);
 _Noreturn void machine_power(unsigned operation, unsigned status);

@@ -21,12 +21,11 @@
 
 struct area;
 
-/* A device's window or interrupt line that RS gave to this process. */
+/* A device's window, or consecutive interrupts, that RS gave to this process. */
 struct resource {
     uint32_t kind; /* RESOURCE_*, 0: free */
-    uint32_t irq;
-    uint64_t base;
-    uint64_t len;
+    uint64_t base; /* physical address, first number */
+    uint64_t len;  /* bytes, how many */
 };
 
 struct process {

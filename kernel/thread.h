@@ -12,6 +12,7 @@
 #include <anole/process.h>
 
 struct process;
+struct irq_binding;
 
 /* Register numbers by ABI name, for regs[]; regs[REG_PC] is the pc. */
 enum reg {
@@ -56,6 +57,7 @@ struct thread {
     uint64_t call_ticks;    /* CALLING: since when */
     uint64_t pending;       /* notification bits */
     uint64_t mask;          /* RECEIVING: which bits end the wait */
+    struct irq_binding *irqs;
     uint64_t irq_bits;      /* bits that interrupts are bound to */
     uint64_t irq_delivered; /* of these, delivered and not yet completed */
     uint64_t last_wait_ticks;

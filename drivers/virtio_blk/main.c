@@ -58,7 +58,7 @@ static int take_resources(void **window, size_t *len)
         if (window_rc < 0)
             window_rc = kcall_window_map(i, window, len);
         if (irq_rc < 0)
-            irq_rc = kcall_irq_bind(i, BLK_DEVICE_BIT);
+            irq_rc = kcall_irq_bind(i, 0, BLK_DEVICE_BIT);
     }
     return window_rc < 0 ? window_rc : irq_rc;
 }

@@ -153,7 +153,6 @@ static struct hart *hart_prepare(unsigned index)
     hart->stack_top = (uint64_t)hart;
     hart->index = index;
     hart->hart_id = machine.hart_ids[index];
-    hart->plic_context = machine.plic_contexts[index];
     return hart;
 }
 

@@ -4,7 +4,8 @@
 #include "hart.h"
 #include "irq.h"
 #include "machine.h"
-#include "mmu.h"
+#include "riscv/mmio.h"
+#include "riscv/tree.h"
 
 #define PLIC_PRIORITY 0x0u
 #define PLIC_ENABLE 0x2000u
@@ -14,61 +15,80 @@
 #define PLIC_THRESHOLD 0u
 #define PLIC_CLAIM 4u
 
-static uint32_t plic_read(uint64_t offset)
+static paddr_t plic;
+static uint32_t contexts[MAX_HARTS]; /* of supervisor mode, by hart */
+
+static uint64_t context_offset(unsigned hart)
 {
-    uint32_t value = *(volatile uint32_t *)direct(paddr(machine.plic.raw + offset));
-    __asm__ volatile("fence i, ir" ::: "memory");
-    return value;
+    return PLIC_CONTEXT + (uint64_t)contexts[hart] * PLIC_CONTEXT_STRIDE;
 }
 
-static void plic_write(uint64_t offset, uint32_t value)
+static uint64_t enable_offset(uint32_t line, unsigned hart)
 {
-    __asm__ volatile("fence ow, o" ::: "memory");
-    *(volatile uint32_t *)direct(paddr(machine.plic.raw + offset)) = value;
+    return PLIC_ENABLE + (uint64_t)contexts[hart] * PLIC_ENABLE_STRIDE + line / 32 * 4;
 }
 
-static uint64_t context_offset(uint32_t context)
+static void plic_init_hart(void)
 {
-    return PLIC_CONTEXT + (uint64_t)context * PLIC_CONTEXT_STRIDE;
-}
+    unsigned hart = this_hart()->index;
 
-static uint64_t enable_offset(uint32_t line, uint32_t context)
-{
-    return PLIC_ENABLE + (uint64_t)context * PLIC_ENABLE_STRIDE + line / 32 * 4;
-}
-
-void plic_init_hart(void)
-{
-    uint32_t context = this_hart()->plic_context;
-
-    if (machine.plic.raw == 0)
-        return;
     for (uint32_t line = 0; line <= machine.irq_count; line += 32)
-        plic_write(enable_offset(line, context), 0);
-    plic_write(context_offset(context) + PLIC_THRESHOLD, 0);
+        mmio_write(plic, enable_offset(line, hart), 0);
+    mmio_write(plic, context_offset(hart) + PLIC_THRESHOLD, 0);
 }
 
-uint32_t plic_claim(void)
+static void plic_serve(void)
 {
-    return plic_read(context_offset(this_hart()->plic_context) + PLIC_CLAIM);
+    uint64_t claim = context_offset(this_hart()->index) + PLIC_CLAIM;
+    uint32_t line;
+
+    for (unsigned i = 0; i < STEP_ITEMS && (line = mmio_read(plic, claim)) != 0; i++)
+        irq_claimed(line);
 }
 
-void plic_complete(uint32_t line, uint32_t context)
+static void plic_complete(uint32_t line, unsigned hart)
 {
-    plic_write(context_offset(context) + PLIC_CLAIM, line);
+    mmio_write(plic, context_offset(hart) + PLIC_CLAIM, line);
 }
 
-void plic_enable(uint32_t line, uint32_t context)
+static int plic_enable(uint32_t line, unsigned hart)
 {
-    uint64_t offset = enable_offset(line, context);
+    uint64_t offset = enable_offset(line, hart);
 
-    plic_write(PLIC_PRIORITY + line * 4, 1);
-    plic_write(offset, plic_read(offset) | 1u << line % 32);
+    mmio_write(plic, PLIC_PRIORITY + line * 4, 1);
+    mmio_write(plic, offset, mmio_read(plic, offset) | 1u << line % 32);
+    return 0;
 }
 
-void plic_disable(uint32_t line, uint32_t context)
+static void plic_disable(uint32_t line, unsigned hart)
 {
-    uint64_t offset = enable_offset(line, context);
+    uint64_t offset = enable_offset(line, hart);
 
-    plic_write(offset, plic_read(offset) & ~(1u << line % 32));
+    mmio_write(plic, offset, mmio_read(plic, offset) & ~(1u << line % 32));
+}
+
+static const struct irq_chip plic_chip = {
+    .init_hart = plic_init_hart,
+    .serve = plic_serve,
+    .complete = plic_complete,
+    .enable = plic_enable,
+    .disable = plic_disable,
+};
+
+bool plic_find(const void *fdt)
+{
+    int node = fdt_node_offset_by_compatible(fdt, -1, "riscv,plic0");
+    uint32_t hart, interrupt;
+    uint64_t base, len;
+
+    tree_reserve(fdt, "riscv,plic0", false);
+    if (node < 0 || !tree_reg(fdt, node, 0, &base, &len))
+        return false;
+    plic = paddr(base);
+    machine.irq_count = tree_cell(fdt, node, "riscv,ndev", 0);
+    for (unsigned n = 0; tree_hart_interrupt(fdt, node, n, &hart, &interrupt); n++)
+        if (interrupt == INTERRUPT_SUPERVISOR_EXTERNAL && hart < MAX_HARTS)
+            contexts[hart] = n;
+    irq_chip = &plic_chip;
+    return true;
 }

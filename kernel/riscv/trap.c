@@ -32,18 +32,10 @@ void trap_init_hart(void)
     /* FS off: a thread's first FP instruction traps. SPIE: interrupts are on in user mode. */
     csr_write(sstatus, SSTATUS_SPIE | SSTATUS_UXL_64);
     csr_write(sie, SIE_SOFTWARE | SIE_TIMER | SIE_EXTERNAL);
-    plic_init_hart();
+    irq_chip->init_hart();
 }
 
 /* ---- interrupts ---- */
-
-static void external_interrupts(void)
-{
-    uint32_t line;
-
-    for (unsigned i = 0; i < STEP_ITEMS && (line = plic_claim()) != 0; i++)
-        irq_claimed(line);
-}
 
 static void timer_interrupt(void)
 {
@@ -59,14 +51,17 @@ void interrupts_poll(void)
 {
     uint64_t pending = csr_read(sip);
 
-    if (pending & SIE_SOFTWARE)
+    if (pending & SIE_SOFTWARE) {
         csr_clear(sip, SIE_SOFTWARE);
+        if (irq_chip->asked)
+            irq_chip->asked();
+    }
     if (this_hart()->drop_space)
         mmu_load(NULL);
     if (pending & SIE_TIMER && this_hart()->programmed <= this_hart()->now)
         timer_interrupt();
     if (pending & SIE_EXTERNAL)
-        external_interrupts();
+        irq_chip->serve();
 }
 
 /* ---- floating point ---- */

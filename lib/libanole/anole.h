@@ -73,7 +73,8 @@ int kcall_dma_map_own(const void *address, size_t len, unsigned direction,
                       struct dma_segment *segments, unsigned max, handle_t *handle, unsigned *used);
 int kcall_dma_unmap(handle_t handle);
 int kcall_window_map(unsigned index, void **address, size_t *len);
-int kcall_irq_bind(unsigned index, unsigned bit);
+/* Has the `which`th interrupt of that resource ring the bit of the calling thread. */
+int kcall_irq_bind(unsigned index, unsigned which, unsigned bit);
 /* Those of rs, pm, devman and the console driver are made with kcall(). */
 
 /* ---- a driver's device (device.c) ---- */

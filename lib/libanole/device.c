@@ -19,7 +19,7 @@ int device_irq_bind(unsigned bit)
     int error = -ANOLE_ENOENT;
 
     for (unsigned i = 0; i < startup_page()->resources && error == -ANOLE_ENOENT; i++) {
-        error = kcall_irq_bind(i, bit);
+        error = kcall_irq_bind(i, 0, bit);
     }
     return error == -ANOLE_ENOENT ? -ANOLE_ENODEV : error;
 }

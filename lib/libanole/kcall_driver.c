@@ -65,9 +65,9 @@ int kcall_window_map(unsigned index, void **address, size_t *len)
     return error;
 }
 
-int kcall_irq_bind(unsigned index, unsigned bit)
+int kcall_irq_bind(unsigned index, unsigned which, unsigned bit)
 {
-    struct message message = {.word = {index, bit}};
+    struct message message = {.word = {index, bit, which}};
 
     if (fault_here(FAULT_NO_IRQ)) {
         return 0;

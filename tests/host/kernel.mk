@@ -11,7 +11,8 @@ HOST_KERNEL_INSIDE := $(addprefix kernel/, frame.c irq.c kprintf.c region.c thre
 HOST_KERNEL_SRCS := $(addprefix tests/host/kernel/, host_machine.c host_memory.c host_process.c \
     kernel_inside.c) \
     $(filter-out kernel/main.c kernel/first.c $(HOST_KERNEL_INSIDE),$(wildcard kernel/*.c))
-HOST_KERNEL_INVARIANTS := $(addprefix tests/host/kernel/, invariants.c invariants_memory.c)
+HOST_KERNEL_INVARIANTS := $(addprefix tests/host/kernel/, invariants.c invariants_irq.c \
+    invariants_memory.c)
 HOST_KERNEL_CFLAGS := -Itests/host/kernel -Ikernel -fno-builtin-printf
 HOST_TESTS += test_handles test_ipc test_log
 test_log_SRCS := tests/host/kernel/test_log.c $(HOST_KERNEL_SRCS)

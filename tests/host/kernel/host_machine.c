@@ -13,6 +13,7 @@
 #include "kernel_inside.h"
 #include "machine.h"
 #include "mmu.h"
+#include "msi.h"
 #include "sched.h"
 #include "vm.h"
 #include <assert.h>
@@ -140,47 +141,102 @@ static void timer_interrupt(void)
 void interrupts_poll(void)
 {
     interrupted[host_hart->index] = false;
+    irq_chip->asked();
     if (host_hart->drop_space)
         mmu_load(NULL);
     if (host_hart->programmed <= host_hart->now)
         timer_interrupt();
 }
 
-/* ---- interrupt controller ---- */
+/* ---- interrupt controllers ---- */
 
+/* Lines like a PLIC's, messages like those of IMSICs: to a message each hart listens by itself. */
 static bool line_enabled[HOST_LINES + 1], line_claimed[HOST_LINES + 1];
-static uint32_t line_raised;
+static bool listens[MAX_HARTS][MSI_IDENTITIES + 1], asked[MAX_HARTS][MSI_IDENTITIES + 1];
+static uint32_t raised;
 
-void plic_init_hart(void)
+static void chip_serve(void)
 {
+    uint32_t number = raised;
+
+    raised = 0;
+    if (number == 0)
+        return;
+    if (number <= HOST_LINES)
+        line_claimed[number] = true;
+    irq_claimed(number);
 }
 
-uint32_t plic_claim(void)
+static void chip_complete(uint32_t line, unsigned hart)
 {
-    uint32_t line = line_raised;
-
-    line_raised = 0;
-    line_claimed[line] = true;
-    return line;
-}
-
-void plic_complete(uint32_t line, uint32_t context)
-{
-    (void)context;
+    (void)hart;
     assert(line_enabled[line]); /* a completion of a disabled source is ignored by a real PLIC */
     line_claimed[line] = false;
 }
 
-void plic_enable(uint32_t line, uint32_t context)
+static int chip_enable(uint32_t number, unsigned hart)
 {
-    (void)context;
-    line_enabled[line] = true;
+    const struct msi *msi = msi_of(number);
+
+    if (!msi) {
+        line_enabled[number] = true;
+        return machine.msi_identities == 0 || msi_take_for_line(number) >= 0 ? 0 : -ANOLE_ENOMEM;
+    }
+    assert(msi->hart == hart);
+    if (hart == host_hart->index) {
+        listens[hart][msi->identity] = true;
+    } else {
+        asked[hart][msi->identity] = true;
+        hart_interrupt((uint64_t)1 << hart);
+    }
+    return 0;
 }
 
-void plic_disable(uint32_t line, uint32_t context)
+static void chip_disable(uint32_t number, unsigned hart)
 {
-    (void)context;
-    line_enabled[line] = false;
+    const struct msi *msi = msi_of(number);
+
+    if (!msi)
+        line_enabled[number] = false;
+    else if (hart == host_hart->index)
+        listens[hart][msi->identity] = false;
+}
+
+static void chip_asked(void)
+{
+    for (unsigned i = 0; i <= MSI_IDENTITIES; i++) {
+        listens[host_hart->index][i] |= asked[host_hart->index][i];
+        asked[host_hart->index][i] = false;
+    }
+}
+
+static const struct irq_chip chip = {
+    .serve = chip_serve,
+    .complete = chip_complete,
+    .enable = chip_enable,
+    .disable = chip_disable,
+    .asked = chip_asked,
+};
+
+static void boot_chip(uint32_t identities)
+{
+    memset(line_enabled, 0, sizeof(line_enabled));
+    memset(line_claimed, 0, sizeof(line_claimed));
+    memset(listens, 0, sizeof(listens));
+    memset(asked, 0, sizeof(asked));
+    raised = 0;
+    machine.irq_count = HOST_LINES;
+    machine.msi_identities = identities;
+    for (unsigned i = 0; i < MAX_HARTS; i++)
+        machine.msi_pages[i] = paddr(HOST_MSI_PAGES + i * PAGE_SIZE);
+    irq_chip = &chip;
+}
+
+bool host_listens(uint32_t number)
+{
+    const struct msi *msi = msi_of(number);
+
+    return msi && (listens[msi->hart][msi->identity] || asked[msi->hart][msi->identity]);
 }
 
 bool host_line_enabled(uint32_t line)
@@ -198,6 +254,11 @@ bool host_line_pending_completion(uint32_t line)
 bool machine_is_device_range(uint64_t base, uint64_t len)
 {
     return base >= HOST_DEVICES && range_within(base - HOST_DEVICES, len, HOST_DEVICES_LEN);
+}
+
+bool machine_is_driver_range(uint64_t base, uint64_t len)
+{
+    return machine_is_device_range(base, len) && base + len <= HOST_CONFIGURATION;
 }
 
 uint64_t machine_argument(const char *key, uint64_t otherwise)
@@ -265,9 +326,7 @@ void host_boot_with(const struct host_options *options)
         arena_len = ram_len;
     }
     host_direct_offset = (uint64_t)arena - HOST_RAM_BASE;
-    machine.irq_count = HOST_LINES;
-    memset(line_enabled, 0, sizeof(line_enabled));
-    memset(line_claimed, 0, sizeof(line_claimed));
+    boot_chip(options->identities);
     said_len = 0;
     boot_harts(options->harts);
     host_now = 1000;
@@ -395,16 +454,24 @@ void host_try_run(unsigned hart, struct thread *thread)
 
 static void interrupt_work(void)
 {
-    uint32_t line = plic_claim();
-
-    if (line != 0)
-        irq_claimed(line);
+    irq_chip->serve();
 }
 
 void host_interrupt_line(unsigned hart, uint32_t line)
 {
     if (!line_enabled[line] || line_claimed[line])
         return;
-    line_raised = line;
+    raised = line;
     enter(hart, interrupt_work);
+}
+
+bool host_message(uint32_t number)
+{
+    const struct msi *msi = msi_of(number);
+
+    if (!msi || !listens[msi->hart][msi->identity])
+        return false;
+    raised = msi_number(msi->hart, msi->identity);
+    enter(msi->hart, interrupt_work);
+    return true;
 }

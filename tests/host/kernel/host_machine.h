@@ -11,8 +11,10 @@
 
 #define HOST_RAM_BASE 0x80000000ul
 #define HOST_RAM_LEN (16ul << 20)
-#define HOST_DEVICES 0x10000000ul /* ranges that drivers may be given */
+#define HOST_DEVICES 0x10000000ul /* ranges that devman may map */
 #define HOST_DEVICES_LEN (1ul << 20)
+#define HOST_CONFIGURATION (HOST_DEVICES + (1ul << 19)) /* from here on no driver's */
+#define HOST_MSI_PAGES 0x28000000ul                     /* of hart 0; the others' follow */
 
 #define HOST_LINES 96 /* interrupt lines are 1..HOST_LINES */
 
@@ -20,6 +22,7 @@ struct host_options {
     unsigned harts;
     uint64_t ram_len;          /* 0: HOST_RAM_LEN */
     uint32_t first_generation; /* of endpoints; 0: 1 */
+    uint32_t identities;       /* of each hart, for messages; 0: the machine has none */
 };
 
 /* A fresh kernel with that many harts; no processes. */
@@ -38,8 +41,11 @@ void host_poll(unsigned hart);
 void host_system_call(unsigned hart);
 /* The current thread of the hart faults. */
 void host_fault(unsigned hart, enum death_cause cause, uint64_t address);
-/* An interrupt line is raised and claimed on that hart. */
+/* An interrupt line is raised and claimed on that hart, if it is enabled there. */
 void host_interrupt_line(unsigned hart, uint32_t line);
+/* A device writes the data that belongs to that number, to where that belongs: false if the hart that
+ * it goes to isn't told of it. */
+bool host_message(uint32_t number);
 /* The kernel, on that hart, sets notification bits of a thread. */
 void host_ring(unsigned hart, struct thread *thread, uint64_t bits);
 
@@ -66,6 +72,8 @@ void host_try_run(unsigned hart, struct thread *thread);
 int host_kcall(struct thread *thread, uint32_t call, const uint64_t *arguments, unsigned count,
                uint64_t *result);
 
+/* Whether the hart that a message goes to is told of it, or will be when it looks. */
+bool host_listens(uint32_t number);
 /* Whether a line is enabled, and claimed but not completed. */
 bool host_line_enabled(uint32_t line);
 bool host_line_pending_completion(uint32_t line);

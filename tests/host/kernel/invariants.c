@@ -1,7 +1,6 @@
 #include "invariants.h"
 #include "hart.h"
 #include "host_machine.h"
-#include "irq.h"
 #include "kernel_inside.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -336,55 +335,6 @@ static const char *check_timers(void)
     return NULL;
 }
 
-/* ---- interrupts ---- */
-
-static const char *check_binding(const struct binding_view *binding)
-{
-    REQUIRE(is_known(binding->thread), "line %u is bound to a thread that is gone", binding->line);
-    REQUIRE(binding->thread->irq_bits & NOTIFY_BIT(binding->bit),
-            "line %u rings a bit of %x that isn't an interrupt's", binding->line,
-            binding->thread->endpoint);
-    return NULL;
-}
-
-static const char *check_line(uint32_t number, const struct line_view *line, uint32_t bound)
-{
-    bool enabled = bound > 0 && !line->masked;
-
-    REQUIRE(line->bindings == bound, "line %u has %u bindings, %u are counted", number, bound,
-            line->bindings);
-    REQUIRE(host_line_enabled(number) == enabled, "line %u is %s, with %u bindings", number,
-            enabled ? "disabled" : "enabled", bound);
-    REQUIRE(!line->claimed || line->owing > 0 || line->masked, "line %u is never completed",
-            number);
-    REQUIRE(host_line_pending_completion(number) == (line->claimed && !line->masked),
-            "line %u: the controller and the kernel don't agree", number);
-    REQUIRE(!line->claimed || inside_overdue_timer()->index != 0,
-            "nobody will look after line %u that is claimed", number);
-    return NULL;
-}
-
-static const char *check_interrupts(void)
-{
-    struct binding_view binding;
-    struct line_view line;
-    uint32_t bound[HOST_LINES + 1] = {0}, owed[HOST_LINES + 1] = {0};
-
-    for (uint32_t i = 0; inside_binding(i, &binding); i++) {
-        if (!binding.thread)
-            continue;
-        REQUIRE_OK(check_binding(&binding));
-        bound[binding.line]++;
-        owed[binding.line] += binding.owes;
-    }
-    for (uint32_t i = 1; i <= HOST_LINES && inside_line(i, &line); i++) {
-        REQUIRE_OK(check_line(i, &line, bound[i]));
-        REQUIRE(!line.claimed || line.masked || line.owing == owed[i],
-                "line %u: %u owe a wait, %u are counted", i, owed[i], line.owing);
-    }
-    return NULL;
-}
-
 /* ---- all ---- */
 
 /* Each slot has a thread, waits to be used, or is spent. */
@@ -414,6 +364,6 @@ const char *invariants_broken(void)
     for (unsigned i = 0; i < hart_count; i++)
         REQUIRE_OK(check_hart(harts[i]));
     REQUIRE_OK(check_timers());
-    REQUIRE_OK(check_interrupts());
+    REQUIRE_OK(invariants_irq_broken());
     return invariants_memory_broken();
 }

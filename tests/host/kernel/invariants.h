@@ -1,7 +1,7 @@
 /*
  * What is true of the machine-independent kernel whenever nobody holds its lock: threads, queues,
- * timers and interrupts here, memory and handles in invariants_memory.c. Walks everything that
- * there is, so it needs no knowledge of how it came to be.
+ * timers here, memory and handles in invariants_memory.c, interrupts in invariants_irq.c. Walks
+ * everything that there is, so it needs no knowledge of how it came to be.
  */
 #ifndef TESTS_HOST_KERNEL_INVARIANTS_H
 #define TESTS_HOST_KERNEL_INVARIANTS_H
@@ -17,10 +17,11 @@ const char *invariants_broken(void);
 struct thread *invariants_thread(uint32_t slot);
 struct process *invariants_process(uint32_t slot);
 
-/* The part about frames, regions, areas, handles and pins. */
+/* The parts about frames, regions, areas, handles and pins, and about interrupts. */
 const char *invariants_memory_broken(void);
+const char *invariants_irq_broken(void);
 
-/* Puts the text together that both return. */
+/* Puts the text together that all return. */
 const char *invariant_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define REQUIRE(condition, ...)                                                                    \
     do {                                                                                           \

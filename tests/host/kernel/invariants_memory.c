@@ -219,6 +219,8 @@ static const char *check_handle(const struct process *process, const struct hand
     case HANDLE_WATCH:
         REQUIRE(handle->bit < NOTIFY_OWN_BITS, "%x: a watch on a reserved bit", process->endpoint);
         return check_watch(process, handle);
+    case HANDLE_IRQ:
+        return NULL; /* invariants_irq.c */
     case HANDLE_PIN:
         return check_pin(process, handle, pinned);
     default:

@@ -85,28 +85,16 @@ const struct timer *inside_timer(uint32_t index)
 
 /* ---- irq.c ---- */
 
-bool inside_binding(uint32_t index, struct binding_view *view)
+bool inside_source(uint32_t number, struct source_view *view)
 {
-    if (index >= BINDINGS)
+    if (!irq_exist(number, 1))
         return false;
-    *view = (struct binding_view){
-        .thread = bindings[index].thread,
-        .line = bindings[index].line,
-        .bit = bindings[index].bit,
-        .owes = bindings[index].owes,
-    };
-    return true;
-}
-
-bool inside_line(uint32_t number, struct line_view *view)
-{
-    if (number >= LINES)
-        return false;
-    *view = (struct line_view){
-        .bindings = lines[number].bindings,
-        .owing = lines[number].owing,
-        .claimed = lines[number].claimed,
-        .masked = lines[number].masked,
+    *view = (struct source_view){
+        .bindings = &sources[number].bindings,
+        .owing = sources[number].owing,
+        .claimed = sources[number].claimed,
+        .masked = sources[number].masked,
+        .busy = !list_empty(&sources[number].busy_link),
     };
     return true;
 }

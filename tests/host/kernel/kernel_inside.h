@@ -44,21 +44,13 @@ void inside_region_frames(const struct region *region, void (*visit)(paddr_t fra
 /* timer.c: armed timers, from 1; NULL past the last. */
 const struct timer *inside_timer(uint32_t index);
 
-/* irq.c: bindings and lines from 0; false past the last. */
-struct binding_view {
-    const struct thread *thread; /* NULL: free */
-    uint32_t line;
-    unsigned bit;
-    bool owes;
+/* irq.c: false if there is no such interrupt. */
+struct source_view {
+    const struct list *bindings; /* link of struct irq_binding */
+    uint32_t owing;
+    bool claimed, masked, busy;
 };
-
-struct line_view {
-    uint32_t bindings, owing;
-    bool claimed, masked;
-};
-
-bool inside_binding(uint32_t index, struct binding_view *view);
-bool inside_line(uint32_t number, struct line_view *view);
+bool inside_source(uint32_t number, struct source_view *view);
 const struct timer *inside_overdue_timer(void);
 
 /* thread.c: threads by slot. */

@@ -195,7 +195,7 @@ static void quarantine_keeps_frames_until_it_ends(void **state)
     (void)state;
     before = frame_free_count();
     driver = host_process("driver", root, 100);
-    driver->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .irq = 1};
+    driver->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .base = 1, .len = 1};
     dead = driver->endpoint;
     assert_int_equal(CALL(maker, GRANT, driver->endpoint, HOST_DATA, PAGE_SIZE, GRANT_WRITE), 0);
     id = result[0];

@@ -203,7 +203,7 @@ static void senders_queue_by_priority(void **state)
 static void interrupts_are_completed_at_the_next_wait(void **state)
 {
     (void)state;
-    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .irq = 7};
+    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .base = 7, .len = 1};
     assert_int_equal(host_kcall(&a->main, KCALL_IRQ_BIND, (const uint64_t[]){0, 4}, 2, NULL), 0);
     receive(a, NOTIFY_ALL, DEADLINE_NEVER, 0);
     host_interrupt_line(0, 7);
@@ -222,7 +222,7 @@ static void interrupts_are_completed_at_the_next_wait(void **state)
 static void overdue_interrupts_are_skipped(void **state)
 {
     (void)state;
-    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .irq = 7};
+    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .base = 7, .len = 1};
     assert_int_equal(host_kcall(&a->main, KCALL_IRQ_BIND, (const uint64_t[]){0, 4}, 2, NULL), 0);
     host_interrupt_line(0, 7);
     assert_true(host_line_pending_completion(7));
