@@ -18,6 +18,7 @@ enum device_state {
     DEVICE_READY = 1,  /* reset, handed over or waiting for a driver */
     DEVICE_FAILED = 2, /* it didn't come out of reset */
     DEVICE_RESETTING = 3,
+    DEVICE_GONE = 4, /* it can't be reached any more */
 };
 
 struct device_info {
@@ -25,7 +26,10 @@ struct device_info {
     char node[32];              /* where it is: "serial@10000000", "pci:00:01.0" */
     uint32_t state;             /* enum device_state */
     uint32_t resets;            /* done so far */
+    uint16_t pci_vendor;        /* 0: it isn't on PCI */
+    uint16_t pci_device;
+    uint32_t reserved;
 };
-static_assert(sizeof(struct device_info) == sizeof(struct rs_device_told) + 40, "shared layout");
+static_assert(sizeof(struct device_info) == sizeof(struct rs_device_told) + 48, "shared layout");
 
 #endif

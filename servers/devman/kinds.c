@@ -18,6 +18,28 @@ static void write32(const struct device *device, uint32_t offset, uint32_t value
     *(volatile uint32_t *)(void *)(device->registers + offset) = value;
 }
 
+/* ---- names ---- */
+
+/* The label is the name and the place: the address of its window, or its node on PCI. */
+static void label_make(struct device *device)
+{
+    struct rs_device_told *told = &device->told;
+    if (device->kind->compatible) {
+        snprintf(told->label, sizeof(told->label), "%.22s@%lx", told->compatible,
+                 (unsigned long)told->windows[0].base);
+    } else {
+        snprintf(told->label, sizeof(told->label), "%.15s@%.15s", told->compatible, device->node);
+    }
+}
+
+void device_name(struct device *device, uint32_t virtio_id)
+{
+    struct rs_device_told *told = &device->told;
+    told->description.virtio_id = virtio_id;
+    snprintf(told->compatible, sizeof(told->compatible), "virtio,%u", (unsigned)virtio_id);
+    label_make(device);
+}
+
 /* ---- virtio over MMIO (virtio 1.4, 4.2) ---- */
 
 static bool virtio_identify(struct device *device)
@@ -42,8 +64,7 @@ static bool virtio_identify(struct device *device)
         return false;
     }
     device->told.description.transport = DEVICE_VIRTIO_MMIO;
-    device->told.description.virtio_id = id;
-    snprintf(device->told.compatible, sizeof(device->told.compatible), "virtio,%u", (unsigned)id);
+    device_name(device, id);
     return true;
 }
 
@@ -64,6 +85,7 @@ static bool tree_identify(struct device *device)
 {
     snprintf(device->told.compatible, sizeof(device->told.compatible), "%s",
              device->kind->compatible);
+    label_make(device);
     return true;
 }
 
@@ -97,8 +119,17 @@ static bool goldfish_is_reset(const struct device *device)
 }
 
 const struct device_kind device_kinds[] = {
-    {"virtio,mmio", virtio_identify, virtio_reset, virtio_is_reset},
-    {"ns16550a", tree_identify, uart_reset, uart_is_reset},
-    {"google,goldfish-rtc", tree_identify, goldfish_reset, goldfish_is_reset},
+    {.compatible = "virtio,mmio",
+     .identify = virtio_identify,
+     .reset = virtio_reset,
+     .is_reset = virtio_is_reset},
+    {.compatible = "ns16550a",
+     .identify = tree_identify,
+     .reset = uart_reset,
+     .is_reset = uart_is_reset},
+    {.compatible = "google,goldfish-rtc",
+     .identify = tree_identify,
+     .reset = goldfish_reset,
+     .is_reset = goldfish_is_reset},
 };
 const size_t device_kind_count = sizeof(device_kinds) / sizeof(device_kinds[0]);

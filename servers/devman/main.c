@@ -3,13 +3,13 @@
  * first hand-over as well as after a driver's death. RS rings it; it fetches what to do.
  *
  * It owns no state that matters: started again, it finds the same devices under the same numbers,
- * learns from RS what became of them, and touches none that isn't RS's wish to reset.
+ * learns from RS what became of them, and touches none that isn't RS's wish to reset. PCI
+ * configuration space is its alone; what it has set up there, it finds there.
  */
 #include "devman.h"
 #include <libanole/anole.h>
 #include <libanole/service.h>
 #include <proto/rs.h>
-#include <stdio.h>
 #include <string.h>
 
 static struct device devices[DEVICES];
@@ -17,22 +17,11 @@ static unsigned device_count;
 
 /* ---- at the start ---- */
 
-static void device_map(struct device *device)
-{
-    struct message message = {
-        .word = {device->told.windows[0].base, device->told.windows[0].len_bytes}};
-    int error = kcall(KCALL_DEVICE_MAP, &message);
-    if (error) {
-        log_printf(LOG_WARNING, "%s: can't map its registers at 0x%lx: %s", device->node,
-                   (unsigned long)device->told.windows[0].base, anole_error_text(error));
-        return;
-    }
-    device->registers = (uint8_t *)(uintptr_t)message.word[0];
-}
-
 static void device_probe(struct device *device)
 {
-    device_map(device);
+    const char *node = device->node;
+    device->registers = registers_map(node, device->told.windows[0].base,
+                                      device->told.windows[0].len_bytes);
     if (!device->registers) {
         return;
     }
@@ -62,8 +51,6 @@ static int device_tell(struct device *device, struct message *message)
 static void device_announce(struct device *device)
 {
     struct message message;
-    snprintf(device->told.label, sizeof(device->told.label), "%.22s@%lx", device->told.compatible,
-             (unsigned long)device->told.windows[0].base);
     int error = device_tell(device, &message);
     if (error) {
         log_printf(LOG_ERROR, "%s: RS refuses it: %s", device->node, anole_error_text(error));
@@ -72,8 +59,41 @@ static void device_announce(struct device *device)
     }
     device->state = message.word[0] == DEVICE_FAILED ? DEVICE_FAILED : DEVICE_READY;
     device->resets = (uint32_t)message.word[1];
-    log_printf(LOG_INFO, "%s: %s, interrupt %u", device->node, device->told.compatible,
-               (unsigned)device->told.interrupt);
+    log_printf(LOG_INFO, "%s: %s, interrupt %u of %u", device->node, device->told.compatible,
+               (unsigned)device->told.interrupt, device->told.description.interrupts);
+}
+
+/* The functions of the PCI bus, if there is one, behind the devices of the tree. */
+static void pci_find(const void *tree)
+{
+    static struct pci_host host;
+    if (!pci_host_find(tree, &host)) {
+        return;
+    }
+    uint8_t *config = registers_map("pci", host.config_base, PCI_BUS_BYTES);
+    if (config) {
+        pci_config_use(config, host.bus);
+        device_count += pci_scan(&host, startup_page()->instance == 0, &devices[device_count],
+                                 DEVICES - device_count);
+    }
+}
+
+/* All devices that a tree leads to. 0, or -EINVAL: it is none. */
+static int devices_find(const void *tree, size_t len)
+{
+    int count = tree ? tree_find(tree, len, devices, DEVICES) : -ANOLE_EINVAL;
+    if (count < 0) {
+        return count;
+    }
+    device_count = (unsigned)count;
+    for (unsigned i = 0; i < device_count; i++) {
+        device_probe(&devices[i]);
+    }
+    pci_find(tree);
+    if (device_count == DEVICES) {
+        log_printf(LOG_WARNING, "of more than %u devices, the rest isn't used", DEVICES);
+    }
+    return 0;
 }
 
 static void tree_read(void)
@@ -89,19 +109,17 @@ static void tree_read(void)
     if (error) {
         panic("can't map the device tree: %s", anole_error_text(error));
     }
-    const void *blob = tree_locate(region, &len);
-    int count = blob ? tree_find(blob, len, devices, DEVICES) : -ANOLE_EINVAL;
-    if (count < 0) {
-        panic("the device tree is none: %s", anole_error_text(count));
+    const void *tree = tree_locate(region, &len);
+    error = devices_find(tree, len);
+    if (error) {
+        panic("the device tree is none: %s", anole_error_text(error));
     }
-    device_count = (unsigned)count;
 }
 
 static void devices_tell(void)
 {
     struct message done = {0};
     for (unsigned i = 0; i < device_count; i++) {
-        device_probe(&devices[i]);
         if (devices[i].present) {
             device_announce(&devices[i]);
         }
@@ -116,8 +134,10 @@ static void devices_tell(void)
 
 static struct device *device_find(uint64_t number)
 {
-    if (number < device_count && devices[number].present) {
-        return &devices[number];
+    for (unsigned i = 0; i < device_count; i++) {
+        if (devices[i].present && devices[i].told.description.number == number) {
+            return &devices[i];
+        }
     }
     return NULL;
 }
@@ -177,6 +197,8 @@ static int request_list(struct ipc_delivery *request)
             .told = device->told,
             .state = device->state,
             .resets = device->resets,
+            .pci_vendor = (uint16_t)device->pci.ids,
+            .pci_device = (uint16_t)(device->pci.ids >> 16),
         };
         memcpy(info->node, device->node, sizeof(info->node));
     }

@@ -36,24 +36,43 @@ static void quarantine_end(const struct device *device)
 static void finish(struct device *device, int status)
 {
     device->resets++;
-    if (status == 0) {
-        io_mb(); /* the device was seen quiet before its memory goes to others */
-        device->state = DEVICE_READY;
-        quarantine_end(device);
-    } else {
-        device->state = DEVICE_FAILED;
-        log_printf(LOG_ERROR, "%s: didn't come out of reset within %u ms", device->node,
-                   RESET_BOUND_US / 1000);
-    }
+    device->state = status == 0 ? DEVICE_READY : DEVICE_FAILED;
     device->dead = ENDPOINT_NONE;
     tell_rs(device, status);
 }
 
+/* It was seen quiet: first its late driver's memory is free of it, then it may be used anew. */
+static void quiet(struct device *device)
+{
+    io_mb();
+    quarantine_end(device);
+    finish(device, device->kind->hand_over ? device->kind->hand_over(device) : 0);
+}
+
+/* What isn't there any more writes nowhere. */
+static void gone(struct device *device)
+{
+    struct message message = {.word = {device->told.description.number}};
+    log_printf(LOG_ERROR, "%s: it is gone", device->node);
+    quarantine_end(device);
+    device->state = DEVICE_GONE;
+    device->dead = ENDPOINT_NONE;
+    int error = anole_call(startup_page()->rs, RS_DEVICE_GONE, &message, DEADLINE_NEVER);
+    if (error) {
+        log_printf(LOG_WARNING, "%s: RS doesn't want to know that: %s", device->node,
+                   anole_error_text(error));
+    }
+}
+
 static void poll(struct device *device)
 {
-    if (device->kind->is_reset(device)) {
-        finish(device, 0);
+    if (device->kind->is_there && !device->kind->is_there(device)) {
+        gone(device);
+    } else if (device->kind->is_reset(device)) {
+        quiet(device);
     } else if (ticks_now() >= device->reset_deadline) {
+        log_printf(LOG_ERROR, "%s: didn't come out of reset within %u ms", device->node,
+                   RESET_BOUND_US / 1000);
         finish(device, -ANOLE_EIO);
     }
 }

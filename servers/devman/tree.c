@@ -3,9 +3,9 @@
  * which interrupt they have. The blob comes from the firmware; whatever is odd in it is skipped.
  */
 #include "devman.h"
+#include "tree.h"
 #include <anole/error.h>
 #include <anole/layout.h>
-#include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +20,13 @@ static const struct device_kind *kind_of(const void *fdt, int node)
     return NULL;
 }
 
-static bool is_disabled(const void *fdt, int node)
+bool tree_is_disabled(const void *fdt, int node)
 {
     const char *status = fdt_getprop(fdt, node, "status", NULL);
     return status && strcmp(status, "okay") != 0 && strcmp(status, "ok") != 0;
 }
 
-/* A number of one or two cells. */
-static uint64_t cells_read(const fdt32_t *cells, int count)
+uint64_t tree_cells(const fdt32_t *cells, int count)
 {
     uint64_t value = 0;
     for (int i = 0; i < count; i++) {
@@ -48,9 +47,9 @@ static bool window_read(const void *fdt, int node, struct device *device)
         len < (address_cells + size_cells) * (int)sizeof(*reg)) {
         return false;
     }
-    uint64_t window_len = cells_read(reg + address_cells, size_cells);
+    uint64_t window_len = tree_cells(reg + address_cells, size_cells);
     device->told.description.windows = 1;
-    device->told.windows[0].base = cells_read(reg, address_cells);
+    device->told.windows[0].base = tree_cells(reg, address_cells);
     device->told.windows[0].len_bytes = (window_len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
     return window_len > 0 && window_len <= UINT32_MAX;
 }
@@ -96,7 +95,7 @@ int tree_find(const void *blob, size_t len, struct device *devices, unsigned max
     for (int node = fdt_next_node(blob, -1, NULL); node >= 0 && count < max;
          node = fdt_next_node(blob, node, NULL)) {
         struct device device = {.kind = kind_of(blob, node), .dead = ENDPOINT_NONE};
-        if (!device.kind || is_disabled(blob, node) || !window_read(blob, node, &device)) {
+        if (!device.kind || tree_is_disabled(blob, node) || !window_read(blob, node, &device)) {
             continue;
         }
         const char *name = fdt_get_name(blob, node, NULL);

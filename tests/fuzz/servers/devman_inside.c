@@ -13,9 +13,8 @@ bool inside_start(const void *region, size_t len)
 {
     const void *blob = tree_locate(region, &len);
     memset(devices, 0, sizeof(devices));
-    int count = blob ? tree_find(blob, len, devices, DEVICES) : -ANOLE_EINVAL;
-    device_count = count > 0 ? (unsigned)count : 0;
-    if (count < 0) {
+    device_count = 0;
+    if (devices_find(blob, len)) {
         return false;
     }
     devices_tell();
