@@ -9,7 +9,8 @@
 
 static bool exit_cause_valid(uint64_t cause)
 {
-    return cause == DEATH_EXIT || cause == DEATH_PANIC || cause == DEATH_DEVICE_RESET;
+    return cause == DEATH_EXIT || cause == DEATH_PANIC || cause == DEATH_DEVICE_RESET ||
+           cause == DEATH_UNUSABLE;
 }
 
 /* kind, status */

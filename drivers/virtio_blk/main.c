@@ -8,14 +8,13 @@
 
 #include <libanole/anole.h>
 #include <libanole/service.h>
-#include <libvirtio/mmio.h>
+#include <libvirtio/attach.h>
 #include <stdlib.h>
 
 #define SCAN_BUFFER_LEN 16384u
 
 static struct disk disk;
-static struct virtio_platform platform;
-static struct virtio_mmio mmio;
+static struct virtio_attached attached;
 static char disk_name[8];
 
 void disk_die(struct disk *dying, enum disk_evidence evidence)
@@ -26,9 +25,7 @@ void disk_die(struct disk *dying, enum disk_evidence evidence)
         [DISK_BROKEN_RING] = "it broke its ring",
         [DISK_STUCK] = "it doesn't answer",
     };
-    log_printf(LOG_ERROR, "%s: giving the device up for a reset: %s", dying->blk.name,
-               text[evidence]);
-    kcall_exit(DEATH_DEVICE_RESET, evidence);
+    virtio_give_up(dying->blk.name, text[evidence], evidence);
 }
 
 static _Noreturn void fail(const char *step, int error)
@@ -48,45 +45,15 @@ static void make_name(unsigned unit)
     *at = (char)('a' + unit % 26);
 }
 
-/* Finds the window and the interrupt among this driver's resources, whatever their order. */
-static int take_resources(void **window, size_t *len)
-{
-    unsigned count = startup_page()->resources;
-    int window_rc = -ANOLE_ENODEV;
-    int irq_rc = -ANOLE_ENODEV;
-    for (unsigned i = 0; i < count; i++) {
-        if (window_rc < 0)
-            window_rc = kcall_window_map(i, window, len);
-        if (irq_rc < 0)
-            irq_rc = kcall_irq_bind(i, 0, BLK_DEVICE_BIT);
-    }
-    return window_rc < 0 ? window_rc : irq_rc;
-}
-
 static void probe(void)
 {
-    void *window = NULL;
-    size_t len = 0;
-    int rc = take_resources(&window, &len);
+    virtio_attach(&attached, disk_name, VIRTIO_ID_BLOCK, BLK_DEVICE_BIT);
+    int rc = disk_open(&disk, attached.transport, disk_name);
     if (rc < 0)
-        fail("register window and interrupt", rc);
-    virtio_platform_anole(&platform, BLK_DEVICE_BIT);
-    rc = virtio_mmio_probe(&mmio, &platform, (uintptr_t)window, len);
-    if (rc < 0) {
-        log_printf(LOG_ERROR, "%s: magic %#x (want 0x74726976), version %u (want 1 or 2)",
-                   disk_name, mmio.magic, mmio.version);
-        fail("probing", rc);
-    }
-    if (mmio.transport.device_id != VIRTIO_ID_BLOCK) {
-        log_printf(LOG_ERROR, "%s: device id %u (want %u)", disk_name, mmio.transport.device_id,
-                   VIRTIO_ID_BLOCK);
-        fail("probing", -ANOLE_ENODEV);
-    }
-    rc = disk_open(&disk, &mmio.transport, disk_name);
-    if (rc == -ANOLE_ETIMEDOUT)
-        disk_die(&disk, DISK_NO_RESET);
+        virtio_open_failed(disk_name, &disk.device, "bringing it up", rc);
+    rc = virtio_attach_queue(&attached, 0);
     if (rc < 0)
-        fail("bringing the device up", rc);
+        fail("the interrupt of its queue", rc);
 }
 
 static void announce(void)
@@ -110,7 +77,7 @@ int main(void)
     struct dma_memory buffer;
     size_t len = disk.blk.logical_block_bytes > SCAN_BUFFER_LEN ? disk.blk.logical_block_bytes
                                                                 : SCAN_BUFFER_LEN;
-    int rc = platform.dma_alloc(&platform, len < 65536 ? len : 65536, &buffer);
+    int rc = attached.platform.dma_alloc(&attached.platform, len < 65536 ? len : 65536, &buffer);
     if (rc < 0)
         fail("memory for reading partition tables", rc);
     blk_server_start(&disk.blk, buffer.address, buffer.device_address, buffer.len_bytes);

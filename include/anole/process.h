@@ -67,7 +67,9 @@ enum death_cause {
     DEATH_DEVICE_GONE = 14, /* ... because its device is gone */
     DEATH_STOPPED = 15,     /* ... because it was told to stop */
     DEATH_BAD_CALL = 16,    /* unknown system call; detail = its number */
-    DEATH_CAUSES = 17,
+    DEATH_UNUSABLE = 17,    /* KCALL_EXIT: no driver of this kind can drive its device; detail = why,
+                               an error */
+    DEATH_CAUSES = 18,
 };
 
 #define DEATH_BACKTRACE 8

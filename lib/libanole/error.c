@@ -64,6 +64,7 @@ const char *death_cause_text(unsigned cause)
         [DEATH_DEVICE_GONE] = "device gone",
         [DEATH_STOPPED] = "stopped",
         [DEATH_BAD_CALL] = "bad system call",
+        [DEATH_UNUSABLE] = "unusable device",
     };
 
     return cause < DEATH_CAUSES ? texts[cause] : "unknown cause";

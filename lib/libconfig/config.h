@@ -52,7 +52,8 @@ enum config_cause {
     CONFIG_CAUSE_NO_PROGRESS = 6,
     CONFIG_CAUSE_COMPLAINT = 7,
     CONFIG_CAUSE_DEVICE_GONE = 8,
-    CONFIG_CAUSES = 9,
+    CONFIG_CAUSE_UNUSABLE = 9, /* it can't drive its device */
+    CONFIG_CAUSES = 10,
 };
 
 enum config_given_up {

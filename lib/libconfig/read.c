@@ -235,7 +235,8 @@ static int read_given_up(struct reader *reader, int node, struct config_recovery
 static int read_recovery(struct reader *reader, int node, struct config_recovery *recovery)
 {
     *recovery = (struct config_recovery){
-        .restart_on = ((1u << CONFIG_CAUSES) - 1) & ~(1u << CONFIG_CAUSE_DONE),
+        .restart_on = ((1u << CONFIG_CAUSES) - 1) &
+                      ~(1u << CONFIG_CAUSE_DONE | 1u << CONFIG_CAUSE_UNUSABLE),
         .window_ms = 30000,
         .limit = 12,
         .at_once = 3,

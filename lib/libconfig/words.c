@@ -61,6 +61,7 @@ static const char *const causes[CONFIG_CAUSES] = {
     [CONFIG_CAUSE_NO_PROGRESS] = "no-progress",
     [CONFIG_CAUSE_COMPLAINT] = "complaint",
     [CONFIG_CAUSE_DEVICE_GONE] = "device-gone",
+    [CONFIG_CAUSE_UNUSABLE] = "unusable",
 };
 
 int config_cause_find(const char *word, uint32_t *mask)
@@ -110,6 +111,8 @@ enum config_cause config_cause_of(enum death_cause cause, uint64_t detail)
         return CONFIG_CAUSE_COMPLAINT;
     case DEATH_DEVICE_GONE:
         return CONFIG_CAUSE_DEVICE_GONE;
+    case DEATH_UNUSABLE:
+        return CONFIG_CAUSE_UNUSABLE;
     default:
         return CONFIG_CAUSE_FAULT;
     }

@@ -83,7 +83,10 @@ static int choose_vector(struct virtio_transport *transport, unsigned queue)
 int virtio_device_open(struct virtio_device *device, struct virtio_transport *transport,
                        const struct feature_rule *rules, unsigned rule_count)
 {
-    *device = (struct virtio_device){.transport = transport};
+    *device = (struct virtio_device){
+        .transport = transport,
+        .missing_feature = FEATURE_NEEDS_NOTHING,
+    };
     int rc = transport->ops->reset(transport);
     if (rc == 0) {
         add_status(device, VIRTIO_STATUS_ACKNOWLEDGE);

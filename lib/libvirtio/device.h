@@ -22,7 +22,7 @@ struct virtio_device {
     struct virtio_transport *transport;
     struct feature_set offered;         /* by the device */
     struct feature_set features;        /* accepted by both sides */
-    struct feature_bit missing_feature; /* of the last open that returned -ENODEV */
+    struct feature_bit missing_feature; /* of an open that returned -ENODEV; else none, 0xff */
     uint8_t status;                     /* all bits written since the reset */
 };
 

@@ -37,9 +37,9 @@ struct virtio_platform {
 };
 
 /*
- * The platform of a driver process. interrupt_bit is the notification bit that its interrupt is bound
- * to: wait() consumes it, so what was signalled must be looked for in the rings.
+ * The platform of a driver process. Its wait() ends with and consumes these notification bits, which
+ * its interrupt is bound to: what was signalled must be looked for in the rings.
  */
-void virtio_platform_anole(struct virtio_platform *platform, unsigned interrupt_bit);
+void virtio_platform_anole(struct virtio_platform *platform, uint64_t bits);
 
 #endif

@@ -79,9 +79,9 @@ static void wait(struct virtio_platform *platform, uint64_t deadline_us)
     (void)ipc_receive(&delivery, interrupt_mask, ticks_from_us(deadline_us), RECEIVE_NO_REQUESTS);
 }
 
-void virtio_platform_anole(struct virtio_platform *platform, unsigned interrupt_bit)
+void virtio_platform_anole(struct virtio_platform *platform, uint64_t bits)
 {
-    interrupt_mask = NOTIFY_BIT(interrupt_bit);
+    interrupt_mask = bits;
     *platform = (struct virtio_platform){
         .read8 = read8,
         .read16 = read16,

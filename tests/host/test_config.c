@@ -330,6 +330,7 @@ static void test_causes(void **state)
     assert_int_equal(config_cause_of(DEATH_BAD_CALL, 8), CONFIG_CAUSE_FAULT);
     assert_int_equal(config_cause_of(DEATH_STOPPED, 0), CONFIG_CAUSE_KILLED);
     assert_int_equal(config_cause_of(DEATH_DEVICE_RESET, 3), CONFIG_CAUSE_RESET);
+    assert_int_equal(config_cause_of(DEATH_UNUSABLE, 19), CONFIG_CAUSE_UNUSABLE);
     for (unsigned cause = 0; cause < CONFIG_CAUSES; cause++) {
         uint32_t mask;
         assert_int_equal(config_cause_find(config_cause_word(cause), &mask), 0);

@@ -191,6 +191,21 @@ static void test_reset_fails(void **state)
     assert_int_equal(state_of("disk"), RS_STATE_STARTING);
 }
 
+/* A driver that says that it can't drive its device is believed at once: no second try. */
+static void test_device_unusable(void **state)
+{
+    endpoint_t endpoint;
+    (void)state;
+    boot();
+    fake_die(fake_named("disk"), DEATH_UNUSABLE, ANOLE_ENODEV);
+    assert_int_equal(do_reset(0, NULL), 0);
+    assert_int_equal(state_of("disk"), RS_STATE_FAILED);
+    assert_int_equal(service_find("disk")->last_cause, DEATH_UNUSABLE);
+    assert_int_equal(look_up("disk", &endpoint), -ANOLE_EGIVENUP);
+    assert_int_equal(order("disk", RS_START), 0); /* the operator may have another try */
+    assert_int_equal(state_of("disk"), RS_STATE_STARTING);
+}
+
 static void test_device_gone(void **state)
 {
     struct message message = {.word = {3}};
@@ -217,6 +232,7 @@ int main(void)
         RS_TEST(restarted_devman_disturbs_nobody),
         RS_TEST(silent_devman),
         RS_TEST(reset_fails),
+        RS_TEST(device_unusable),
         RS_TEST(device_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
