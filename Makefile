@@ -27,7 +27,9 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 ifneq ($(filter clean distclean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# GNU make 4.3 hides -j from makefiles while it reads them. On the command line it wins over what
+# stands here; in the environment it would not.
+ifeq ($(shell echo "$$MAKEFLAGS" | grep -E '(^|-)[A-Za-z]*j'),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 

@@ -246,7 +246,7 @@ static const struct kind kinds[] = {
     [ROOM] = {{PICK(enough_room)}, {VALUES(0)}},
     [HARTS] = {{PICK(last_hart), VALUES(0, 1, ~0ul)}, {PICK(no_hart), VALUES(1ul << 63)}},
     [CODE] = {.right = {PICK(thread_code)}},
-    [BAD_CAUSE] = {.wrong = {VALUES(0, 4, 10, 16, 17, 1ul << 32 | 1, ~0ul)}},
+    [BAD_CAUSE] = {.wrong = {VALUES(0, 4, 10, 16, DEATH_CAUSES, 1ul << 32 | 1, ~0ul)}},
     [LEVEL] = {{VALUES(LOG_DEBUG)}, {VALUES(4, 1ul << 32, ~0ul)}},
     [NOTHING] = {.right = {VALUES(0)}},
     [SLOT] = {{PICK(own_slot)}, {VALUES(0, ENDPOINT_SLOTS, 1ul << 32, 1ul << 32 | 5, ~0ul)}},

@@ -54,7 +54,7 @@ static const struct rule rules[] = {
     {CALL(DMA_MAP_OWN), true, false, UNDO_UNPIN, {EITHER, LENGTH, DMA_WAY, TARGET, ROOM}, {ANOLE_ERANGE, ANOLE_EINVAL, ANOLE_EFAULT, ANOLE_ENOMEM}},
     {CALL(DMA_UNMAP), true, false, UNDO_NONE, {BAD_HANDLE}, {ANOLE_EBADHANDLE}},
     {CALL(WINDOW_MAP), true, false, UNDO_NONE, {BAD_HANDLE}, {ANOLE_ENOENT}},
-    {CALL(IRQ_BIND), true, false, UNDO_NONE, {BAD_HANDLE, ANY}, {ANOLE_ENOENT}},
+    {CALL(IRQ_BIND), true, false, UNDO_NONE, {BAD_HANDLE, ANY, ANY}, {ANOLE_ENOENT}},
 };
 /* clang-format on */
 

@@ -1,16 +1,20 @@
 """The build: nothing to do the second time, the same bytes wherever the tree lies, and systems that
 are built with something broken in them."""
 
+import os
 import shutil
 import subprocess
+
+import pytest
 
 from conftest import ROOT, launch
 from test_boot import service_rows
 
 
-def make(directory, *arguments):
+def make(directory, *arguments, **environment):
     return subprocess.run(["make", "-C", str(directory), *arguments], text=True,
-                          capture_output=True, check=False, timeout=600)
+                          capture_output=True, check=False, timeout=600,
+                          env={**os.environ, **environment})
 
 
 def copy_tree(target, *from_build):
@@ -25,6 +29,16 @@ def copy_tree(target, *from_build):
 def test_second_make_does_nothing():
     result = make(ROOT, "--question", "all")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("arguments, environment, jobs", [
+    ([], "", os.cpu_count()), (["-j7"], "", 7), (["-k", "--jobs=7"], "", 7), ([], "-j7", 7),
+    ([], "kj7", 7), (["-j7"], "-j5", 7),
+])
+def test_jobs(arguments, environment, jobs):
+    result = make(ROOT, *arguments, "--eval", 'jobs: ; @echo "$$MAKEFLAGS"', "jobs",
+                  MAKEFLAGS=environment)
+    assert f" -j{jobs} " in result.stdout, result.stdout + result.stderr
 
 
 def test_same_bytes_in_another_directory(tmp_path):

@@ -16,6 +16,7 @@
  * What the words of a kernel call are:
  *   e endpoint     a address of mine   l length               p protection   b notification bit
  *   n small number o offset            m hart mask            t deadline     D device address
+ *   I number of an interrupt               B one of the two   q pages in bytes, or a small number
  *   c cause of death                   x any word             k array or structure in my memory
  *   f page-aligned address of a child, or 0                   s pages in bytes
  *   C a child of mine if I have one       d a driver, or any endpoint
@@ -57,10 +58,12 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_DMA_MAP_OWN] = "alwan",
     [KCALL_DMA_UNMAP] = "u",
     [KCALL_WINDOW_MAP] = "n",
-    [KCALL_IRQ_BIND] = "nb",
+    [KCALL_IRQ_BIND] = "nbn",
     [KCALL_DEVICE_MAP] = "Ds",
     [KCALL_QUARANTINE_END] = "e",
     [KCALL_QUARANTINE_INFO] = "e",
+    [KCALL_MSI_ALLOC] = "nn",
+    [KCALL_MSI_INFO] = "I",
     [KCALL_WALL_CLOCK_SET] = "x",
     [KCALL_PROCESS_CREATE] = "k",
     [KCALL_PROCESS_MAP] = "CfspERO",
@@ -69,7 +72,7 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_PROCESS_KILL] = "Ccx",
     [KCALL_PROCESS_BURY] = "Cn",
     [KCALL_DEATH_RECORD] = "Ca",
-    [KCALL_PROCESS_RESOURCE] = "CnDs",
+    [KCALL_PROCESS_RESOURCE] = "CnBq",
     [KCALL_PROCESS_READ] = "eaal",
     [KCALL_PROCESS_REGS] = "exa",
     [KCALL_PROCESS_NOTIFY] = "ex",
@@ -342,6 +345,12 @@ static uint64_t simple_word(struct input *input, char kind, const struct process
         return deadline(input);
     case 'D':
         return HOST_DEVICES + input_below(input, 20) * PAGE_SIZE;
+    case 'I':
+        return HOST_LINES - 4 + input_below(input, 24);
+    case 'B':
+        return simple_word(input, input_byte(input) & 1 ? 'D' : 'I', process);
+    case 'q':
+        return simple_word(input, input_byte(input) & 1 ? 's' : 'n', process);
     case 'c':
         return causes[input_below(input, ARRAY_SIZE(causes))];
     case 'k':

@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "hart.h"
 #include "kcall.h"
+#include "msi.h"
 #include "sched.h"
 #include "timer.h"
 #include "world.h"
@@ -170,15 +171,26 @@ static void step_time(unsigned hart)
     host_poll(hart);
 }
 
-/* A line is raised; or again and again, its driver waiting each time: a storm. */
-static void step_line(unsigned hart)
+/* A line is raised, or a message is written. */
+static void interrupt(unsigned hart, uint8_t which)
+{
+    uint32_t message = WORLD_MESSAGE + (which >> 2) % WORLD_MESSAGES;
+
+    if (!(which & 2))
+        host_interrupt_line(hart, WORLD_LINE + (which & 1));
+    else if (msi_of(message) && !host_in_kernel(msi_of(message)->hart))
+        (void)host_message(message);
+}
+
+/* Once; or again and again, its driver waiting each time: a storm. */
+static void step_interrupt(unsigned hart)
 {
     uint8_t byte = input_byte(&input);
     const struct thread *driver = host_running(hart);
-    unsigned times = byte >= 250 && driver && driver->irq_bits ? IRQ_STORM_PER_MS + 2 : 1;
+    unsigned times = byte >= 246 && driver && driver->irq_bits ? IRQ_STORM_PER_MS + 2 : 1;
 
     for (unsigned i = 0; i < times; i++) {
-        host_interrupt_line(hart, 3 + (byte & 1));
+        interrupt(hart, byte);
         if (times > 1 && host_running(hart) == driver)
             poll_for_notifications(hart);
     }
@@ -261,7 +273,7 @@ static void step(void)
     else if (kind < 215)
         step_time(hart);
     else if (kind < 225)
-        step_line(hart);
+        step_interrupt(hart);
     else if (kind < 235)
         step_spawn(hart);
     else if (kind < 245)

@@ -13,6 +13,7 @@
 #define WARDEN_FRAMES 64
 #define WARDEN_BIT 47
 #define FIXED_PAGES 3
+#define IDENTITIES 6
 
 struct process *warden;
 static uint64_t free_at_start;
@@ -52,11 +53,11 @@ static uint64_t rights_of(enum role role)
     }
 }
 
-/* May fail: somebody else has the window. */
-static void give_resource(const struct process *process, uint64_t kind, uint64_t base)
+/* May fail: somebody else has it, or the machine hasn't. */
+static void give_resource(const struct process *process, uint64_t kind, uint64_t base, uint64_t len)
 {
     (void)warden_call(KCALL_PROCESS_RESOURCE,
-                      (const uint64_t[7]){process->endpoint, kind, base, PAGE_SIZE * 2}, NULL);
+                      (const uint64_t[7]){process->endpoint, kind, base, len}, NULL);
 }
 
 static struct process *make(enum role role, uint32_t max_frames)
@@ -70,9 +71,10 @@ static struct process *make(enum role role, uint32_t max_frames)
     process->give_kcalls = process->kcalls & ~rights_of(RS);
     process->give_kcalls |= rights_of(PROGRAM);
     if (role == DRIVER || role == OTHER_DRIVER) {
-        give_resource(process, RESOURCE_IRQ, 3);
-        give_resource(process, RESOURCE_WINDOW, HOST_DEVICES);
-        give_resource(process, RESOURCE_IRQ, 4);
+        give_resource(process, RESOURCE_IRQ, WORLD_LINE, 1);
+        give_resource(process, RESOURCE_WINDOW, HOST_DEVICES, 2 * PAGE_SIZE);
+        give_resource(process, RESOURCE_IRQ, WORLD_LINE + 1, 1);
+        give_resource(process, RESOURCE_IRQ, WORLD_MESSAGE, WORLD_MESSAGES);
     }
     return process;
 }
@@ -112,12 +114,14 @@ void world_begin(struct input *input)
         .harts = 1 + (options & 3),
         .ram_len = options & 64 ? RAM_LEN_SMALL : RAM_LEN,
         .first_generation = options & 4 ? ENDPOINT_GENERATION_MAX : 1,
+        .identities = options & 128 ? IDENTITIES : 0,
     });
     make_fixed_regions();
     invariants_begin();
     warden = host_process("warden", NULL, WARDEN_FRAMES);
     warden->main.priority = PRIORITY_RS;
     free_at_start = frame_free_count();
+    (void)warden_call(KCALL_MSI_ALLOC, (const uint64_t[7]){0, WORLD_MESSAGES}, NULL);
     for (enum role role = RS; role < ROLES; role++)
         made[role] = make(role, frames);
     driver = made[OTHER_DRIVER];

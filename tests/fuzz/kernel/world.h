@@ -10,6 +10,11 @@
 
 extern struct process *warden;
 
+/* Drivers have two lines, and one of them messages if the machine has any. */
+#define WORLD_LINE 3u
+#define WORLD_MESSAGE (HOST_LINES + 1u)
+#define WORLD_MESSAGES 3u
+
 /* Boots and makes the processes; the input says how many harts, how large quotas are, and so on. */
 void world_begin(struct input *input);
 /* Starts one more process with the rights of some group, unless there are many. */

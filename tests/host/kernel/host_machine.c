@@ -179,8 +179,10 @@ static int chip_enable(uint32_t number, unsigned hart)
     const struct msi *msi = msi_of(number);
 
     if (!msi) {
+        if (machine.msi_identities != 0 && msi_take_for_line(number) < 0)
+            return -ANOLE_ENOMEM;
         line_enabled[number] = true;
-        return machine.msi_identities == 0 || msi_take_for_line(number) >= 0 ? 0 : -ANOLE_ENOMEM;
+        return 0;
     }
     assert(msi->hart == hart);
     if (hart == host_hart->index) {

@@ -200,37 +200,6 @@ static void senders_queue_by_priority(void **state)
     assert_int_equal(b->main.regs[REG_A0] >> 32, 2);
 }
 
-static void interrupts_are_completed_at_the_next_wait(void **state)
-{
-    (void)state;
-    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .base = 7, .len = 1};
-    assert_int_equal(host_kcall(&a->main, KCALL_IRQ_BIND, (const uint64_t[]){0, 4}, 2, NULL), 0);
-    receive(a, NOTIFY_ALL, DEADLINE_NEVER, 0);
-    host_interrupt_line(0, 7);
-    assert_int_equal(a->main.regs[REG_A1], NOTIFY_BIT(4));
-    assert_true(host_line_pending_completion(7));
-    receive(a, NOTIFY_ALL, DEADLINE_NEVER, 0);
-    assert_false(host_line_pending_completion(7));
-    /* One that dies owing a wait: completed, then masked. */
-    host_interrupt_line(0, 7);
-    host_run(0, &a->main);
-    host_fault(0, DEATH_ILLEGAL, 0);
-    assert_false(host_line_pending_completion(7));
-    assert_false(host_line_enabled(7));
-}
-
-static void overdue_interrupts_are_skipped(void **state)
-{
-    (void)state;
-    a->resources[0] = (struct resource){.kind = RESOURCE_IRQ, .base = 7, .len = 1};
-    assert_int_equal(host_kcall(&a->main, KCALL_IRQ_BIND, (const uint64_t[]){0, 4}, 2, NULL), 0);
-    host_interrupt_line(0, 7);
-    assert_true(host_line_pending_completion(7));
-    host_now += ticks_from_ms(IRQ_OVERDUE_MS) + 1;
-    host_poll(0);
-    assert_false(host_line_pending_completion(7));
-}
-
 static void an_unknown_system_call_kills(void **state)
 {
     (void)state;
@@ -269,8 +238,6 @@ int main(void)
         TEST(the_dead_fail_their_callers),
         TEST(notifications_first_but_never_twice_before_a_sender),
         TEST(senders_queue_by_priority),
-        TEST(interrupts_are_completed_at_the_next_wait),
-        TEST(overdue_interrupts_are_skipped),
         TEST(an_unknown_system_call_kills),
         TEST(spent_budgets_only_slow_down),
     };
