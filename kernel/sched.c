@@ -315,6 +315,7 @@ static bool current_goes_on(struct hart *hart)
     if (thread->regs_edited)
         apply_edited_registers(thread);
     if (thread->in_kcall) {
+        fp_leave(thread); /* its owner may be run, or buried, when the call lets go of the lock */
         kcall_run(thread);
         return false;
     }

@@ -27,3 +27,6 @@ test_processes_CFLAGS := $(HOST_KERNEL_CFLAGS)
 HOST_TESTS += test_deaths
 test_deaths_SRCS := tests/host/kernel/test_deaths.c $(HOST_KERNEL_INVARIANTS) $(HOST_KERNEL_SRCS)
 test_deaths_CFLAGS := $(HOST_KERNEL_CFLAGS)
+HOST_TESTS += test_sched
+test_sched_SRCS := tests/host/kernel/test_sched.c $(HOST_KERNEL_SRCS)
+test_sched_CFLAGS := $(HOST_KERNEL_CFLAGS)
