@@ -213,6 +213,17 @@ static void count_callers(const struct list *list, struct liveness *entry)
     }
 }
 
+/* What it has run since its last wait. A call that isn't answered yet isn't its own doing: the server
+ * is looked at for itself. */
+static uint64_t cpu_since_wait(const struct thread *thread)
+{
+    uint64_t lent = thread->state == THREAD_CALLING ? thread->lent_at_call : thread->lent_ticks;
+    /* Signed: the turn in which it waited may not be charged yet. */
+    int64_t ticks = (int64_t)(thread->cpu_ticks + lent - thread->cpu_at_wait);
+
+    return ticks > 0 ? (uint64_t)ticks : 0;
+}
+
 static void describe(const struct thread *thread, struct liveness *entry)
 {
     *entry = (struct liveness){
@@ -221,10 +232,7 @@ static void describe(const struct thread *thread, struct liveness *entry)
         .state = thread->state,
         .service_id = thread->process->service_id,
         .last_wait_ticks = thread->last_wait_ticks,
-        /* Signed: the turn in which it waited may not be charged yet. */
-        .cpu_since_wait_ticks = (int64_t)(thread->cpu_ticks - thread->cpu_at_wait) > 0
-                                    ? thread->cpu_ticks - thread->cpu_at_wait
-                                    : 0,
+        .cpu_since_wait_ticks = cpu_since_wait(thread),
     };
     count_callers(&thread->takens, entry);
     count_callers(&thread->senders, entry);
