@@ -32,7 +32,8 @@ enum rs_request {
     /* Of anyone */
     RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
                                               ENOENT: no such name; EAGAIN: not up at the moment;
-                                              EGIVENUP: RS gave its service up */
+                                              EGIVENUP: RS gave its service up, or it is pm and
+                                              was stopped */
     RS_SUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 9), /* w0-1 name, w2 doorbell made for RS: rung whenever
                                                  the name is published or given up. One a name and
                                                  thread; a second replaces the first. ENOSPC: the

@@ -123,14 +123,16 @@ void deaths_collect(void)
 
 /* ---- and then? ---- */
 
-static void service_stopped(struct rs_service *service)
+void service_stopped(struct rs_service *service)
 {
     service->state = RS_STATE_STOPPED;
+    service->timer = DEADLINE_NEVER;
     spare_drop(service);
     log_event(service, RS_EVENT_STOPPED, 0);
     rs.starts_wanted = true;
     if (service_makes_programs(service)) {
         programs_end();
+        names_ring_all(service);
     }
     if (shutdown_begun()) {
         shutdown_step();

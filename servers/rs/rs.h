@@ -227,6 +227,8 @@ void service_device_failed(struct rs_service *service, int error);
 /* A start that failed: as if it had died at once. */
 void service_start_failed(struct rs_service *service, int error);
 void service_give_up(struct rs_service *service);
+/* It is down, and stays so until somebody starts it. */
+void service_stopped(struct rs_service *service);
 
 /* ---- programs.c: pm's programs while there is no pm ---- */
 /* A dead child that is no service: left for the next pm, or buried if there will be none. */
