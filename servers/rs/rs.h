@@ -85,6 +85,7 @@ struct rs_service {
     uint64_t looked_ms;          /* when that was; 0: none has looked at this life */
 
     uint64_t complainers[SERVICE_ID_WORDS]; /* ids that complained about this life and count */
+    uint64_t believed_ticks;                /* when the last of them did */
     uint32_t complaints;                    /* all that were listened to, about any life */
     struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, a ring */
     uint64_t complaint_logged_ticks;
