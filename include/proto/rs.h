@@ -274,7 +274,7 @@ struct rs_status {
     uint32_t fell_back;   /* 1: runs the program that it falls back on */
     uint32_t complaints;  /* all that RS listened to */
     uint32_t complaint_count;
-    uint32_t reserved;
+    uint32_t answer_ms;                                       /* one more of liveness's bounds */
     struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, oldest first */
 };
 static_assert(sizeof(struct rs_status) == 696, "shared layout");
