@@ -77,5 +77,5 @@ def test_two_at_once_are_refused(boot):
     result = boot("together --apart 100 faulttest rtc hoard-callers -- faulttest rtc panic; "
                   "service log rtc")
     assert "faulttest: another one is running" in result.output, str(result)
-    assert "inject     3/1       answers pings" in result.output, str(result)
+    assert re.search(r" inject +\S+ +answers pings", result.output), str(result)
     assert result.output.count(" inject ") == 1, str(result)
