@@ -13,6 +13,9 @@
 /* What a process may write into the log in the long run, and at once after having been silent. */
 #define LOG_BYTES_PER_SECOND 8192
 #define LOG_BURST_BYTES 16384
+/* The same for warnings, which the console shows. */
+#define LOG_SHOWN_BYTES_PER_SECOND 512
+#define LOG_SHOWN_BURST_BYTES 2048
 
 /* Work done under one hold of the big lock, at most; then the call saves its progress. */
 #define STEP_PAGES 64

@@ -22,7 +22,7 @@ struct hart {
     uint64_t programmed;   /* what the timer is set to; ~0: off */
     uint64_t slice_end;    /* of the current thread's time slice; ~0: nobody competes */
     uint64_t ran_since;    /* when the current thread was charged last */
-    endpoint_t payer;      /* whose budget the running time is charged to */
+    endpoint_t payer;      /* the thread for which, and on whose process's budget, it runs */
     uint32_t index;        /* 0.. in order of start */
     uint32_t hart_id;      /* the machine's */
     bool idle;

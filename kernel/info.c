@@ -1,5 +1,5 @@
 /*
- * Kernel calls that tell what the kernel knows, and the log, the clock and the power switch.
+ * Kernel calls that tell what the kernel knows, and the clock and the power switch.
  */
 #include "frame.h"
 #include "hart.h"
@@ -13,8 +13,6 @@
 #include "sched.h"
 #include "vm.h"
 #include <string.h>
-
-#define LOG_STAMP_BYTES 16u /* that the kernel puts before each line */
 
 static int reply_struct(struct thread *caller, unsigned argument, const void *data, size_t len)
 {
@@ -134,66 +132,6 @@ int kcall_random(struct thread *caller)
     return 0;
 }
 
-/*
- * May the process write that into the log now? Nobody who writes without end fills it with that, or
- * keeps the console busy. Once refused, a process is heard again when half of a burst is paid for.
- * RS is not limited: it tells about all others.
- */
-static bool log_allows(struct process *process, const char *text, size_t len)
-{
-    const uint64_t burst = ticks_per_second * LOG_BURST_BYTES / LOG_BYTES_PER_SECOND;
-    uint64_t now = this_hart()->now;
-    uint64_t debt = process->log_paid_ticks > now ? process->log_paid_ticks - now : 0;
-    uint64_t bytes = len + LOG_STAMP_BYTES;
-
-    if (process->kcalls & KCALL_BIT(LIVENESS))
-        return true;
-    for (size_t i = 0; i < len; i++)
-        bytes += text[i] == '\n' ? LOG_STAMP_BYTES : 0;
-    debt += bytes * ticks_per_second / LOG_BYTES_PER_SECOND;
-    if (debt > (process->log_refused ? burst / 2 : burst)) {
-        if (!process->log_refused)
-            kprintf(LOG_WARNING, "%s writes too much: refused for a while", process->name);
-        process->log_refused = true;
-        return false;
-    }
-    process->log_refused = false;
-    process->log_paid_ticks = now + debt;
-    return true;
-}
-
-/* address, len, level */
-int kcall_log_write(struct thread *caller)
-{
-    uint64_t len = min_u64(kcall_arg(caller, 1), 512), level = kcall_arg(caller, 2);
-    char text[512];
-    int status;
-
-    if (level > LOG_DEBUG)
-        return -ANOLE_EINVAL;
-    status = vm_read(caller->process, kcall_arg(caller, 0), text, len);
-    if (!status && !log_allows(caller->process, text, len))
-        status = -ANOLE_EAGAIN;
-    if (!status)
-        log_append((enum log_level)level, text, len);
-    return status;
-}
-
-/* position, address, len -> next position, bytes */
-int kcall_log_read(struct thread *caller)
-{
-    uint64_t position = kcall_arg(caller, 0);
-    size_t len = min_u64(kcall_arg(caller, 2), STEP_COPY_BYTES);
-    const char *text = log_peek(&position, &len);
-    int status = vm_write(caller->process, kcall_arg(caller, 1), text, len);
-
-    if (!status)
-        log_taken(caller, position + len);
-    kcall_result(0, position + len);
-    kcall_result(1, len);
-    return status;
-}
-
 /* address, len -> full length */
 int kcall_boot_arguments(struct thread *caller)
 {
@@ -213,6 +151,17 @@ static void count_callers(const struct list *list, struct liveness *entry)
     }
 }
 
+/* What it has run since its last wait. A call that isn't answered yet isn't its own doing: the server
+ * is looked at for itself. */
+static uint64_t cpu_since_wait(const struct thread *thread)
+{
+    uint64_t lent = thread->state == THREAD_CALLING ? thread->lent_at_call : thread->lent_ticks;
+    /* Signed: the turn in which it waited may not be charged yet. */
+    int64_t ticks = (int64_t)(thread->cpu_ticks + lent - thread->cpu_at_wait);
+
+    return ticks > 0 ? (uint64_t)ticks : 0;
+}
+
 static void describe(const struct thread *thread, struct liveness *entry)
 {
     *entry = (struct liveness){
@@ -221,10 +170,7 @@ static void describe(const struct thread *thread, struct liveness *entry)
         .state = thread->state,
         .service_id = thread->process->service_id,
         .last_wait_ticks = thread->last_wait_ticks,
-        /* Signed: the turn in which it waited may not be charged yet. */
-        .cpu_since_wait_ticks = (int64_t)(thread->cpu_ticks - thread->cpu_at_wait) > 0
-                                    ? thread->cpu_ticks - thread->cpu_at_wait
-                                    : 0,
+        .cpu_since_wait_ticks = cpu_since_wait(thread),
     };
     count_callers(&thread->takens, entry);
     count_callers(&thread->senders, entry);
@@ -258,13 +204,6 @@ int kcall_liveness(struct thread *caller)
     }
     kcall_result(0, caller->progress_object);
     return caller->progress < ENDPOINT_SLOTS && caller->progress_object < max ? KCALL_AGAIN : 0;
-}
-
-/* -> position in the log from which the caller shows it */
-int kcall_console_take(struct thread *caller)
-{
-    kcall_result(0, log_hand_over(caller));
-    return 0;
 }
 
 /* nanoseconds since 1970 at tick 0 */

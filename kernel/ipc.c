@@ -156,6 +156,7 @@ HOT static void call(struct thread *caller)
     caller->partner = target;
     caller->call_id++;
     caller->call_ticks = this_hart()->now;
+    caller->lent_at_call = caller->lent_ticks;
     caller->call_taken = false;
     if (deadline != DEADLINE_NEVER)
         timer_arm(&caller->wait_timer, deadline);
@@ -198,7 +199,7 @@ HOT static bool take_next(struct thread *thread, uint64_t mask, uint64_t deadlin
     bool sender = !no_requests && !list_empty(&thread->senders);
 
     thread->last_wait_ticks = hart->now;
-    thread->cpu_at_wait = thread->cpu_ticks + (hart->now - hart->ran_since);
+    thread->cpu_at_wait = thread->cpu_ticks + thread->lent_ticks + (hart->now - hart->ran_since);
     if (thread->irq_delivered)
         irq_thread_waits(thread);
     if (bits && !(sender && thread->notified_last)) {
@@ -261,7 +262,7 @@ HOT static void reply_receive(struct thread *server)
     }
     wait(server, mask, deadline, false);
     if (client) {
-        this_hart()->payer = client->process->endpoint;
+        this_hart()->payer = client->endpoint;
         sched_switch_to(client);
     } else {
         sched_current_stopped();

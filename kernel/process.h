@@ -28,6 +28,12 @@ struct resource {
     uint64_t len;  /* bytes, how many */
 };
 
+/* What a process may write (kcall_log.c). */
+struct log_share {
+    uint64_t paid_ticks; /* when what it wrote is paid for */
+    bool refused;        /* it wrote too much, and hasn't been silent for long enough yet */
+};
+
 struct process {
     struct thread main; /* first: its registers are what trap.S saves */
 
@@ -74,8 +80,7 @@ struct process {
     uint64_t give_callable[SERVICE_ID_WORDS];
     uint64_t give_ids[SERVICE_ID_WORDS];
     uint64_t start_ticks;
-    uint64_t log_paid_ticks; /* what it wrote into the log is paid for then */
-    bool log_refused;        /* it wrote too much, and hasn't been silent for long enough yet */
+    struct log_share log_written, log_shown; /* in the log; of that, on the console */
     char name[PROCESS_NAME_LEN];
     struct death_record death;
 };

@@ -156,7 +156,7 @@ static void charge(struct hart *hart)
 {
     uint64_t ticks = hart->now - hart->ran_since;
     struct thread *thread = hart->current;
-    struct process *payer;
+    struct thread *payer;
 
     hart->ran_since = hart->now;
     if (!thread) {
@@ -165,10 +165,12 @@ static void charge(struct hart *hart)
     }
     thread->cpu_ticks += ticks;
     thread->process->cpu_ticks += ticks;
-    payer = hart->payer == thread->process->endpoint ? thread->process
-                                                     : process_lookup_live(hart->payer);
-    if (payer)
-        budget_charge(payer, ticks, hart->now);
+    payer = hart->payer == thread->endpoint ? thread : thread_lookup_live(hart->payer);
+    if (!payer)
+        return;
+    if (payer != thread)
+        payer->lent_ticks += ticks;
+    budget_charge(payer->process, ticks, hart->now);
 }
 
 void sched_account(void)
@@ -266,7 +268,7 @@ static void pick(struct hart *hart)
         return;
     sched_remove(thread);
     run(hart, thread);
-    hart->payer = thread->process->endpoint;
+    hart->payer = thread->endpoint;
     hart->slice_end = hart->now + ticks_from_ms(TIME_SLICE_MS);
 }
 
@@ -304,6 +306,7 @@ static bool current_goes_on(struct hart *hart)
     if (!process_is_live(thread->process)) {
         struct process *process = thread->process;
         thread->state = THREAD_DEAD;
+        thread->in_kcall = false;
         sched_current_stopped();
         process_thread_stopped(process);
         return false;
@@ -315,6 +318,7 @@ static bool current_goes_on(struct hart *hart)
     if (thread->regs_edited)
         apply_edited_registers(thread);
     if (thread->in_kcall) {
+        fp_leave(thread); /* its owner may be run, or buried, when the call lets go of the lock */
         kcall_run(thread);
         return false;
     }

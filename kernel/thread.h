@@ -61,8 +61,10 @@ struct thread {
     uint64_t irq_bits;      /* bits that interrupts are bound to */
     uint64_t irq_delivered; /* of these, delivered and not yet completed */
     uint64_t last_wait_ticks;
-    uint64_t cpu_ticks;   /* charged so far */
-    uint64_t cpu_at_wait; /* what it was at the last wait */
+    uint64_t cpu_ticks;    /* charged so far */
+    uint64_t lent_ticks;   /* what servers ran for its calls on the harts that it handed them */
+    uint64_t lent_at_call; /* CALLING: what that was before this call */
+    uint64_t cpu_at_wait;  /* what both were at the last wait */
     struct timer wait_timer;
     struct timer alarm_timer;
     uint32_t alarm_bit;

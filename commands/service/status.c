@@ -147,6 +147,7 @@ static void print_liveness(const struct rs_status *status)
     printf("  bounds      ");
     print_bound(" run", status->spin_ms);
     print_bound(", caller", status->caller_ms);
+    print_bound(", answer", status->answer_ms);
     print_bound(", start", status->ready_ms);
     print_bound(", stop", status->stop_ms);
     printf("\n");

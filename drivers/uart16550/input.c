@@ -17,7 +17,10 @@
 
 static uint8_t ring_bytes[INPUT_RING_BYTES];
 static struct ring ring = {.bytes = ring_bytes, .size = INPUT_RING_BYTES};
-static struct ipc_delivery readers[INPUT_READERS]; /* oldest first */
+static struct reader {
+    struct ipc_delivery request;
+    endpoint_t process;
+} readers[INPUT_READERS]; /* oldest first */
 static unsigned reader_count;
 static uint64_t lost;
 static endpoint_t pm = ENDPOINT_NONE;
@@ -33,16 +36,38 @@ static void reader_remove(unsigned index)
     }
 }
 
-/* Forgets those that are dead, and the caller's own older request: it stopped waiting for it. */
-static void readers_purge(endpoint_t caller)
+static bool is_gone(endpoint_t reader)
+{
+    endpoint_t process;
+    unsigned service_id;
+
+    return kcall_endpoint_info(reader, &process, &service_id) != 0;
+}
+
+/* Forgets the caller's own older request, which it stopped waiting for. False: another thread of its
+ * process is reading. */
+static bool process_may_read(endpoint_t process, endpoint_t caller)
+{
+    for (unsigned i = 0; i < reader_count; i++) {
+        if (readers[i].process == process) {
+            endpoint_t reader = readers[i].request.message.endpoint;
+
+            if (reader != caller && !is_gone(reader)) {
+                return false;
+            }
+            reader_remove(i);
+            return true;
+        }
+    }
+    return true;
+}
+
+static void readers_purge(void)
 {
     unsigned i = 0;
 
     while (i < reader_count) {
-        endpoint_t reader = readers[i].message.endpoint, process;
-        unsigned service_id;
-
-        if (reader == caller || kcall_endpoint_info(reader, &process, &service_id)) {
+        if (is_gone(readers[i].request.message.endpoint)) {
             reader_remove(i);
         } else {
             i++;
@@ -53,7 +78,7 @@ static void readers_purge(endpoint_t caller)
 /* Answers the oldest reader with the oldest bytes; they stay if it is gone. */
 static void reader_answer(void)
 {
-    struct ipc_delivery reader = readers[0];
+    struct ipc_delivery reader = readers[0].request;
     uint64_t most = reader.message.word[0];
     size_t count = ring_peek(&ring, (uint8_t *)&reader.message.word[1],
                              most < TTY_INLINE_MAX ? most : TTY_INLINE_MAX);
@@ -75,14 +100,27 @@ void input_deliver(void)
 
 int input_read(struct ipc_delivery *request)
 {
+    struct reader reader = {.request = *request};
+    unsigned service_id;
+    int error;
+
     if (request->message.word[0] == 0) {
         return -ANOLE_EINVAL;
     }
-    readers_purge(request->message.endpoint);
+    error = kcall_endpoint_info(request->message.endpoint, &reader.process, &service_id);
+    if (error) {
+        return error; /* it is gone already */
+    }
+    if (!process_may_read(reader.process, request->message.endpoint)) {
+        return -ANOLE_EBUSY;
+    }
+    if (reader_count == INPUT_READERS) {
+        readers_purge();
+    }
     if (reader_count == INPUT_READERS) {
         return -ANOLE_EBUSY;
     }
-    readers[reader_count++] = *request;
+    readers[reader_count++] = reader;
     input_deliver();
     return SERVICE_NO_REPLY;
 }

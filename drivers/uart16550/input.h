@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 #define INPUT_RING_BYTES 16384u /* a paste of that size is kept whole */
-#define INPUT_READERS 16u
+/* One reader a process: as many as RS and pm let there be services and programs, so that nobody can
+ * take another's place. */
+#define INPUT_READERS (64u + 128u)
 
-/* Handler for service.h's table: TTY_READ. */
+/* Handler for service.h's table: TTY_READ. EBUSY: another thread of the process is reading. */
 int input_read(struct ipc_delivery *request);
 /* A byte was typed: Ctrl-C ends the foreground program, if there is one; all others are input. */
 void input_byte(uint8_t byte);

@@ -135,7 +135,7 @@ struct liveness {
     uint16_t callers; /* unanswered ones that it took, and those queued */
     uint32_t reserved;
     uint64_t last_wait_ticks;      /* when it last waited for requests or notifications */
-    uint64_t cpu_since_wait_ticks; /* what it has run since then */
+    uint64_t cpu_since_wait_ticks; /* what it has run since then, and servers for its calls */
     uint64_t oldest_caller_ticks;  /* when the oldest unanswered caller called; 0: none */
 };
 static_assert(sizeof(struct liveness) == 40, "shared layout");

@@ -32,7 +32,8 @@ enum rs_request {
     /* Of anyone */
     RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
                                               ENOENT: no such name; EAGAIN: not up at the moment;
-                                              EGIVENUP: RS gave its service up */
+                                              EGIVENUP: RS gave its service up, or it is pm and
+                                              was stopped */
     RS_SUBSCRIBE = MESSAGE_TYPE(PROTO_RS, 9), /* w0-1 name, w2 doorbell made for RS: rung whenever
                                                  the name is published or given up. One a name and
                                                  thread; a second replaces the first. ENOSPC: the
@@ -273,7 +274,7 @@ struct rs_status {
     uint32_t fell_back;   /* 1: runs the program that it falls back on */
     uint32_t complaints;  /* all that RS listened to */
     uint32_t complaint_count;
-    uint32_t reserved;
+    uint32_t answer_ms;                                       /* one more of liveness's bounds */
     struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, oldest first */
 };
 static_assert(sizeof(struct rs_status) == 696, "shared layout");

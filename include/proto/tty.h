@@ -14,7 +14,8 @@ enum tty_request {
     TTY_WRITE = MESSAGE_TYPE(PROTO_TTY, 2), /* w0 id, w1 grant (read), w2 offset, w3 length <=
                                                TTY_WRITE_MAX: answered when all is queued */
     TTY_READ = MESSAGE_TYPE(PROTO_TTY, 3),  /* w0 at most that many bytes -> w0 count >= 1,
-                                               w1-6 bytes; answered when there is input */
+                                               w1-6 bytes; answered when there is input; EBUSY:
+                                               another thread of the process is reading */
     TTY_DRAIN = MESSAGE_TYPE(PROTO_TTY, 4), /* answered when all that was queued has been sent */
     TTY_STATS = MESSAGE_TYPE(PROTO_TTY, 5), /* -> w0 sent, w1 received, w2 lost, w3 interrupts */
 };

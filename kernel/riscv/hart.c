@@ -44,9 +44,14 @@ uint64_t ticks_per_second;
  */
 #define SPIN_US 20
 #define NAP_US 50
+/* Who has waited for so long is let in first: the others stay out for a while, asleep, for the emulator's
+ * thread that should take the lock may need the processor that they run on. */
+#define OVERDUE_US 1000
+#define GIVE_WAY_US 1000
 
 static _Atomic uint32_t lock_taken;
 static _Atomic uint32_t lock_waiting; /* harts in lock_contended */
+static _Atomic uint32_t lock_overdue; /* ... for longer than OVERDUE_US */
 
 static void nap(uint64_t until)
 {
@@ -57,25 +62,47 @@ static void nap(uint64_t until)
     timer_program(programmed);
 }
 
+static uint64_t ticks_from_us(uint64_t us)
+{
+    return ticks_per_second * us / 1000000;
+}
+
 static void lock_contended(void)
 {
     uint64_t since = time_now();
+    bool overdue = false;
 
     atomic_fetch_add_explicit(&lock_waiting, 1, memory_order_relaxed);
     do {
         while (atomic_load_explicit(&lock_taken, memory_order_relaxed) != 0) {
             uint64_t now = time_now();
-            if (now - since > ticks_per_second * SPIN_US / 1000000)
-                nap(now + ticks_per_second * NAP_US / 1000000);
+            if (!overdue && now - since > ticks_from_us(OVERDUE_US)) {
+                overdue = true;
+                atomic_fetch_add_explicit(&lock_overdue, 1, memory_order_relaxed);
+            }
+            if (now - since > ticks_from_us(SPIN_US))
+                nap(now + ticks_from_us(NAP_US));
         }
     } while (atomic_exchange_explicit(&lock_taken, 1, memory_order_acquire) != 0);
     atomic_fetch_sub_explicit(&lock_waiting, 1, memory_order_relaxed);
+    if (overdue)
+        atomic_fetch_sub_explicit(&lock_overdue, 1, memory_order_relaxed);
+}
+
+static void lock_give_way(void)
+{
+    uint64_t until = time_now() + ticks_from_us(GIVE_WAY_US);
+
+    while (atomic_load_explicit(&lock_overdue, memory_order_relaxed) != 0 && time_now() < until)
+        nap(time_now() + ticks_from_us(NAP_US));
 }
 
 void kernel_lock(void)
 {
     struct hart *hart = this_hart();
 
+    if (atomic_load_explicit(&lock_overdue, memory_order_relaxed) != 0)
+        lock_give_way();
     /* Acquire: pairs with the release in kernel_unlock. */
     if (atomic_exchange_explicit(&lock_taken, 1, memory_order_acquire) != 0)
         lock_contended();
@@ -100,7 +127,7 @@ void kernel_lock_break(void)
 
     kernel_unlock();
     if (atomic_load_explicit(&lock_waiting, memory_order_relaxed) != 0) {
-        until = time_now() + ticks_per_second * 2 * NAP_US / 1000000;
+        until = time_now() + ticks_from_us(2 * NAP_US);
         while (atomic_load_explicit(&lock_waiting, memory_order_relaxed) != 0 &&
                atomic_load_explicit(&lock_taken, memory_order_relaxed) == 0 && time_now() < until)
             continue;

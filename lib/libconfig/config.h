@@ -78,8 +78,10 @@ struct config_recovery {
 struct config_liveness {
     uint32_t spin_ms;   /* CPU time since the last wait; 0: not watched */
     uint32_t caller_ms; /* age of the oldest unanswered caller; 0: not watched */
-    uint32_t ready_ms;  /* from start to RS_READY; 0: for ever */
-    uint32_t stop_ms;   /* from NOTIFY_STOP to exit; 0: killed at once */
+    uint32_t
+        answer_ms;     /* ... at which pings don't help any more; 0: it may keep callers for ever */
+    uint32_t ready_ms; /* from start to RS_READY; 0: for ever */
+    uint32_t stop_ms;  /* from NOTIFY_STOP to exit; 0: killed at once */
 };
 
 struct config_service {

@@ -262,6 +262,7 @@ static int read_liveness(struct reader *reader, int node, struct config_liveness
         .spin_ms = 200, .caller_ms = 200, .ready_ms = 5000, .stop_ms = 1000};
     int error = read_number(reader, node, "spin-ms", 3600000, &liveness->spin_ms);
     error = error ? error : read_number(reader, node, "caller-ms", 3600000, &liveness->caller_ms);
+    error = error ? error : read_number(reader, node, "answer-ms", 3600000, &liveness->answer_ms);
     error = error ? error : read_number(reader, node, "ready-ms", 3600000, &liveness->ready_ms);
     return error ? error : read_number(reader, node, "stop-ms", 60000, &liveness->stop_ms);
 }

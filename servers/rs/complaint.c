@@ -64,13 +64,17 @@ static void note(struct rs_service *victim, const struct rs_caller *caller, uint
     memcpy(info->who, who, strnlen(who, RS_NAME_LEN - 1));
 }
 
-/* Counts a complaint of a service that has the right. True: it is the second one's. */
-static bool corroborated(struct rs_service *victim, const struct rs_caller *caller)
+/* Counts a complaint of a service that has the right. True: another one's isn't long ago. */
+static bool corroborated(struct rs_service *victim, const struct rs_caller *caller, uint64_t now)
 {
     unsigned count = 0;
     if (!is_believed(caller)) {
         return false;
     }
+    if (now - victim->believed_ticks > ticks_of_ms(COMPLAINT_WINDOW_MS)) {
+        memset(victim->complainers, 0, sizeof(victim->complainers));
+    }
+    victim->believed_ticks = now;
     victim->complainers[caller->service_id / 64] |= (uint64_t)1 << caller->service_id % 64;
     for (unsigned word = 0; word < SERVICE_ID_WORDS; word++) {
         for (uint64_t bits = victim->complainers[word]; bits; bits &= bits - 1) {
@@ -130,7 +134,7 @@ int request_complain(struct message *message, const struct rs_caller *caller)
         log_event(victim, RS_EVENT_COMPLAINT, kind);
     }
     victim->liveness.complaint = true;
-    if (corroborated(victim, caller)) {
+    if (corroborated(victim, caller, now)) {
         complaints_were_right(victim);
         service_kill(victim, DEATH_COMPLAINT, caller->service_id);
     }

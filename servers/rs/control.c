@@ -48,11 +48,7 @@ static int order_stop(struct rs_service *service)
         return 0;
     case RS_STATE_BACKOFF:
     case RS_STATE_WAITING_START:
-        service->state = RS_STATE_STOPPED;
-        service->timer = DEADLINE_NEVER;
-        spare_drop(service);
-        log_event(service, RS_EVENT_STOPPED, 0);
-        rs.starts_wanted = true;
+        service_stopped(service);
         return 0;
     case RS_STATE_WAITING_DEVICE:
         return -ANOLE_ENODEV;

@@ -65,9 +65,16 @@ static void dependents_restart(const struct rs_service *service)
 
 /* ---- the death ---- */
 
+/* It ended when it was told to, or was stopped in the only way that it can be. */
+static bool ended_orderly(const struct rs_service *service, const struct death_record *record)
+{
+    return config_cause_of(record->cause, record->detail) == CONFIG_CAUSE_DONE ||
+           (record->cause == DEATH_STOPPED && service->config->liveness.stop_ms == 0);
+}
+
 static void log_corpse(const struct rs_service *service, const struct death_record *record)
 {
-    if (config_cause_of(record->cause, record->detail) == CONFIG_CAUSE_DONE) {
+    if (ended_orderly(service, record)) {
         return;
     }
     log_printf(LOG_INFO, "%s: %s, detail 0x%lx, pc 0x%lx", service->name,
@@ -123,14 +130,16 @@ void deaths_collect(void)
 
 /* ---- and then? ---- */
 
-static void service_stopped(struct rs_service *service)
+void service_stopped(struct rs_service *service)
 {
     service->state = RS_STATE_STOPPED;
+    service->timer = DEADLINE_NEVER;
     spare_drop(service);
     log_event(service, RS_EVENT_STOPPED, 0);
     rs.starts_wanted = true;
     if (service_makes_programs(service)) {
         programs_end();
+        names_ring_all(service);
     }
     if (shutdown_begun()) {
         shutdown_step();

@@ -38,6 +38,20 @@ static bool caller_is_old(const struct config_liveness *bounds, const struct liv
     return caller != memory->caller || now_ms >= memory->next_ping_ms;
 }
 
+/*
+ * Does it keep somebody for longer than it ever should, whatever it answers to pings? The same caller
+ * twice in a row: after a pause of the whole machine there is time for the answer.
+ */
+static bool hoards(const struct config_liveness *bounds, const struct liveness_facts *facts,
+                   struct liveness_memory *memory, uint64_t now_ms)
+{
+    uint64_t caller = facts->oldest_caller, before = memory->hoarded;
+    bool over = bounds->answer_ms > 0 && caller != 0 && now_ms > caller &&
+                now_ms - caller > bounds->answer_ms;
+    memory->hoarded = over ? caller : 0;
+    return over && before == caller;
+}
+
 static enum liveness_verdict judge_pinged(const struct liveness_facts *facts,
                                           const struct liveness_memory *memory, uint64_t now_ms)
 {
@@ -67,6 +81,9 @@ enum liveness_verdict liveness_judge(const struct config_liveness *bounds,
 {
     if (spins(bounds, facts, memory)) {
         return LIVENESS_SPINS;
+    }
+    if (hoards(bounds, facts, memory, now_ms)) {
+        return LIVENESS_HOARDS;
     }
     if (memory->pinged) {
         return judge_pinged(facts, memory, now_ms);

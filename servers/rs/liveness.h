@@ -26,6 +26,7 @@ struct liveness_facts {
 /* What RS remembers of a living service between rounds. */
 struct liveness_memory {
     uint64_t spin_ms; /* CPU time beyond its bound in the last round; 0: it was within */
+    uint64_t hoarded; /* the caller that it kept for too long in the last round; 0: none */
     bool pinged;      /* and not answered yet */
     bool complaint;   /* somebody complained since the last round */
     bool complained;  /* the ping is because of that */
@@ -38,6 +39,7 @@ enum liveness_verdict {
     LIVENESS_FINE,
     LIVENESS_PING,         /* ring NOTIFY_PING */
     LIVENESS_SPINS,        /* runs without ever waiting */
+    LIVENESS_HOARDS,       /* keeps a caller for longer than it ever should */
     LIVENESS_SILENT,       /* somebody waits for it, and it answers no ping */
     LIVENESS_CORROBORATED, /* likewise, after a complaint */
 };

@@ -129,6 +129,8 @@ static int why_down(const struct rs_service *service)
         return -ANOLE_EGIVENUP;
     case RS_STATE_WAITING_DEVICE:
         return rs.devices_done ? -ANOLE_ENOENT : -ANOLE_EAGAIN;
+    case RS_STATE_STOPPED: /* all programs ended with pm: there is none left that could start it */
+        return service_makes_programs(service) ? -ANOLE_EGIVENUP : -ANOLE_EAGAIN;
     default:
         return -ANOLE_EAGAIN;
     }

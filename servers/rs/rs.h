@@ -85,6 +85,7 @@ struct rs_service {
     uint64_t looked_ms;          /* when that was; 0: none has looked at this life */
 
     uint64_t complainers[SERVICE_ID_WORDS]; /* ids that complained about this life and count */
+    uint64_t believed_ticks;                /* when the last of them did */
     uint32_t complaints;                    /* all that were listened to, about any life */
     struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, a ring */
     uint64_t complaint_logged_ticks;
@@ -227,6 +228,8 @@ void service_device_failed(struct rs_service *service, int error);
 /* A start that failed: as if it had died at once. */
 void service_start_failed(struct rs_service *service, int error);
 void service_give_up(struct rs_service *service);
+/* It is down, and stays so until somebody starts it. */
+void service_stopped(struct rs_service *service);
 
 /* ---- programs.c: pm's programs while there is no pm ---- */
 /* A dead child that is no service: left for the next pm, or buried if there will be none. */

@@ -95,6 +95,7 @@ static void tell_liveness(const struct rs_service *service, struct rs_status *st
 
     status->spin_ms = bounds->spin_ms;
     status->caller_ms = bounds->caller_ms;
+    status->answer_ms = bounds->answer_ms;
     status->ready_ms = bounds->ready_ms;
     status->stop_ms = bounds->stop_ms;
     status->pinged = service->liveness.pinged;

@@ -32,6 +32,7 @@ static void judge(struct rs_service *service, unsigned thread_count, uint64_t no
         service_notify(service, NOTIFY_PING);
         break;
     case LIVENESS_SPINS:
+    case LIVENESS_HOARDS:
     case LIVENESS_SILENT:
         complaints_were_right(service);
         service_kill(service, DEATH_NO_PROGRESS, 0);

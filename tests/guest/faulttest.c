@@ -111,6 +111,29 @@ static bool parse(int argc, char *argv[], struct options *options)
     return count == 2 && (options->all || options->sweep || options->kind != 0);
 }
 
+/* ---- only one at a time ---- */
+
+/* Another one that was there before this one, or ENDPOINT_NONE: each would see the other's deaths, and
+ * memory that comes and goes. */
+static endpoint_t find_rival(void)
+{
+    struct process_info own, other;
+    struct system_info system;
+
+    if (kcall_process_info(endpoint_slot(startup_page()->self), &own) != 0 ||
+        kcall_system_info(&system) != 0)
+        return ENDPOINT_NONE;
+    for (uint32_t slot = 0; slot < system.process_slots; slot++) {
+        if (kcall_process_info(slot, &other) != 0 || other.endpoint == own.endpoint ||
+            other.state != PROCESS_RUNNING || strncmp(other.name, own.name, sizeof own.name) != 0)
+            continue;
+        if (other.start_ticks < own.start_ticks ||
+            (other.start_ticks == own.start_ticks && other.endpoint < own.endpoint))
+            return other.endpoint;
+    }
+    return ENDPOINT_NONE;
+}
+
 /* ---- runs ---- */
 
 static int run_kinds(const struct options *options)
@@ -144,6 +167,12 @@ int main(int argc, char *argv[])
     struct options options;
     if (!parse(argc, argv, &options))
         return usage();
+    endpoint_t rival = find_rival();
+    if (rival != ENDPOINT_NONE) {
+        fprintf(stderr, "faulttest: another one is running (%u/%u): one at a time\n",
+                endpoint_slot(rival), endpoint_generation(rival));
+        return 1;
+    }
     int status = rs_find(options.service, &info);
     if (status != 0) {
         fprintf(stderr, "faulttest: %s: %s\n", options.service,

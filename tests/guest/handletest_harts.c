@@ -2,6 +2,7 @@
  * handletest: the same objects from several threads at once, on all harts: of those who take one thing
  * back exactly one succeeds, and what remains is as if they had come one after the other.
  */
+#include "chance.h"
 #include "handletest.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 
 struct worker {
     unsigned number;
-    uint64_t seed;
+    struct chance chance;
     unsigned wrong;  /* answers that can't be */
     int first_wrong; /* the first of them */
     unsigned calls;
@@ -20,21 +21,13 @@ struct worker {
 
 static struct worker workers[WORKERS];
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 /* Starts all workers, each on a hart of its own as far as there are so many, and waits for their end. */
 static void run_workers(void (*entry)(void *))
 {
     uint64_t deadline = deadline_in_us(20 * PATIENCE_US);
 
     for (unsigned i = 0; i < WORKERS; i++) {
-        workers[i] = (struct worker){.number = i, .seed = 0x9e3779b97f4a7c15ul * (i + 1)};
+        workers[i] = (struct worker){.number = i, .chance = chance_make(1, i)};
         start_thread(entry, &workers[i], 1ul << i % info_page()->harts);
     }
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -291,7 +284,7 @@ static void load_run(void *argument)
     struct worker *worker = argument;
 
     for (unsigned i = 0; i < LOAD_CALLS / WORKERS; i++) {
-        uint64_t choice = next_random(&worker->seed);
+        uint64_t choice = chance_next(&worker->chance);
 
         worker->calls++;
         int status = actions[choice % 6](worker, choice >> 8);

@@ -7,12 +7,13 @@ ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)
 ipctest_LIBS := librs libanole
 
 PROGRAMS += handletest
-handletest_SRCS := $(wildcard tests/guest/handletest*.c tests/guest/testkit*.c)
+handletest_SRCS := $(wildcard tests/guest/handletest*.c tests/guest/testkit*.c) \
+    tests/guest/chance.c
 handletest_LIBS := librs libanole
 
 # The same program twice: the second one's class has a driver's kernel calls.
 PROGRAMS += malice malicedriver
-malice_SRCS := $(wildcard tests/guest/malice*.[cS] tests/guest/testkit*.c)
+malice_SRCS := $(wildcard tests/guest/malice*.[cS] tests/guest/testkit*.c) tests/guest/chance.c
 malice_LIBS := librs libanole
 malicedriver_SRCS := $(malice_SRCS)
 malicedriver_LIBS := librs libanole
@@ -22,7 +23,7 @@ together_SRCS := tests/guest/together.c
 together_LIBS := libanole
 
 PROGRAMS += servfuzz
-servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/malice_chance.c
+servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/chance.c
 servfuzz_LIBS := libanole
 
 PROGRAMS += faulttest

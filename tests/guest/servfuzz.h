@@ -5,7 +5,7 @@
 #ifndef SERVFUZZ_H
 #define SERVFUZZ_H
 
-#include "malice.h" /* chance */
+#include "chance.h"
 #include <libanole/anole.h>
 #include <proto/rs.h>
 

@@ -30,3 +30,6 @@ test_deaths_CFLAGS := $(HOST_KERNEL_CFLAGS)
 HOST_TESTS += test_irq
 test_irq_SRCS := tests/host/kernel/test_irq.c $(HOST_KERNEL_INVARIANTS) $(HOST_KERNEL_SRCS)
 test_irq_CFLAGS := $(HOST_KERNEL_CFLAGS)
+HOST_TESTS += test_sched
+test_sched_SRCS := tests/host/kernel/test_sched.c $(HOST_KERNEL_SRCS)
+test_sched_CFLAGS := $(HOST_KERNEL_CFLAGS)

@@ -162,6 +162,7 @@ static void test_service(void **state)
     assert_string_equal(disk->recovery.fallback, "rs");
     assert_int_equal(disk->liveness.spin_ms, 0);
     assert_true(disk->liveness.caller_ms > 0);
+    assert_int_equal(disk->liveness.answer_ms, 0);
 }
 
 static void test_classes_and_roles(void **state)

@@ -72,6 +72,32 @@ static void test_charged_in_one_piece(void **state)
     assert_int_equal(judge_cpu(&bounds, 301, &memory), LIVENESS_SPINS);
 }
 
+/* It answers pings, but not its caller: there is a bound for those who never keep one for long. */
+static void test_hoarding(void **state)
+{
+    struct config_liveness both = {.caller_ms = 200, .answer_ms = 1000};
+    struct liveness_facts facts = facts_of(thread(THREAD_RECEIVING, 0, 5000));
+    struct liveness_memory memory = {0};
+    (void)state;
+    for (uint64_t now = 5000; now <= 6000; now += 100) {
+        assert_true(liveness_judge(&both, &facts, &memory, now) <= LIVENESS_PING);
+        liveness_pong(&memory);
+    }
+    assert_true(liveness_judge(&both, &facts, &memory, 6001) <= LIVENESS_PING);
+    liveness_pong(&memory);
+    /* Answered in time, and the next one is as old: the machine stood still. */
+    struct liveness_facts next = facts_of(thread(THREAD_RECEIVING, 0, 5050));
+    assert_true(liveness_judge(&both, &next, &memory, 6101) <= LIVENESS_PING);
+    liveness_pong(&memory);
+    assert_int_equal(liveness_judge(&both, &next, &memory, 6201), LIVENESS_HOARDS);
+    both.answer_ms = 0;
+    memory = (struct liveness_memory){0};
+    for (uint64_t now = 6000; now <= 60000; now += 100) {
+        assert_true(liveness_judge(&both, &facts, &memory, now) <= LIVENESS_PING);
+        liveness_pong(&memory);
+    }
+}
+
 /* What a waiting thread ran before counts for nothing. */
 static void test_waiting_never_spins(void **state)
 {
@@ -192,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_idle_is_fine),
         cmocka_unit_test(test_spinning),
         cmocka_unit_test(test_charged_in_one_piece),
+        cmocka_unit_test(test_hoarding),
         cmocka_unit_test(test_waiting_never_spins),
         cmocka_unit_test(test_one_spinning_thread_of_many),
         cmocka_unit_test(test_silent),

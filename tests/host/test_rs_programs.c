@@ -64,19 +64,49 @@ static void test_a_service_is_never_given(void **state)
     assert_int_equal(fake_named("pm")->creator, FAKE_RS);
 }
 
+#define DOORBELL 3 /* handle and bit of the shell's */
+
+static int look_up_pm(struct message *message)
+{
+    *message = (struct message){0};
+    rs_name_pack(message->word, "pm");
+    return say("shell", request_lookup, message);
+}
+
+/* Who waits for pm is told that it waits in vain. */
 static void test_end_when_pm_is_stopped(void **state)
 {
+    struct message message = {.word = {0, 0, DOORBELL}};
     (void)state;
     boot();
     struct fake_process *program = program_of_pm("hexdump");
     struct fake_process *dead = program_of_pm("dead");
     dead->state = PROCESS_BURYING;
+    rs_name_pack(message.word, "pm");
+    assert_int_equal(say("shell", request_subscribe, &message), 0);
     assert_int_equal(order("pm", RS_STOP), 0);
     assert_int_equal(program->state, PROCESS_RUNNING);
     fake_die(fake_named("pm"), DEATH_EXIT, 0);
     assert_int_equal(state_of("pm"), RS_STATE_STOPPED);
     assert_int_equal(program->state, PROCESS_FREE);
     assert_int_equal(dead->state, PROCESS_FREE);
+    assert_int_equal(fake_named("shell")->rung, 1u << DOORBELL);
+    assert_int_equal(look_up_pm(&message), -ANOLE_EGIVENUP);
+    assert_int_equal(order("pm", RS_START), 0);
+    assert_int_equal(look_up_pm(&message), -ANOLE_EAGAIN);
+}
+
+static void test_end_when_pm_is_stopped_before_it_is_back(void **state)
+{
+    (void)state;
+    boot();
+    struct fake_process *program = program_of_pm("hexdump");
+    while (state_of("pm") != RS_STATE_BACKOFF) {
+        fake_die(fake_named("pm"), DEATH_PANIC, 1);
+    }
+    assert_int_equal(order("pm", RS_STOP), 0);
+    assert_int_equal(state_of("pm"), RS_STATE_STOPPED);
+    assert_int_equal(program->state, PROCESS_FREE);
 }
 
 static void test_end_when_pm_is_given_up(void **state)
@@ -123,9 +153,13 @@ static void test_words_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RS_TEST(go_to_the_next_pm),        RS_TEST(the_dead_wait_for_pm),
-        RS_TEST(a_service_is_never_given), RS_TEST(end_when_pm_is_stopped),
-        RS_TEST(end_when_pm_is_given_up),  RS_TEST(a_restart_by_order_hurts_none),
+        RS_TEST(go_to_the_next_pm),
+        RS_TEST(the_dead_wait_for_pm),
+        RS_TEST(a_service_is_never_given),
+        RS_TEST(end_when_pm_is_stopped),
+        RS_TEST(end_when_pm_is_stopped_before_it_is_back),
+        RS_TEST(end_when_pm_is_given_up),
+        RS_TEST(a_restart_by_order_hurts_none),
         RS_TEST(words_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,27 @@ static void test_two_complainers_with_the_right(void **state)
     assert_true(disk->killed);
 }
 
+/* What somebody said long ago, and RS has found nothing since, is no longer a corroboration. */
+static void test_two_complaints_far_apart(void **state)
+{
+    (void)state;
+    boot();
+    const struct fake_process *disk = fake_named("disk");
+    shell_config->rights.may_complain = true;
+    rs.config.services[ID_PM].rights.may_complain = true;
+    struct message message = {.word = {disk->endpoint, RS_COMPLAINT_TIMEOUT}};
+    assert_int_equal(say("shell", request_complain, &message), 0);
+    fake_wait_ms(101);
+    assert_int_equal(say("disk", request_pong, &(struct message){0}), 0);
+    fake_wait_ms(10000);
+    assert_int_equal(say("pm", request_complain, &message), 0);
+    assert_false(disk->killed);
+    fake_wait_ms(101);
+    assert_int_equal(say("disk", request_pong, &(struct message){0}), 0);
+    assert_int_equal(say("shell", request_complain, &message), 0);
+    assert_true(disk->killed);
+}
+
 /* Who complains about what really hangs may go on complaining. */
 static void test_justified_complaints_are_not_charged(void **state)
 {
@@ -124,6 +145,7 @@ int main(void)
         RS_TEST(complaints),
         RS_TEST(no_complaints_about_who_serves_nobody),
         RS_TEST(two_complainers_with_the_right),
+        RS_TEST(two_complaints_far_apart),
         RS_TEST(justified_complaints_are_not_charged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

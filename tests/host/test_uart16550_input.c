@@ -14,20 +14,27 @@
 #include <cmocka.h>
 
 #define READER 60u
-#define DEAD 90u /* endpoints from here on are dead */
+#define DOOMED 1000u           /* endpoints from here on die when they are told to */
+#define SECOND_THREAD 0x10000u /* of the process of the endpoint without it */
 
 static struct message answer;
 static unsigned answers, pm_calls;
 static int reply_status;
+static bool doomed_died;
 static int pm_status = -ANOLE_ENOENT;
 static uint64_t pm_killed;
 static uint64_t now = 1; /* microseconds are ticks here */
 
 /* ---- the system ---- */
 
+static bool is_dead(endpoint_t endpoint)
+{
+    return doomed_died && endpoint >= DOOMED;
+}
+
 int ipc_reply(const struct message *reply, uint64_t call_id)
 {
-    if (reply_status || reply->endpoint >= DEAD) {
+    if (reply_status || is_dead(reply->endpoint)) {
         return -ANOLE_ENOTWAITING;
     }
     assert_true(call_id != 0);
@@ -38,9 +45,9 @@ int ipc_reply(const struct message *reply, uint64_t call_id)
 
 int kcall_endpoint_info(endpoint_t endpoint, endpoint_t *process, unsigned *service_id)
 {
-    *process = endpoint;
+    *process = endpoint & ~SECOND_THREAD;
     *service_id = 0;
-    return endpoint >= DEAD ? -ANOLE_EDEADENDPOINT : 0;
+    return is_dead(endpoint) ? -ANOLE_EDEADENDPOINT : 0;
 }
 
 int name_lookup(const char *name, endpoint_t *endpoint)
@@ -95,6 +102,7 @@ static int start_over(void **state)
     reply_status = 0;
     pm_status = 0;
     pm_killed = 0;
+    doomed_died = false;
     do { /* empty the ring and forget all readers */
         answers = 0;
         answer.word[0] = 0;
@@ -143,9 +151,11 @@ static void bytes_first(void **state)
 static void reader_gone(void **state)
 {
     (void)state;
-    assert_int_equal(read_up_to(DEAD, 48), SERVICE_NO_REPLY);
-    assert_int_equal(read_up_to(DEAD + 1, 48), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(DOOMED, 48), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(DOOMED + 1, 48), SERVICE_NO_REPLY);
     assert_int_equal(read_up_to(READER, 48), SERVICE_NO_REPLY);
+    doomed_died = true;
+    assert_int_equal(read_up_to(DOOMED + 2, 48), -ANOLE_EDEADENDPOINT);
     type("k");
     assert_int_equal(answers, 1);
     assert_int_equal(answer.endpoint, READER);
@@ -162,20 +172,46 @@ static void readers_bounded(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < INPUT_READERS; i++) {
-        assert_int_equal(read_up_to(READER + i, 1), SERVICE_NO_REPLY);
+        assert_int_equal(read_up_to(DOOMED + i, 1), SERVICE_NO_REPLY);
     }
-    assert_int_equal(read_up_to(READER + INPUT_READERS, 1), -ANOLE_EBUSY);
-    assert_int_equal(read_up_to(READER, 1), SERVICE_NO_REPLY); /* its second replaces its first */
+    assert_int_equal(read_up_to(READER, 1), -ANOLE_EBUSY);
+    assert_int_equal(read_up_to(DOOMED, 1), SERVICE_NO_REPLY); /* its second replaces its first */
     type("ab");
     assert_int_equal(answers, 2);
-    assert_int_equal(answer.endpoint, READER + 2);
-    for (unsigned i = 0; i < INPUT_READERS; i++) {
-        type("c");
-    }
-    /* The dead don't take places away. */
-    for (unsigned i = 0; i < 3 * INPUT_READERS; i++) {
-        assert_int_equal(read_up_to(DEAD + i, 1), SERVICE_NO_REPLY);
-    }
+    assert_int_equal(answer.endpoint, DOOMED + 2);
+    assert_int_equal(read_up_to(DOOMED + 1, 1), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(DOOMED + 2, 1), SERVICE_NO_REPLY);
+    doomed_died = true; /* the dead don't take places away */
+    assert_int_equal(read_up_to(READER, 1), SERVICE_NO_REPLY);
+    type("c");
+    assert_int_equal(answer.endpoint, READER);
+}
+
+/* So a process has one place, however many threads it has. */
+static void one_reader_a_process(void **state)
+{
+    (void)state;
+    assert_int_equal(read_up_to(DOOMED | SECOND_THREAD, 1), SERVICE_NO_REPLY);
+    assert_int_equal(read_up_to(DOOMED, 1), -ANOLE_EBUSY);
+    assert_int_equal(read_up_to(READER, 1), SERVICE_NO_REPLY);
+    type("a");
+    assert_int_equal(answer.endpoint, DOOMED | SECOND_THREAD);
+    assert_int_equal(read_up_to(DOOMED, 1), SERVICE_NO_REPLY);
+    type("bc");
+    assert_int_equal(answers, 3);
+    assert_int_equal(answer.endpoint, DOOMED);
+}
+
+/* A thread that ended doesn't keep the place of its process. */
+static void a_thread_gone(void **state)
+{
+    (void)state;
+    assert_int_equal(read_up_to(READER | SECOND_THREAD, 1), SERVICE_NO_REPLY);
+    doomed_died = true; /* and it, by its number, is one of them */
+    assert_int_equal(read_up_to(READER, 1), SERVICE_NO_REPLY);
+    type("a");
+    assert_int_equal(answers, 1);
+    assert_int_equal(answer.endpoint, READER);
 }
 
 static void input_overflows(void **state)
@@ -260,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup(bytes_first, start_over),
         cmocka_unit_test_setup(reader_gone, start_over),
         cmocka_unit_test_setup(readers_bounded, start_over),
+        cmocka_unit_test_setup(one_reader_a_process, start_over),
+        cmocka_unit_test_setup(a_thread_gone, start_over),
         cmocka_unit_test_setup(input_overflows, start_over),
         cmocka_unit_test_setup(ctrl_c, start_over),
         cmocka_unit_test_setup(ctrl_c_without_pm, start_over),

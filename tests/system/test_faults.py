@@ -70,3 +70,12 @@ def test_one_step(passes):
 def test_usage(boot, arguments):
     result = boot(f"faulttest {arguments}")
     assert result.status == 2 and "usage: faulttest" in result.output, str(result)
+
+
+def test_two_at_once_are_refused(boot):
+    """Each would take the other's deaths for its own: the later one says so, and orders nothing."""
+    result = boot("together --apart 100 faulttest rtc hoard-callers -- faulttest rtc panic; "
+                  "service log rtc")
+    assert "faulttest: another one is running" in result.output, str(result)
+    assert re.search(r" inject +\S+ +answers pings", result.output), str(result)
+    assert result.output.count(" inject ") == 1, str(result)

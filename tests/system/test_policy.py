@@ -85,6 +85,15 @@ def test_dependents_and_a_spare_for_another(system):
     assert result.status == 0, str(result)
 
 
+def test_who_keeps_a_caller_for_too_long(system):
+    """It answers pings; its bound ends it all the same, before faulttest does."""
+    tree = system(lambda text: text.replace("answer-ms = <15000>", "answer-ms = <20>"))
+    result = launch("-e", "faulttest virtio_blk hoard-callers; service log virtio_blk; "
+                    "hexdump vda 0 512", root=tree)
+    assert re.search(r" dead +\S+ +no progress", result.output), str(result)
+    assert result.output.count("55 aa") == 1, str(result)
+
+
 def test_complaint_about_a_healthy_service(passes):
     """RS looks, and finds nothing; it tells who complained."""
     output = passes("service complain rtc; sleep 1; service list; service status rtc; "

@@ -38,6 +38,14 @@ def test_stop_and_start(passes):
     assert service_rows(output)["virtio_blk"][0] == "stopped"
 
 
+def test_stopping_pm_ends_all_programs(boot):
+    """Nobody waits for a pm that isn't to come back."""
+    result = boot("service stop pm; echo $?; hexdump vda 0 16; echo on", timeout=20)
+    assert result.status == 126, str(result)
+    assert result.output.count("recovery was given up") == 2, str(result)
+    assert result.lines("126") and result.lines("on"), str(result)
+
+
 def test_log_tells_the_phases(passes):
     output = passes("service kill virtio_blk; sleep 1; service log virtio_blk").output
     for phase in ("dead", "quiesced", "spawned", "ready", "published"):

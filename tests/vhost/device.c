@@ -11,6 +11,7 @@ struct device_request {
     struct virtio_blk_header header;
     struct fault_subject subject;
     enum fate fate;
+    bool undone;
     uint64_t due_ms;
     struct chain chain;
 };
@@ -90,6 +91,27 @@ static uint8_t move_data(struct device *device, const struct device_request *req
     return VIRTIO_BLK_S_OK;
 }
 
+/* Writes zeroes over the ranges of a DISCARD or WRITE_ZEROES. */
+static uint8_t clear_ranges(struct device *device, const struct device_request *request)
+{
+    static const uint8_t zeroes[STORE_SECTOR];
+    const struct chain_segment *segment = &request->chain.segment[1];
+    unsigned count = segment->len / (unsigned)sizeof(struct virtio_blk_range);
+    const struct virtio_blk_range *ranges = memory_at(&device->memory, segment->guest_address,
+                                                      segment->len);
+    if (request->chain.count != 3 || segment->writable || !ranges || count == 0)
+        return VIRTIO_BLK_S_IOERR;
+    for (unsigned i = 0; i < count; i++) {
+        struct virtio_blk_range range;
+        memcpy(&range, &ranges[i], sizeof range);
+        if (!store_holds(&device->store, range.sector, (uint64_t)range.sectors * STORE_SECTOR))
+            return VIRTIO_BLK_S_IOERR;
+        for (uint64_t at = 0; at < range.sectors; at++)
+            store_write(&device->store, range.sector + at, 0, zeroes, sizeof zeroes);
+    }
+    return VIRTIO_BLK_S_OK;
+}
+
 static uint8_t identify(const struct device *device, const struct device_request *request,
                         uint32_t *written)
 {
@@ -116,9 +138,20 @@ static uint8_t perform(struct device *device, const struct device_request *reque
         return store_flush(&device->store) < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
     case VIRTIO_BLK_T_GET_ID:
         return identify(device, request, written);
+    case VIRTIO_BLK_T_DISCARD:
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+        return clear_ranges(device, request);
     default:
         return VIRTIO_BLK_S_UNSUPP;
     }
+}
+
+/* What it would have written, had it done it. */
+static uint32_t bytes_promised(const struct device_request *request)
+{
+    uint64_t bytes = 0;
+    (void)request_shape(&request->chain, &bytes);
+    return request->header.type == VIRTIO_BLK_T_IN ? (uint32_t)bytes : 0;
 }
 
 /* Does and answers a request. */
@@ -126,8 +159,13 @@ static void finish(struct device *device, const struct device_request *request)
 {
     const struct chain *chain = &request->chain;
     uint32_t written = 0;
+    uint8_t done = VIRTIO_BLK_S_OK;
+    if (request->undone)
+        written = bytes_promised(request);
+    else
+        done = perform(device, request, &written);
     struct answer_plan plan = {
-        .status = perform(device, request, &written),
+        .status = done,
         .status_written = true,
         .ring = {.id = chain->head, .copies = 1, .interrupts = 1},
     };
@@ -220,6 +258,19 @@ static void plan_request(struct device *device, struct device_request *request)
     struct request_plan plan = {.fate = FATE_NOW};
     faults_at_request(&device->faults, &request->subject, &plan);
     device->dying = device->dying || plan.die;
+    device->gone = device->gone || plan.gone;
+    if (plan.scribble)
+        ring_scribble(&device->ring, &device->memory, &request->chain);
+    if (plan.capacity != 0) {
+        device->identity.config.capacity = plan.capacity;
+        device->config_changes++;
+    }
+    if (plan.config_storm != 0) {
+        device->config_changes += plan.config_storm &
+                                  ~(uint64_t)1; /* the last one ends as it was */
+        device->size_moves = true;
+    }
+    request->undone = plan.undone;
     if (plan.pause_ms != 0)
         device->paused_until_ms = now_ms() + plan.pause_ms;
     request->fate = plan.fate;

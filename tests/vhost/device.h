@@ -6,14 +6,10 @@
 #define VHOST_DEVICE_H
 
 #include "fault.h"
+#include "identity.h"
 #include "memory.h"
 #include "ring.h"
 #include "store.h"
-#include "virtio_blk.h"
-
-#define DEVICE_FEATURES                                                                            \
-    (VIRTIO_BLK_F_SEG_MAX | VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH | VIRTIO_F_INDIRECT_DESC |  \
-     VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
 
 struct device_request;
 
@@ -22,10 +18,14 @@ struct device {
     struct ring ring;
     struct store store;
     struct faults faults;
+    struct identity identity;
     uint64_t features;             /* accepted */
+    uint64_t config_changes;       /* that the driver is still to be told of */
+    bool size_moves;               /* each of them is one: the capacity goes to and fro */
     struct device_request *held;   /* by time of arrival */
     uint64_t paused_until_ms;      /* silent before */
     bool dying;                    /* is to disconnect */
+    bool gone;                     /* ... for good */
     uint64_t requests, late, lost; /* lost: sectors */
     uint64_t resets;
 };

@@ -72,6 +72,34 @@ static void spoil_die(const struct fault *fault, struct scene *scene)
     scene->request->die = true;
 }
 
+static void spoil_exit(const struct fault *fault, struct scene *scene)
+{
+    (void)fault;
+    scene->request->die = scene->request->gone = true;
+}
+
+static void spoil_undone(const struct fault *fault, struct scene *scene)
+{
+    (void)fault;
+    scene->request->undone = true;
+}
+
+static void spoil_scribble(const struct fault *fault, struct scene *scene)
+{
+    (void)fault;
+    scene->request->scribble = true;
+}
+
+static void spoil_resize(const struct fault *fault, struct scene *scene)
+{
+    scene->request->capacity = fault->value;
+}
+
+static void spoil_config(const struct fault *fault, struct scene *scene)
+{
+    scene->request->config_storm = fault->value;
+}
+
 /* ---- how it is answered ---- */
 
 /* The first id from the right one on that is, or isn't, in flight. */
@@ -153,6 +181,11 @@ static const struct fault_kind kinds[] = {
     {"stale", AT_REQUEST, spoil_stale, 0, "is answered, not done, after the next reset"},
     {"pause", AT_REQUEST, spoil_pause, 0, "silences the whole device for ms"},
     {"die", AT_REQUEST, spoil_die, 0, "ends the connection; QEMU connects again"},
+    {"exit", AT_REQUEST, spoil_exit, 0, "ends the device for good"},
+    {"undone", AT_REQUEST, spoil_undone, 0, "is answered as if it had been done"},
+    {"scribble", AT_REQUEST, spoil_scribble, 0, "finds all that describes it overwritten"},
+    {"resize", AT_REQUEST, spoil_resize, 2048, "makes the disk value sectors large"},
+    {"config-storm", AT_REQUEST, spoil_config, 1000, "is followed by value changes of the size"},
     {"wrong-id", AT_ANSWER, spoil_wrong_id, 0, "is answered as another one in flight"},
     {"free-id", AT_ANSWER, spoil_free_id, 0, "is answered as one that was never issued"},
     {"huge-id", AT_ANSWER, spoil_huge_id, 0xffff, "is answered with an id of value"},
@@ -173,7 +206,7 @@ static const struct fault_kind kinds[] = {
 void faults_help(FILE *out)
 {
     for (unsigned i = 0; i < KINDS; i++)
-        fprintf(out, "  %-11s %s%s\n", kinds[i].name,
+        fprintf(out, "  %-12s %s%s\n", kinds[i].name,
                 kinds[i].moment == AT_RESET ? "" : "a request ", kinds[i].text);
 }
 

@@ -7,7 +7,7 @@
  *     skip=N      the first N that match are spared
  *     count=N     at most so many are hit (1; 0: all)
  *     percent=N   of those that match, by chance from the seed
- *     type=T      only read, write or flush
+ *     type=T      only read, write, flush, discard or zeroes
  *     sectors=A-B only requests that touch one of these sectors
  *     ms=N        how long, for kinds that take time
  *     value=N     the wrong value, for kinds that have one
@@ -33,8 +33,13 @@ enum fate {
 struct request_plan {
     enum fate fate;
     uint64_t delay_ms;
-    uint64_t pause_ms; /* the whole device is silent meanwhile */
-    bool die;          /* disconnect first */
+    uint64_t pause_ms;     /* the whole device is silent meanwhile */
+    bool die;              /* disconnect first */
+    bool gone;             /* ... and never come back */
+    bool undone;           /* answer as if it had been done */
+    bool scribble;         /* over what the driver has written into the ring for it */
+    uint64_t capacity;     /* the disk's from now on; 0: as it is */
+    uint64_t config_storm; /* so many changes of the configuration one after the other */
 };
 
 /* How it is answered. */

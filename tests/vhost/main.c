@@ -1,8 +1,10 @@
 /*
- * vhost_blk --socket PATH --image FILE [--seed N] [--fault KIND[,option=N...]]...
+ * vhost_blk --socket PATH --image FILE [--seed N] [--config FIELD=N]... [--without FEATURE]...
+ *           [--fault KIND[,option=N...]]...
  *
  * A block device for QEMU's vhost-user-blk, for tests: it keeps what it is told to write in a
- * volatile cache in front of an image file until it is flushed, and misbehaves as ordered (fault.h;
+ * volatile cache in front of an image file until it is flushed, and misbehaves as ordered (fault.h,
+ * identity.h;
  * --help lists the kinds). One machine at a time; when it goes, the next one may come. What is done
  * wrong, and every reset, is told on standard output; SIGTERM ends it with a summary.
  */
@@ -101,14 +103,15 @@ static bool serve(struct session *session, const struct pollfd *polls)
         return true;
     }
     device_work(session->device);
+    session_tell(session);
     if (session->device->dying)
         part(session);
-    return true;
+    return !session->device->gone;
 }
 
 static int run(struct device *device, int signals, int listener)
 {
-    struct session session = {.fd = -1, .device = device};
+    struct session session = {.fd = -1, .backend_fd = -1, .device = device};
     struct pollfd polls[POLLS];
     do {
         polls[POLL_SIGNALS] = (struct pollfd){.fd = signals, .events = POLLIN};
@@ -130,10 +133,12 @@ static int run(struct device *device, int signals, int listener)
 static int usage(FILE *out)
 {
     fprintf(out, "usage: vhost_blk --socket PATH --image FILE [--seed N] "
+                 "[--config FIELD=N]... [--without FEATURE]... "
                  "[--fault KIND[,option=N...]]...\nkinds:\n");
     faults_help(out);
-    fprintf(out, "options: skip, count (0: all), percent, type (read, write, flush), sectors=A-B, "
-                 "ms, value\n");
+    fprintf(out, "options: skip, count (0: all), percent, type (read, write, flush ...), "
+                 "sectors=A-B, ms, value\n");
+    identity_help(out);
     return STATUS_USAGE;
 }
 
@@ -143,11 +148,12 @@ struct arguments {
 
 /* 0, or an exit status. */
 static int parse_arguments(int argc, char *argv[], struct arguments *arguments,
-                           struct faults *faults)
+                           struct device *device)
 {
     static const struct option names[] = {
         {"socket", required_argument, NULL, 's'}, {"image", required_argument, NULL, 'i'},
         {"seed", required_argument, NULL, 'r'},   {"fault", required_argument, NULL, 'f'},
+        {"config", required_argument, NULL, 'c'}, {"without", required_argument, NULL, 'w'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -156,10 +162,12 @@ static int parse_arguments(int argc, char *argv[], struct arguments *arguments,
         else if (name == 'i')
             arguments->image = optarg;
         else if (name == 'r')
-            faults->random = strtoull(optarg, NULL, 0);
+            device->faults.random = strtoull(optarg, NULL, 0);
         else if (name == 'h')
             return usage(stdout);
-        else if (name != 'f' || faults_add(faults, optarg) < 0)
+        else if ((name != 'f' || faults_add(&device->faults, optarg) < 0) &&
+                 (name != 'c' || identity_set(&device->identity, optarg) < 0) &&
+                 (name != 'w' || identity_withhold(&device->identity, optarg) < 0))
             return usage(stderr);
     }
     return arguments->socket && arguments->image && optind == argc ? 0 : usage(stderr);
@@ -169,9 +177,11 @@ int main(int argc, char *argv[])
 {
     static struct device device = {.ring = {.kick_fd = -1, .call_fd = -1}};
     struct arguments arguments = {0};
-    int status = parse_arguments(argc, argv, &arguments, &device.faults);
+    identity_default(&device.identity);
+    int status = parse_arguments(argc, argv, &arguments, &device);
     if (status == 0 && store_open(&device.store, arguments.image) < 0)
         status = failed(arguments.image);
+    identity_size(&device.identity, device.store.sectors);
     if (status == 0) {
         int signals = watch_signals();
         int listener = listen_at(arguments.socket);

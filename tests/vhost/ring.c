@@ -8,6 +8,7 @@
 #define DESCRIPTOR_WRITE 2u
 #define DESCRIPTOR_INDIRECT 4u
 #define AVAILABLE_NO_INTERRUPT 1u
+#define GARBAGE 0xa5
 
 struct used_element {
     uint32_t id, len;
@@ -126,6 +127,24 @@ int ring_take(struct ring *ring, const struct memory *memory, struct chain *chai
     ring->next_available++;
     ring->in_flight[head] = true;
     return 1;
+}
+
+void ring_scribble(struct ring *ring, const struct memory *memory, const struct chain *chain)
+{
+    uint16_t at = chain->head;
+    bool more = true;
+    for (unsigned steps = 0; more && steps < ring->size && at < ring->size; steps++) {
+        const struct ring_descriptor descriptor = ring->descriptors[at];
+        void *inner = descriptor.flags & DESCRIPTOR_INDIRECT
+                          ? memory_at(memory, descriptor.address, descriptor.len)
+                          : NULL;
+        if (inner)
+            memset(inner, GARBAGE, descriptor.len);
+        memset(&ring->descriptors[at], GARBAGE, sizeof descriptor);
+        at = descriptor.next;
+        more = descriptor.flags & DESCRIPTOR_NEXT;
+    }
+    ring->available[2 + ((ring->next_available - 1) & (ring->size - 1))] = 0xffff;
 }
 
 /* ---- answers ---- */

@@ -44,10 +44,10 @@ struct ring {
     bool enabled;
     bool broken; /* by the driver */
     int kick_fd, call_fd;
-    const struct ring_descriptor *descriptors; /* NULL: no addresses yet */
-    uint16_t *available;                       /* flags, index, ring[size], used_event */
-    uint8_t *used;                             /* flags, index, {id, len}[size], avail_event */
-    bool in_flight[RING_SIZE_MAX];             /* heads */
+    struct ring_descriptor *descriptors; /* NULL: no addresses yet */
+    uint16_t *available;                 /* flags, index, ring[size], used_event */
+    uint8_t *used;                       /* flags, index, {id, len}[size], avail_event */
+    bool in_flight[RING_SIZE_MAX];       /* heads */
 };
 
 /* One used element, and how it is shown. */
@@ -64,6 +64,9 @@ int ring_place(struct ring *ring, const struct memory *memory, const struct ring
 bool ring_runs(const struct ring *ring);
 /* Takes the next buffer. 1: taken, 0: there is none, -1: the driver broke the ring. */
 int ring_take(struct ring *ring, const struct memory *memory, struct chain *chain);
+/* Overwrites what the driver has written to offer a chain: its place in the available ring, all its
+ * descriptors, an indirect table. */
+void ring_scribble(struct ring *ring, const struct memory *memory, const struct chain *chain);
 void ring_answer(struct ring *ring, const struct ring_answer *answer);
 /* Stopped: nothing is in flight any more, parts and index are forgotten. */
 void ring_stop(struct ring *ring);

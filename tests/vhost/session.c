@@ -12,11 +12,13 @@
 
 #define F_PROTOCOL_FEATURES VIRTIO_FEATURE(30)
 #define PROTOCOL_REPLY_ACK VIRTIO_FEATURE(3)
+#define PROTOCOL_BACKEND_CHANNEL VIRTIO_FEATURE(5)
 #define PROTOCOL_CONFIG VIRTIO_FEATURE(9)
 
 #define NO_DESCRIPTOR 0x100u
 #define CONFIG_MAX 256u
-#define SEGMENTS_MAX 126u
+#define SIZE_MOVES_BY 64u         /* sectors */
+#define BACKEND_CONFIG_CHANGED 2u /* request of ours to QEMU */
 
 enum request_code {
     GET_FEATURES = 1,
@@ -33,6 +35,7 @@ enum request_code {
     GET_PROTOCOL_FEATURES = 15,
     SET_PROTOCOL_FEATURES = 16,
     SET_VRING_ENABLE = 18,
+    SET_BACKEND_CHANNEL = 21,
     GET_CONFIG = 24,
 };
 
@@ -131,7 +134,7 @@ static int reply_number(const struct session *session, struct message *message, 
 
 static int get_features(struct session *session, struct message *message)
 {
-    return reply_number(session, message, DEVICE_FEATURES | F_PROTOCOL_FEATURES);
+    return reply_number(session, message, session->device->identity.features | F_PROTOCOL_FEATURES);
 }
 
 static int set_features(struct session *session, struct message *message)
@@ -144,7 +147,8 @@ static int set_features(struct session *session, struct message *message)
 
 static int get_protocol_features(struct session *session, struct message *message)
 {
-    return reply_number(session, message, PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG);
+    return reply_number(session, message,
+                        PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG | PROTOCOL_BACKEND_CHANNEL);
 }
 
 static int nothing(struct session *session, struct message *message)
@@ -235,20 +239,48 @@ static int set_call(struct session *session, struct message *message)
     return replace(&session->device->ring.call_fd, message);
 }
 
+static int set_backend_channel(struct session *session, struct message *message)
+{
+    if (message->fd_count == 0)
+        return -1;
+    if (session->backend_fd >= 0)
+        (void)close(session->backend_fd);
+    session->backend_fd = message->fds[0];
+    message->fds[0] = -1;
+    return 0;
+}
+
+/* QEMU asks again after each change that it was told of, and tells the driver of those that it sees. */
 static int get_config(struct session *session, struct message *message)
 {
-    const struct virtio_blk_config fields = {
-        .capacity = session->device->store.sectors,
-        .seg_max = SEGMENTS_MAX,
-        .blk_size = STORE_SECTOR,
-    };
+    struct device *device = session->device;
+    struct virtio_blk_config *fields = &device->identity.config;
     uint8_t space[CONFIG_MAX] = {0};
     struct config *config = &message->payload.config;
     if (config->offset > CONFIG_MAX || config->size > CONFIG_MAX - config->offset)
         return -1;
-    memcpy(space, &fields, sizeof fields);
+    if (device->size_moves)
+        fields->capacity ^= SIZE_MOVES_BY;
+    memcpy(space, fields, sizeof *fields);
     memcpy(config->bytes, space + config->offset, config->size);
+    session->telling = false;
     return reply(session, message, offsetof(struct config, bytes) + config->size);
+}
+
+void session_tell(struct session *session)
+{
+    const struct header changed = {.request = BACKEND_CONFIG_CHANGED, .flags = VERSION};
+    struct device *device = session->device;
+    if (session->telling || session->backend_fd < 0)
+        return;
+    if (device->config_changes == 0) {
+        device->size_moves = false;
+        return;
+    }
+    device->config_changes--;
+    session->telling = true;
+    if (send(session->backend_fd, &changed, sizeof changed, MSG_NOSIGNAL) < 0)
+        printf("a change of the configuration can't be told\n");
 }
 
 static const struct {
@@ -269,6 +301,7 @@ static const struct {
     [GET_PROTOCOL_FEATURES] = {get_protocol_features, true},
     [SET_PROTOCOL_FEATURES] = {nothing, false},
     [SET_VRING_ENABLE] = {enable, false},
+    [SET_BACKEND_CHANNEL] = {set_backend_channel, false},
     [GET_CONFIG] = {get_config, true},
 };
 #define HANDLERS (sizeof handlers / sizeof handlers[0])
@@ -277,7 +310,7 @@ static const struct {
 
 void session_begin(struct session *session, int fd, struct device *device)
 {
-    *session = (struct session){.fd = fd, .device = device};
+    *session = (struct session){.fd = fd, .backend_fd = -1, .device = device};
     device->ring.kick_fd = device->ring.call_fd = -1;
     device->ring.enabled = false;
 }
@@ -313,11 +346,11 @@ int session_serve(struct session *session)
 void session_end(struct session *session)
 {
     struct ring *ring = &session->device->ring;
-    const int fds[] = {session->fd, ring->kick_fd, ring->call_fd};
+    const int fds[] = {session->fd, session->backend_fd, ring->kick_fd, ring->call_fd};
     for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);
-    ring->kick_fd = ring->call_fd = session->fd = -1;
+    ring->kick_fd = ring->call_fd = session->fd = session->backend_fd = -1;
     device_forget(session->device);
     ring_stop(ring);
     memory_clear(&session->device->memory);

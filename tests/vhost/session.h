@@ -8,6 +8,8 @@
 
 struct session {
     int fd;
+    int backend_fd; /* for what we tell QEMU; -1: none yet */
+    bool telling;   /* of a change, which QEMU hasn't asked about yet */
     struct device *device;
     struct ring_addresses addresses; /* of the ring, for when it is started */
 };
@@ -15,6 +17,8 @@ struct session {
 void session_begin(struct session *session, int fd, struct device *device);
 /* Takes one message. 0, or -1: the connection is over. */
 int session_serve(struct session *session);
+/* Tells QEMU of the next change of the configuration, if there is one. */
+void session_tell(struct session *session);
 /* Closes all that came by this connection. */
 void session_end(struct session *session);
 

@@ -444,7 +444,7 @@ static void run_work(void)
     }
     assert(to_run->state == THREAD_READY);
     sched_remove(to_run);
-    hart->payer = to_run->process->endpoint;
+    hart->payer = to_run->endpoint;
     sched_switch_to(to_run);
 }
 

@@ -94,11 +94,43 @@ static void a_region_half_freed_when_its_creator_is_buried(void **state)
     assert_sound();
 }
 
+/* Once: kills the process, whose other thread runs on and on another hart. */
+static void kill_at_break(void)
+{
+    host_at_lock_break(NULL);
+    process_kill(other, DEATH_KILLED, 0, &other->main);
+}
+
+/* Its hart sees it at the next step: the thread is no more, though the process isn't dead yet. */
+static void a_thread_stops_in_the_midst_of_a_call(void **state)
+{
+    (void)state;
+    assert_int_equal(CALL(other, THREAD_CREATE, HOST_DATA, HOST_DATA, 0, 2), 0);
+    const struct thread *second = thread_lookup((endpoint_t)result[0]);
+    host_poll(1);
+    assert_ptr_equal(host_running(1), second);
+    host_at_lock_break(kill_at_break);
+    host_run(0, &other->main);
+    other->main.regs[REG_T0] = SYS_IPC_CALL;
+    other->main.regs[REG_A0] = ENDPOINT_KERNEL | (uint64_t)KCALL_MAP << 32;
+    other->main.regs[REG_A1] = 4 * STEP_PAGES * PAGE_SIZE;
+    other->main.regs[REG_A1 + 1] = PROT_READ_BIT | PROT_WRITE_BIT;
+    other->main.regs[REG_A1 + 2] = 0;
+    host_system_call(0);
+    assert_int_equal(other->state, PROCESS_DYING);
+    assert_int_equal(other->main.state, THREAD_DEAD);
+    assert_sound();
+    host_poll(1);
+    assert_int_equal(other->state, PROCESS_DEAD);
+    assert_sound();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(who_watches_a_child_that_never_ran_is_told),
+        TEST(a_thread_stops_in_the_midst_of_a_call),
         TEST(a_region_half_freed_when_its_creator_is_buried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,12 +40,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static int write_line(struct process *process)
+static int write_at(struct process *process, enum log_level level)
 {
-    const uint64_t arguments[] = {HOST_DATA, LINE_BYTES, LOG_INFO};
+    const uint64_t arguments[] = {HOST_DATA, LINE_BYTES, level};
     uint64_t result[7];
 
     return host_kcall(&process->main, KCALL_LOG_WRITE, arguments, 3, result);
+}
+
+static int write_line(struct process *process)
+{
+    return write_at(process, LOG_INFO);
 }
 
 /* How many lines are taken until one is refused. */
@@ -102,6 +107,40 @@ static void rs_is_always_heard(void **state)
     assert_int_equal(write_until_refused(root, 2000), 2000);
 }
 
+/* How many lines of that level the log got from a position on. */
+static unsigned lines_of(enum log_level level, uint64_t position)
+{
+    bool line_start = true;
+    unsigned lines = 0;
+
+    for (size_t len = 1; position < log_end(); position++, len = 1) {
+        char c = *log_peek(&position, &len);
+        lines += line_start && c == '0' + (char)level;
+        line_start = c == '\n';
+    }
+    return lines;
+}
+
+/* The console isn't kept busy; the log has all of it. */
+static void warnings_are_hidden(void **state)
+{
+    const uint64_t pause = ticks_per_second * LOG_SHOWN_BURST_BYTES / LOG_SHOWN_BYTES_PER_SECOND;
+    uint64_t before = log_end();
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(write_at(writer, LOG_WARNING), 0);
+    unsigned shown = lines_of(LOG_WARNING, before);
+    assert_in_range(shown, LOG_SHOWN_BURST_BYTES / LINE_BYTES / 2,
+                    LOG_SHOWN_BURST_BYTES / LINE_BYTES + 1); /* and the kernel's own */
+    assert_int_equal(lines_of(LOG_INFO, before), 101 - shown);
+    assert_int_equal(write_at(other, LOG_WARNING), 0);
+    assert_int_equal(lines_of(LOG_WARNING, before), shown + 1);
+    host_now += pause;
+    assert_int_equal(write_at(writer, LOG_ERROR), 0);
+    assert_int_equal(lines_of(LOG_ERROR, before), 1);
+}
+
 static void empty_lines_cost(void **state)
 {
     (void)state;
@@ -123,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(heard_again, setup, teardown),
         cmocka_unit_test_setup_teardown(rs_is_always_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(warnings_are_hidden, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_lines_cost, setup, teardown),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * malice: numbers that look random and come from the seed alone (splitmix64).
+ * Chance, by splitmix64: see chance.h.
  */
-#include "malice.h"
+#include "chance.h"
 
 uint64_t chance_next(struct chance *chance)
 {
