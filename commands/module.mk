@@ -31,8 +31,10 @@ ps_SRCS := commands/ps.c
 ps_LIBS := libcommand libanole
 
 PROGRAMS += lsdev
-lsdev_SRCS := commands/lsdev.c
-lsdev_LIBS := libcommand libanole
+lsdev_SRCS := \
+    commands/lsdev/detail.c \
+    commands/lsdev/main.c
+lsdev_LIBS := libcommand librs libanole
 
 PROGRAMS += dmesg
 dmesg_SRCS := commands/dmesg.c

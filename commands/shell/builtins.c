@@ -18,7 +18,7 @@ static const struct builtin builtins[] = {
      "list | status NAME | start|stop|kill|restart|complain NAME | spare NAME on|off | log [NAME]",
      "shows and controls services", NULL},
     {"ps", "", "processes and what they use", NULL},
-    {"lsdev", "", "devices and their drivers", NULL},
+    {"lsdev", "[-v]", "devices; -v: all that is known of them", NULL},
     {"dmesg", "[-l LEVEL]", "the kernel's log", NULL},
     {"uptime", "", "time since the start, load and memory", NULL},
     {"date", "", "the wall-clock time (UTC)", NULL},

@@ -135,9 +135,15 @@ static void lines_read(const void *fdt, int node, struct pci_host *host)
     uint32_t pin_mask = count > ADDRESS_CELLS ? fdt32_ld(mask + ADDRESS_CELLS) : UINT32_MAX;
     const fdt32_t *row = property_cells(fdt, node, "interrupt-map", &count);
     const int head = ADDRESS_CELLS + PIN_CELLS + 1;
+    uint32_t parent = 0;
+    int address_cells = 0;
+    int rest = -1;
     while (count > head) {
-        int address_cells;
-        int rest = parent_row_cells(fdt, fdt32_ld(row + head - 1), &address_cells);
+        uint32_t phandle = fdt32_ld(row + head - 1);
+        if (phandle != parent) { /* nearly always the same one: looking for it takes time */
+            parent = phandle;
+            rest = parent_row_cells(fdt, phandle, &address_cells);
+        }
         if (rest < 0 || count < head + rest) {
             return;
         }

@@ -20,21 +20,6 @@ static const struct device_kind *kind_of(const void *fdt, int node)
     return NULL;
 }
 
-bool tree_is_disabled(const void *fdt, int node)
-{
-    const char *status = fdt_getprop(fdt, node, "status", NULL);
-    return status && strcmp(status, "okay") != 0 && strcmp(status, "ok") != 0;
-}
-
-uint64_t tree_cells(const fdt32_t *cells, int count)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < count; i++) {
-        value = value << 32 | fdt32_ld(&cells[i]);
-    }
-    return value;
-}
-
 /* In whole pages, which is how windows are mapped. */
 static bool window_read(const void *fdt, int node, struct device *device)
 {

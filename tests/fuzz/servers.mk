@@ -23,3 +23,12 @@ fuzz_devman_SRCS := $(fuzz_devman_UNTRACED) tests/fuzz/servers/devman_inside.c \
     $(filter-out servers/devman/main.c,$(devman_SRCS)) $(HOST_LIBFDT) lib/libanole/error.c
 fuzz_devman_CFLAGS := $(SERVER_FUZZ_CFLAGS) $(LIBFDT_SANITIZE)
 fuzz_devman_RUNS := 1500
+
+# devman on a PCI bus, with RS's check of what it tells.
+FUZZERS += fuzz_pci
+fuzz_pci_UNTRACED := tests/fuzz/servers/fuzz_pci.c \
+    $(addprefix tests/host/, fake_pci_config.c fake_kernel.c)
+fuzz_pci_SRCS := $(fuzz_pci_UNTRACED) $(filter-out %/pci_host.c,$(devman_PCI_SRCS)) \
+    $(addprefix servers/devman/, kinds.c map.c reset.c) servers/rs/told.c lib/libanole/error.c
+fuzz_pci_CFLAGS := $(SERVER_FUZZ_CFLAGS)
+fuzz_pci_RUNS := 4000

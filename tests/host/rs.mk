@@ -72,3 +72,18 @@ test_pm_requests_CFLAGS := $(RS_TEST_CFLAGS)
 HOST_TESTS += test_devman_tree
 test_devman_tree_SRCS := tests/host/test_devman_tree.c servers/devman/tree.c $(HOST_LIBFDT)
 test_devman_tree_CFLAGS := $(LIBFDT_SANITIZE)
+
+HOST_TESTS += test_devman_pci
+test_devman_pci_SRCS := $(addprefix tests/host/, test_devman_pci.c fake_pci_config.c) \
+    $(addprefix servers/devman/, pci_bars.c pci_capability.c pci_describe.c)
+
+HOST_TESTS += test_devman_scan
+test_devman_scan_SRCS := $(addprefix tests/host/, test_devman_scan.c fake_pci_config.c \
+    fake_kernel.c) $(filter-out %/pci_host.c,$(devman_PCI_SRCS)) \
+    $(addprefix servers/devman/, kinds.c map.c reset.c) lib/libanole/error.c
+test_devman_scan_CFLAGS := $(RS_TEST_CFLAGS)
+
+HOST_TESTS += test_devman_pci_host
+test_devman_pci_host_SRCS := tests/host/test_devman_pci_host.c servers/devman/pci_host.c \
+    $(HOST_LIBFDT)
+test_devman_pci_host_CFLAGS := $(LIBFDT_SANITIZE)

@@ -1,31 +1,20 @@
 /*
- * lsdev: the devices that devman knows.
+ * lsdev: the devices that devman knows; with -v everything about each of them.
  */
-#include "common/arguments.h"
-#include "common/table.h"
+#include "detail.h"
+
+#include "../common/arguments.h"
+#include "../common/table.h"
 
 #include <libanole/anole.h>
-#include <proto/devman.h>
+#include <librs/rs_client.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEVMAN_TIMEOUT_US 5000000ul
 #define NOTIFY_NAME 0     /* own bit: devman's name was published */
 #define DEVICES_MAX 4096u /* more than any machine has: devman answers nonsense */
-
-static const char *state_text(uint32_t state)
-{
-    switch (state) {
-    case DEVICE_READY:
-        return "ready";
-    case DEVICE_FAILED:
-        return "failed";
-    case DEVICE_RESETTING:
-        return "resetting";
-    default:
-        return "?";
-    }
-}
 
 /* Fetches up to room devices; *there: how many there are. */
 static int fetch(endpoint_t devman, struct device_info *devices, unsigned room, unsigned *there)
@@ -78,32 +67,67 @@ static void add_row(struct table *table, const struct device_info *device)
     table_cell(table, "0x%lx", (unsigned long)told->windows[0].base);
     table_cell(table, "0x%lx", (unsigned long)told->windows[0].len_bytes);
     table_cell(table, "%u", told->interrupt);
-    table_cell(table, "%s", state_text(device->state));
+    table_cell(table, "%s", device_state_text(device->state));
     table_cell(table, "%u", device->resets);
 }
 
-int main(int argc, char *argv[])
+static int print_table(const struct device_info *devices, unsigned count)
 {
     static const struct table_column columns[] = {
         {"NUMBER", true}, {"NODE", false}, {"COMPATIBLE", false}, {"BASE", true},
         {"LEN", true},    {"IRQ", true},   {"STATE", false},      {"RESETS", true},
     };
-    struct device_info *devices;
     struct table table;
-    unsigned count = 0;
 
-    (void)argv;
-    if (argc != 1)
-        return print_usage("lsdev");
+    table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (unsigned i = 0; i < count; i++)
+        add_row(&table, &devices[i]);
+    return table_print(&table);
+}
+
+/* RS names a driver's device by its label. */
+static const struct rs_service_info *driver_of(const struct device_info *device,
+                                               const struct rs_service_info *services,
+                                               unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strncmp(services[i].device, device->told.label, sizeof(services[i].device)) == 0)
+            return &services[i];
+    }
+    return NULL;
+}
+
+static int print_details(const struct device_info *devices, unsigned count)
+{
+    struct rs_service_info *services;
+    unsigned service_count;
+    int status = rs_list(&services, &service_count);
+
+    if (status != 0) {
+        fprintf(stderr, "lsdev: RS gives no list of services: %s\n", anole_error_text(status));
+        return 1;
+    }
+    for (unsigned i = 0; i < count; i++)
+        print_detail(&devices[i], driver_of(&devices[i], services, service_count));
+    free(services);
+    return 0;
+}
+
+int main(int argc, char *argv[])
+{
+    struct device_info *devices;
+    unsigned count = 0;
+    bool verbose = argc == 2 && strcmp(argv[1], "-v") == 0;
+
+    if (argc != 1 && !verbose)
+        return print_usage("lsdev [-v]");
 
     int status = read_devices(&devices, &count);
     if (status != 0) {
         fprintf(stderr, "lsdev: devman gives no list: %s\n", anole_error_text(status));
         return 1;
     }
-    table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-    for (unsigned i = 0; i < count; i++)
-        add_row(&table, &devices[i]);
+    status = verbose ? print_details(devices, count) : print_table(devices, count);
     free(devices);
-    return table_print(&table);
+    return status;
 }
