@@ -33,11 +33,21 @@ const char *vdev_queue_start(struct vdev_queue *queue, struct feature_set featur
     queue->event_index = feature_has(features, VIRTIO_F_EVENT_IDX);
     queue->indirect = feature_has(features, VIRTIO_F_INDIRECT_DESC);
     queue->in_order = feature_has(features, VIRTIO_F_IN_ORDER);
-    const struct vdev_ring *ring = &vdev_split_ring;
+    const struct vdev_ring *ring = feature_has(features, VIRTIO_F_RING_PACKED) ? &vdev_packed_ring
+                                                                               : &vdev_split_ring;
     const char *wrong = ring->start(queue);
     if (wrong == NULL)
         queue->ring = ring;
     return wrong;
+}
+
+void *vdev_queue_part(const struct vdev_queue *queue, uint64_t address, uint64_t len_bytes,
+                      unsigned alignment, bool writable)
+{
+    if (address % alignment != 0)
+        return NULL;
+    void *place = queue->host->translate(queue->host, address, len_bytes, writable);
+    return (uintptr_t)place % alignment == 0 ? place : NULL;
 }
 
 void vdev_read_once(void *to, const void *from, size_t len_bytes)
@@ -89,9 +99,8 @@ int vdev_queue_take(struct vdev_queue *queue, struct vdev_chain *chain, const ch
 static void put_batch(struct vdev_queue *queue)
 {
     const struct vdev_batch *batch = &queue->batch;
-    if (batch->buffers > 0)
-        queue->ring->put(queue, batch->id, batch->len_bytes, batch->written, batch->buffers,
-                         batch->slots);
+    if (batch->slots > 0)
+        queue->ring->put(queue, batch->id, batch->len_bytes, batch->slots);
     queue->batch = (struct vdev_batch){0};
 }
 
@@ -101,11 +110,9 @@ void vdev_queue_use(struct vdev_queue *queue, const struct vdev_chain *chain, ui
         return;
     queue->ring->release(queue, chain);
     queue->batch = (struct vdev_batch){
-        .buffers = queue->batch.buffers + 1,
         .slots = queue->batch.slots + chain->slots,
         .len_bytes = len_bytes,
         .id = chain->id,
-        .written = chain->writable > 0,
     };
     /* A buffer without an element of its own counts as wholly used (virtio 1.4, 2.7.9). */
     if (!queue->in_order || len_bytes < chain->writable_bytes)

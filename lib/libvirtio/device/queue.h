@@ -12,6 +12,7 @@
 #define LIBVIRTIO_DEVICE_QUEUE_H
 
 #include <libvirtio/device/host.h>
+#include <libvirtio/packed.h>
 #include <libvirtio/split.h>
 #include <libvirtio/transport.h>
 #include <stddef.h>
@@ -42,9 +43,8 @@ struct vdev_ring {
     int (*take)(struct vdev_queue *queue, struct vdev_chain *chain, const char **what);
     /* The driver may see that buffer again once it was published. */
     void (*release)(struct vdev_queue *queue, const struct vdev_chain *chain);
-    /* Writes a used element for the `buffers` that end with this one, `slots` long. */
-    void (*put)(struct vdev_queue *queue, uint16_t id, uint32_t len_bytes, bool written,
-                unsigned buffers, unsigned slots);
+    /* Writes a used element, behind which the ring goes on `slots` further. */
+    void (*put)(struct vdev_queue *queue, uint16_t id, uint32_t len_bytes, unsigned slots);
     /* Shows all that was put. True: the driver wants to be interrupted. */
     bool (*publish)(struct vdev_queue *queue);
     void (*ask)(struct vdev_queue *queue, bool notifications);
@@ -63,13 +63,27 @@ struct vdev_split {
     uint16_t shown_index;    /* what the driver was shown */
 };
 
+/* A place in a packed ring: wrap counters make a lap two laps long. */
+struct vdev_place {
+    uint16_t offset;
+    bool wrap;
+};
+
+struct vdev_packed {
+    struct packed_descriptor *ring;
+    const struct packed_event *driver_event;
+    struct packed_event *device_event;
+    struct vdev_place available, used, shown;
+    uint16_t held_flags;  /* of the first element put since the last publish: they are shown last */
+    uint16_t in_flight;   /* slots taken and not put */
+    unsigned moved_slots; /* put since the last publish */
+};
+
 /* The last of the buffers used in order that no element speaks of yet. */
 struct vdev_batch {
-    unsigned buffers;
-    unsigned slots;
+    unsigned slots; /* of all of them; 0: there is none */
     uint32_t len_bytes;
     uint16_t id;
-    bool written;
 };
 
 struct vdev_queue {
@@ -87,6 +101,7 @@ struct vdev_queue {
     struct vdev_batch batch;
     union {
         struct vdev_split split;
+        struct vdev_packed packed;
     };
 };
 
@@ -129,9 +144,13 @@ bool vdev_queue_sleep(struct vdev_queue *queue) __attribute__((warn_unused_resul
 /* For ring formats. NULL, or what is wrong with this piece of a chain. */
 const char *vdev_chain_add(const struct vdev_queue *queue, struct vdev_chain *chain,
                            uint64_t address, uint32_t len_bytes, bool writable);
+/* For ring formats: where a part of the queue is; NULL: not in memory, or misaligned. */
+void *vdev_queue_part(const struct vdev_queue *queue, uint64_t address, uint64_t len_bytes,
+                      unsigned alignment, bool writable);
 /* For ring formats: a copy of what the driver may be changing, that stays what it is. */
 void vdev_read_once(void *to, const void *from, size_t len_bytes);
 
 extern const struct vdev_ring vdev_split_ring;
+extern const struct vdev_ring vdev_packed_ring;
 
 #endif

@@ -8,16 +8,6 @@
 #include <libvirtio/device/queue.h>
 #include <stdatomic.h>
 
-/* A part's place in memory; NULL if it is misaligned, by address or in fact. */
-static void *part(struct vdev_queue *queue, uint64_t address, uint64_t len_bytes,
-                  unsigned alignment, bool writable)
-{
-    if (address % alignment != 0)
-        return NULL;
-    void *place = queue->host->translate(queue->host, address, len_bytes, writable);
-    return (uintptr_t)place % alignment == 0 ? place : NULL;
-}
-
 static const char *split_start(struct vdev_queue *queue)
 {
     struct vdev_split *split = &queue->split;
@@ -26,9 +16,9 @@ static const char *split_start(struct vdev_queue *queue)
     if (size > VIRTIO_QUEUE_SIZE_LIMIT || (size & (size - 1)) != 0)
         return "a split queue's size isn't a power of two";
     *split = (struct vdev_split){
-        .descriptors = part(queue, at->descriptors, 16 * size, 16, false),
-        .available = part(queue, at->driver_area, 6 + 2 * size, 2, false),
-        .used = part(queue, at->device_area, 6 + 8 * size, 4, true),
+        .descriptors = vdev_queue_part(queue, at->descriptors, 16 * size, 16, false),
+        .available = vdev_queue_part(queue, at->driver_area, 6 + 2 * size, 2, false),
+        .used = vdev_queue_part(queue, at->device_area, 6 + 8 * size, 4, true),
     };
     if (split->descriptors == NULL || split->available == NULL || split->used == NULL)
         return "a queue's parts aren't in memory, or not aligned";
@@ -142,11 +132,8 @@ static void split_release(struct vdev_queue *queue, const struct vdev_chain *cha
     queue->in_use[chain->id / 32] &= ~((uint32_t)1 << chain->id % 32);
 }
 
-static void split_put(struct vdev_queue *queue, uint16_t id, uint32_t len_bytes, bool written,
-                      unsigned buffers, unsigned slots)
+static void split_put(struct vdev_queue *queue, uint16_t id, uint32_t len_bytes, unsigned slots)
 {
-    (void)written; /* the length says it */
-    (void)buffers;
     struct vdev_split *split = &queue->split;
     struct split_used_element *element = &split->used->ring[split->used_index & (queue->size - 1u)];
     atomic_store_explicit(&element->id, id, memory_order_relaxed);

@@ -15,6 +15,7 @@ struct feature_set vdev_common_features(void)
     set = feature_with(set, VIRTIO_F_EVENT_IDX);
     set = feature_with(set, VIRTIO_F_VERSION_1);
     set = feature_with(set, VIRTIO_F_ACCESS_PLATFORM);
+    set = feature_with(set, VIRTIO_F_RING_PACKED);
     set = feature_with(set, VIRTIO_F_IN_ORDER);
     set = feature_with(set, VIRTIO_F_ORDER_PLATFORM);
     set = feature_with(set, VIRTIO_F_NOTIFICATION_DATA);
