@@ -17,6 +17,7 @@ static const struct feature_rule allowed[] = {
     {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},
     ALLOW(VIRTIO_F_EVENT_IDX),
     ALLOW(VIRTIO_F_INDIRECT_DESC),
+    ALLOW(VIRTIO_F_RING_PACKED),
     ALLOW(VIRTIO_F_ACCESS_PLATFORM),
     ALLOW(VIRTIO_F_ORDER_PLATFORM),
     ALLOW(VIRTIO_BLK_F_SIZE_MAX),

@@ -100,25 +100,16 @@ int virtio_device_open(struct virtio_device *device, struct virtio_transport *tr
     return rc;
 }
 
-static uint16_t power_of_two_below(unsigned limit)
-{
-    unsigned size = 1;
-    while (size * 2 <= limit)
-        size *= 2;
-    return (uint16_t)size;
-}
-
 static int queue_set_up(struct virtio_device *device, struct virtq *queue, uint16_t index,
                         uint16_t size_limit, struct virtq_chain *chains)
 {
     struct virtio_transport *transport = device->transport;
-    const struct virtq_format *format = transport->legacy ? &virtq_split_legacy_format
-                                                          : &virtq_split_format;
+    const struct virtq_format *format = virtq_format_for(transport, device->features);
     int size_max = transport->ops->queue_size_max(transport, index);
     if (size_max < 0)
         return size_max;
     unsigned limit = (unsigned)size_max < size_limit ? (unsigned)size_max : size_limit;
-    uint16_t size = power_of_two_below(limit);
+    uint16_t size = virtq_size_below(format, limit);
 
     struct dma_memory memory;
     int rc = transport->platform->dma_alloc(transport->platform, format->memory_len(size), &memory);

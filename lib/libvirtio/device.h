@@ -44,10 +44,11 @@ int virtio_device_open(struct virtio_device *device, struct virtio_transport *tr
 uint16_t virtio_vector_of(const struct virtio_transport *transport, unsigned queue);
 
 /*
- * Sets queue number index up with the largest power of two that is at most size_limit and what the
- * device has. chains: size_limit elements of the caller's, for the queue's life. 0 with queue ready;
- * -ENODEV: no such queue; -EBUSY: in use after a reset, or no room for its vector; -ENOMEM; -ERANGE:
- * memory that a legacy device can't be told of, or a nonsensical notification register.
+ * Sets queue number index up, in the format that was negotiated, with the largest size that this has
+ * and that is at most size_limit and what the device offers. chains: size_limit elements of the
+ * caller's, for the queue's life. 0 with queue ready; -ENODEV: no such queue; -EBUSY: in use after a
+ * reset, or no room for its vector; -ENOMEM; -ERANGE: memory that a legacy device can't be told of, or
+ * a nonsensical notification register.
  */
 int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint16_t index,
                         uint16_t size_limit, struct virtq_chain *chains)

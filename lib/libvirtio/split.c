@@ -11,8 +11,8 @@
 #include <anole/error.h>
 #include <libanole/fault.h>
 #include <libvirtio/barrier.h>
+#include <libvirtio/chain.h>
 #include <libvirtio/split.h>
-#include <libvirtio/virtq.h>
 #include <stdatomic.h>
 
 /* How far an index is off by order: further than any ring is long, so that what lies there isn't
@@ -132,17 +132,7 @@ static void split_add(struct virtq *queue, const struct virtq_segment *segments,
             if (i + 1 < count)
                 slot = next;
         }
-    queue->free_head = queue->chains[slot].next;
-    queue->free_slots = (uint16_t)(queue->free_slots - slots);
-
-    uint64_t writable_bytes = 0;
-    for (unsigned i = readable; i < count; i++)
-        writable_bytes += segments[i].len_bytes;
-    struct virtq_chain *chain = &queue->chains[head];
-    chain->writable_bytes = (uint32_t)writable_bytes;
-    chain->batch = queue->batch;
-    chain->descriptors = (uint16_t)slots;
-    chain->token = token;
+    chain_open(queue, slot, slots, segments + readable, writable, token);
 
     unsigned position = split->available_index & (queue->size - 1u);
     atomic_store_explicit(&split->available->ring[position], head, memory_order_relaxed);
@@ -159,6 +149,7 @@ static bool split_publish(struct virtq *queue)
     dma_wmb();
     atomic_store_explicit(&split->available->index, new, memory_order_relaxed);
     split->shown_index = new;
+    queue->position = new;
     /* Pairs with the device's fence between publishing avail_event (or flags) and looking at the
      * index: one of the two sees the other. Also before the register write of a notification. */
     io_mb();
@@ -179,42 +170,44 @@ static int used_pending(const struct virtq *queue)
     return pending > queue->shown ? -ANOLE_EPROTO : pending;
 }
 
-static void free_chain(struct virtq *queue, uint16_t head)
-{
-    struct virtq_chain *chain = &queue->chains[head];
-    uint16_t last = head;
-    for (unsigned i = 1; i < chain->descriptors; i++)
-        last = queue->chains[last].next;
-    queue->chains[last].next = queue->free_head;
-    queue->free_head = head;
-    queue->free_slots = (uint16_t)(queue->free_slots + chain->descriptors);
-    chain->descriptors = 0;
-}
-
-static int split_take(struct virtq *queue, struct virtq_used *used)
+/* The next buffer that is used, and its length: 1, 0: none, -EPROTO. */
+static int next_used(struct virtq *queue, struct virtq_chain **chain, uint32_t *len_bytes)
 {
     struct virtq_split *split = &queue->split;
-    if (fault_here(FAULT_USED))
-        split->used_index = (uint16_t)(split->used_index - FAULTY_DISTANCE);
+    if (queue->run_left != 0) {
+        *chain = chain_next_of_run(queue, len_bytes);
+        return 1;
+    }
     int pending = used_pending(queue);
     if (pending <= 0)
         return pending;
     dma_rmb();
     struct split_used_element *element = &split->used->ring[split->used_index & (queue->size - 1u)];
     uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
-    uint32_t len_bytes = atomic_load_explicit(&element->len_bytes, memory_order_relaxed);
-    if (id >= queue->size)
+    *len_bytes = atomic_load_explicit(&element->len_bytes, memory_order_relaxed);
+    /* Legacy devices' lengths are often wrong (virtio 1.4, 2.7.8.1). */
+    *chain = chain_used(queue, id, len_bytes, !queue->legacy);
+    if (*chain == NULL)
         return -ANOLE_EPROTO;
-    struct virtq_chain *chain = &queue->chains[id];
-    /* Not a head in flight, or one that the device wasn't shown yet, or more than it may write. */
-    if (chain->descriptors == 0 || (queue->added != 0 && chain->batch == queue->batch) ||
-        len_bytes > chain->writable_bytes)
+    if (!queue->in_order)
+        return 1;
+    if (!chain_start_run(queue, *chain, *len_bytes, (unsigned)pending))
         return -ANOLE_EPROTO;
-    used->token = chain->token;
-    used->len_bytes = len_bytes;
-    free_chain(queue, (uint16_t)id);
-    split->used_index++;
-    queue->shown--;
+    *chain = chain_next_of_run(queue, len_bytes);
+    return 1;
+}
+
+static int split_take(struct virtq *queue, struct virtq_used *used)
+{
+    struct virtq_chain *chain;
+    uint32_t len_bytes;
+    if (fault_here(FAULT_USED))
+        queue->split.used_index = (uint16_t)(queue->split.used_index - FAULTY_DISTANCE);
+    int rc = next_used(queue, &chain, &len_bytes);
+    if (rc <= 0)
+        return rc;
+    queue->split.used_index++;
+    chain_close(queue, chain, chain->descriptors, len_bytes, used);
     return 1;
 }
 
@@ -224,27 +217,55 @@ static int split_arm(struct virtq *queue, uint16_t after)
     if (queue->event_index)
         atomic_store_explicit(split->used_event, (uint16_t)(split->used_index + after - 1),
                               memory_order_relaxed);
-    /* Without EVENT_IDX the available flags stay 0: every used buffer interrupts. Pairs with the
-     * device's fence between publishing the used index and looking at used_event. */
+    else
+        atomic_store_explicit(&split->available->flags, 0, memory_order_relaxed);
+    /* Pairs with the device's fence between publishing the used index and looking at used_event or
+     * the flags. */
     io_mb();
     int pending = used_pending(queue);
     return pending < 0 ? pending : pending >= after;
 }
 
+static void split_disarm(struct virtq *queue)
+{
+    struct virtq_split *split = &queue->split;
+    if (queue->event_index) /* where the device has been already, as far from it as can be */
+        atomic_store_explicit(split->used_event, (uint16_t)(split->used_index - 1),
+                              memory_order_relaxed);
+    else
+        atomic_store_explicit(&split->available->flags, SPLIT_AVAILABLE_NO_INTERRUPT,
+                              memory_order_relaxed);
+}
+
+static void split_describe(const struct virtq *queue, struct virtq_state *state)
+{
+    const struct virtq_split *split = &queue->split;
+    state->available = split->available_index;
+    state->used = split->used_index;
+    state->driver_event = atomic_load_explicit(split->used_event, memory_order_relaxed);
+    state->device_event = atomic_load_explicit(split->avail_event, memory_order_relaxed);
+}
+
 const struct virtq_format virtq_split_format = {
+    .name = "split",
     .memory_len = split_memory_len,
     .init = split_init,
     .add = split_add,
     .publish = split_publish,
     .take = split_take,
     .arm = split_arm,
+    .disarm = split_disarm,
+    .describe = split_describe,
 };
 
 const struct virtq_format virtq_split_legacy_format = {
+    .name = "split, legacy layout",
     .memory_len = legacy_memory_len,
     .init = legacy_init,
     .add = split_add,
     .publish = split_publish,
     .take = split_take,
     .arm = split_arm,
+    .disarm = split_disarm,
+    .describe = split_describe,
 };

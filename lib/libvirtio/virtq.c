@@ -6,6 +6,38 @@
 #include <libanole/fault.h>
 #include <libvirtio/barrier.h>
 #include <libvirtio/virtq.h>
+#include <string.h>
+
+const struct virtq_format *virtq_format_for(const struct virtio_transport *transport,
+                                            struct feature_set features)
+{
+    if (transport->legacy)
+        return &virtq_split_legacy_format;
+    return feature_has(features, VIRTIO_F_RING_PACKED) ? &virtq_packed_format : &virtq_split_format;
+}
+
+uint16_t virtq_size_below(const struct virtq_format *format, unsigned limit)
+{
+    unsigned size = 1;
+    if (format->any_size)
+        return (uint16_t)limit;
+    while (size * 2 <= limit)
+        size *= 2;
+    return (uint16_t)size;
+}
+
+/* The state of a queue that nothing was ever added to; its memory is zero. */
+static void start(struct virtq *queue, struct virtq_addresses *addresses)
+{
+    queue->free_slots = queue->size;
+    queue->free_head = queue->oldest = 0;
+    queue->shown = queue->added = queue->run_left = 0;
+    queue->broken = false;
+    for (unsigned id = 0; id < queue->size; id++) /* a circle: IN_ORDER goes round */
+        queue->chains[id] = (struct virtq_chain){
+            .next = (uint16_t)(id + 1 < queue->size ? id + 1 : 0)};
+    queue->format->init(queue, &queue->memory, addresses);
+}
 
 void virtq_init(struct virtq *queue, const struct virtq_format *format,
                 struct virtio_transport *transport, uint16_t index, uint16_t size,
@@ -18,14 +50,37 @@ void virtq_init(struct virtq *queue, const struct virtq_format *format,
         .chains = chains,
         .index = index,
         .size = size,
-        .free_slots = size,
-        .batch = 1,
         .event_index = feature_has(features, VIRTIO_F_EVENT_IDX),
         .indirect = feature_has(features, VIRTIO_F_INDIRECT_DESC),
+        .in_order = feature_has(features, VIRTIO_F_IN_ORDER),
+        .notification_data = feature_has(features, VIRTIO_F_NOTIFICATION_DATA),
+        .legacy = transport->legacy,
+        .memory = *memory,
     };
-    for (unsigned i = 0; i < size; i++)
-        chains[i] = (struct virtq_chain){.next = (uint16_t)(i + 1)};
-    format->init(queue, memory, addresses);
+    start(queue, addresses);
+}
+
+static void hand_back(const struct virtq *queue, void (*lost)(void *context, uint16_t token),
+                      void *context)
+{
+    for (unsigned id = 0; id < queue->size; id++)
+        if (queue->chains[id].descriptors != 0)
+            lost(context, queue->chains[id].token);
+}
+
+int virtq_reset(struct virtq *queue, void (*lost)(void *context, uint16_t token), void *context,
+                struct virtq_addresses *addresses)
+{
+    struct virtio_transport *transport = queue->transport;
+    int rc = transport->ops->queue_reset(transport, queue->index);
+    if (rc < 0) {
+        queue->broken = true;
+        return rc;
+    }
+    hand_back(queue, lost, context);
+    memset(queue->memory.address, 0, queue->format->memory_len(queue->size));
+    start(queue, addresses);
+    return 0;
 }
 
 /* Whether the segments make a buffer that the specification allows (virtio 1.4, 2.7.5). */
@@ -72,11 +127,10 @@ int virtq_kick(struct virtq *queue)
     fault_step(FAULT_DIE_RING);
     queue->shown = (uint16_t)(queue->shown + queue->added);
     queue->added = 0;
-    bool wanted = queue->format->publish(queue);
-    queue->batch++;
-    if (!wanted)
+    if (!queue->format->publish(queue))
         return 0;
-    queue->transport->ops->notify(queue->transport, queue->index, 0);
+    queue->transport->ops->notify(queue->transport, queue->index,
+                                  queue->notification_data ? queue->position : 0);
     return 1;
 }
 
@@ -104,4 +158,28 @@ int virtq_arm(struct virtq *queue, uint16_t after)
     if (rc < 0)
         queue->broken = true;
     return rc;
+}
+
+void virtq_disarm(struct virtq *queue)
+{
+    if (!queue->broken)
+        queue->format->disarm(queue);
+}
+
+void virtq_describe(const struct virtq *queue, struct virtq_state *state)
+{
+    *state = (struct virtq_state){
+        .index = queue->index,
+        .size = queue->size,
+        .in_flight = queue->shown,
+        .added = queue->added,
+        .free_slots = queue->free_slots,
+        .broken = queue->broken,
+    };
+    for (unsigned id = 0; id < queue->size; id++) {
+        uint32_t age_ms = queue->now_ms - queue->chains[id].added_ms;
+        if (queue->chains[id].descriptors != 0 && age_ms > state->oldest_ms)
+            state->oldest_ms = age_ms;
+    }
+    queue->format->describe(queue, state);
 }

@@ -1,6 +1,7 @@
 /*
  * Virtqueues, driver side. One interface for all ring formats: add buffers, kick once for a batch,
- * take what the device has used, arm the next interrupt. Split rings are in split.c.
+ * take what the device has used, arm the next interrupt. Split rings are in split.c, packed ones in
+ * packed.c, what both share in virtq.c and chain.h.
  *
  * The device is not trusted. What it must not decide is kept in private memory and never read back
  * from the rings; each used element is read once and checked against what is in flight. The first
@@ -32,12 +33,13 @@ struct virtq_table {
     uint16_t entries;
 };
 
-/* Private state of a buffer in flight, indexed by ring slot. Memory is given by the queue's owner. */
+/* Private state of a buffer in flight, by its id. Memory is given by the queue's owner. */
 struct virtq_chain {
     uint32_t writable_bytes;
-    uint32_t batch;       /* of the kick that shows it to the device */
-    uint16_t descriptors; /* ring slots that it takes; 0: not the head of a buffer in flight */
-    uint16_t next;        /* next slot of the chain or of the free list */
+    uint32_t order;       /* counts buffers as they are added */
+    uint32_t added_ms;    /* the queue's time then */
+    uint16_t descriptors; /* ring slots that it takes; 0: not the id of a buffer in flight */
+    uint16_t next;        /* next id of the chain or of the free list */
     uint16_t token;
 };
 
@@ -48,9 +50,12 @@ struct virtq_used {
 };
 
 struct virtq;
+struct virtq_state;
 
 /* A ring format. Arguments were checked by virtq.c; a queue that is broken gets here no more. */
 struct virtq_format {
+    const char *name;
+    bool any_size; /* else powers of two alone */
     uint64_t (*memory_len)(uint16_t size);
     void (*init)(struct virtq *queue, const struct dma_memory *memory,
                  struct virtq_addresses *addresses);
@@ -60,6 +65,8 @@ struct virtq_format {
     bool (*publish)(struct virtq *queue);
     int (*take)(struct virtq *queue, struct virtq_used *used);
     int (*arm)(struct virtq *queue, uint16_t after);
+    void (*disarm)(struct virtq *queue);
+    void (*describe)(const struct virtq *queue, struct virtq_state *state);
 };
 
 /* Split rings (virtio 1.4, 2.7): the shared parts and the private indices. */
@@ -74,6 +81,21 @@ struct virtq_split {
     uint16_t used_index;           /* the next used element to take */
 };
 
+/* Packed rings (virtio 1.4, 2.8): the shared parts and the private positions. */
+struct virtq_packed {
+    struct packed_descriptor *ring;
+    struct packed_event *driver_event; /* ours to write */
+    struct packed_event *device_event; /* the device's */
+    uint16_t available;                /* the next slot to fill in */
+    uint16_t used;                     /* where the next used element will be */
+    bool available_wrap;               /* the wrap counters that go with them */
+    bool used_wrap;
+    uint16_t batch_first; /* what was added since the last kick: its first slot, */
+    uint16_t batch_flags; /* the flags to go there, */
+    uint16_t batch_slots; /* and how many slots it is */
+    uint16_t longest;     /* slots of the longest chain since nothing was in flight */
+};
+
 struct virtq {
     const struct virtq_format *format;
     struct virtio_transport *transport;
@@ -82,20 +104,38 @@ struct virtq {
     uint16_t size;
     uint16_t free_slots;
     uint16_t free_head;
-    uint16_t shown;   /* buffers that the device has and hasn't used */
-    uint16_t added;   /* buffers added since the last kick */
-    uint32_t batch;   /* the number of the next kick */
-    bool event_index; /* VIRTIO_F_EVENT_IDX was negotiated */
-    bool indirect;    /* VIRTIO_F_INDIRECT_DESC was negotiated */
+    uint16_t shown;         /* buffers that the device has and hasn't used */
+    uint16_t added;         /* buffers added since the last kick */
+    uint16_t position;      /* next_off and next_wrap of the last kick (virtio 1.4, 2.9) */
+    uint16_t oldest;        /* IN_ORDER: the id of the oldest buffer in flight, */
+    uint16_t run_left;      /* how many buffers of a used element are still to be returned, */
+    uint32_t run_len_bytes; /* and the length that goes with the last of them */
+    uint32_t order;         /* of the next buffer */
+    uint32_t now_ms;        /* the owner's time */
+    bool event_index;       /* VIRTIO_F_EVENT_IDX was negotiated */
+    bool indirect;          /* VIRTIO_F_INDIRECT_DESC was negotiated */
+    bool in_order;          /* VIRTIO_F_IN_ORDER was negotiated */
+    bool notification_data; /* VIRTIO_F_NOTIFICATION_DATA was negotiated */
+    bool legacy;            /* a legacy device */
     bool broken;
     union {
         struct virtq_split split;
+        struct virtq_packed packed;
     };
+    struct dma_memory memory;
 };
 
 extern const struct virtq_format virtq_split_format;
 /* ... in the layout that legacy devices find by themselves, given the first page of it. */
 extern const struct virtq_format virtq_split_legacy_format;
+extern const struct virtq_format virtq_packed_format;
+
+/* The format that goes with these features on this transport. */
+const struct virtq_format *virtq_format_for(const struct virtio_transport *transport,
+                                            struct feature_set features);
+
+/* The largest size of such a queue that is at most the limit, which is 1..32768. */
+uint16_t virtq_size_below(const struct virtq_format *format, unsigned limit);
 
 /*
  * Prepares a queue of that size (of a device that isn't live) in memory of format->memory_len(size)
@@ -132,8 +172,57 @@ int virtq_take(struct virtq *queue, struct virtq_used *used) __attribute__((warn
  * Asks for an interrupt when `after` more buffers are used (at least 1, at most what is in flight;
  * without EVENT_IDX: 1). 1: that many are already there, take them, no interrupt will come for them;
  * 0: the interrupt will come; -EPROTO: broken.
+ *
+ * Packed rings know slots, not buffers: unless each buffer takes one slot, the interrupt may come
+ * earlier, or as late as when so many of the buffers in flight now are used.
  */
 int virtq_arm(struct virtq *queue, uint16_t after) __attribute__((warn_unused_result));
+
+/*
+ * Asks for no interrupts until the next virtq_arm: the owner is awake and looks by itself. A hint; the
+ * device may interrupt all the same.
+ */
+void virtq_disarm(struct virtq *queue);
+
+/*
+ * Takes one queue back from the device (VIRTIO_F_RING_RESET, virtio 1.4, 2.6.1) and returns it to its
+ * initial state, broken or not. `lost` gets the token of each buffer that was in flight, in no order:
+ * their memory is the owner's again. The device has forgotten them, and whatever it did for them and
+ * didn't say is unknown. So it is for queues alone whose buffers may be given anew or given up, and
+ * whose used buffers have nothing outstanding that a reset could take back: no acknowledged write that
+ * waits for a flush.
+ *
+ * 0 with the addresses for the transport's queue_enable, which the caller does as at first (virtio
+ * 1.4, 2.6.1.2; with its vector); -ENOSYS: the transport can't; -ETIMEDOUT: the device doesn't. Then
+ * the queue is broken, and the buffers stay in flight until the device is reset.
+ */
+int virtq_reset(struct virtq *queue, void (*lost)(void *context, uint16_t token), void *context,
+                struct virtq_addresses *addresses) __attribute__((warn_unused_result));
+
+/* Tells the queue the time, as often as its owner likes: buffers are as old as what they were added
+ * with. Any clock of milliseconds that goes round after 2^32. */
+static inline void virtq_set_time(struct virtq *queue, uint32_t now_ms)
+{
+    queue->now_ms = now_ms;
+}
+
+/* What a queue looks like, for dumps. Positions are indices of a split ring, slots and wrap counters
+ * (bit 15) of a packed one. */
+struct virtq_state {
+    uint16_t index;
+    uint16_t size;
+    uint16_t in_flight;    /* buffers that the device has */
+    uint16_t added;        /* buffers that it will have with the next kick */
+    uint16_t free_slots;   /* ring slots */
+    uint16_t available;    /* the driver's position */
+    uint16_t used;         /* up to where it has taken used buffers */
+    uint32_t driver_event; /* as it lies in memory: used_event, or the whole event structure */
+    uint32_t device_event; /* avail_event likewise: the device's word, not to be relied on */
+    uint32_t oldest_ms;    /* age of the oldest buffer in flight, 0: none */
+    bool broken;
+};
+
+void virtq_describe(const struct virtq *queue, struct virtq_state *state);
 
 /* Whether each buffer takes one slot, given a table. */
 static inline bool virtq_has_indirect(const struct virtq *queue)

@@ -1,12 +1,17 @@
 # libvirtio, the driver side of libblk, and the virtio block driver, over fakes of device and kernel.
-VIRTIO_RING := lib/libvirtio/virtq.c lib/libvirtio/split.c
+VIRTIO_RING := $(addprefix lib/libvirtio/, virtq.c split.c packed.c)
 VIRTIO_DEVICE := $(VIRTIO_RING) $(addprefix lib/libvirtio/, feature.c feature_name.c transport.c \
     device.c mmio.c pci.c)
 VIRTIO_RING_MODEL := $(addprefix tests/host/virtio/, fake_memory.c ring_model.c)
 VIRTIO_DEVICE_MODEL := $(VIRTIO_RING_MODEL) tests/host/virtio/fake_mmio.c
 
-HOST_TESTS += test_virtq
-test_virtq_SRCS := tests/host/virtio/test_virtq.c $(VIRTIO_RING_MODEL) $(VIRTIO_RING)
+VIRTQ_FIXTURE := $(addprefix tests/host/virtio/, virtq_fixture.c packed_model.c) \
+    $(VIRTIO_RING_MODEL) $(VIRTIO_RING)
+
+HOST_TESTS += test_virtq test_virtq_life test_virtq_hostile
+test_virtq_SRCS := tests/host/virtio/test_virtq.c $(VIRTQ_FIXTURE)
+test_virtq_hostile_SRCS := tests/host/virtio/test_virtq_hostile.c $(VIRTQ_FIXTURE)
+test_virtq_life_SRCS := tests/host/virtio/test_virtq_life.c $(VIRTQ_FIXTURE)
 
 HOST_TESTS += test_virtio_device
 test_virtio_device_SRCS := tests/host/virtio/test_virtio_device.c $(VIRTIO_DEVICE_MODEL) \

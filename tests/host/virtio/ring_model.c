@@ -90,6 +90,7 @@ static void walk(const struct ring_model *model, uint64_t table, unsigned entrie
             CHECK(model->indirect && !nested && (flags & FLAG_NEXT) == 0); /* SPLIT-IND-01,02,04 */
             CHECK(len != 0 && len % 16 == 0 && chain->count == 0);
             walk(model, address, len / 16, 0, chain, true);
+            chain->next_slot = (uint16_t)((at + 1u) % entries);
             return;
         }
         CHECK(chain->count < model->size && chain->count < MODEL_SEGMENTS); /* SPLIT-IND-03 */
@@ -98,8 +99,12 @@ static void walk(const struct ring_model *model, uint64_t table, unsigned entrie
             CHECK(writable || !chain->segment[chain->count - 1].writable);
         CHECK(len > 0);
         chain->segment[chain->count++] = (struct model_segment){address, len, writable};
+        if (!nested)
+            chain->next_slot = (uint16_t)((at + 1u) % entries);
         if ((flags & FLAG_NEXT) == 0)
             return;
+        if (model->in_order) /* SPLIT-DESC-02, SPLIT-IND-05 */
+            CHECK(next == (at + 1u) % entries);
         at = next;
     }
 }
@@ -116,6 +121,9 @@ bool model_pop(struct ring_model *model, struct model_chain *chain)
     model->hold[chain->head] = true;
     model->taken++;
     walk(model, model->descriptors, model->size, chain->head, chain, false);
+    if (model->in_order) /* SPLIT-DESC-03 */
+        CHECK(chain->head == model->next_slot);
+    model->next_slot = chain->next_slot;
     return true;
 }
 
@@ -130,16 +138,24 @@ void model_write_used_index(struct ring_model *model, uint16_t index)
     put16(model->used + 2, index);
 }
 
-bool model_push(struct ring_model *model, uint16_t head, uint32_t len)
+bool model_push_run(struct ring_model *model, const uint16_t *heads, unsigned count, uint32_t len)
 {
-    CHECK(model->hold[head]);
-    model->hold[head] = false;
-    model_write_used(model, model->pushed, head, len);
-    uint16_t slot = model->pushed++;
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(model->hold[heads[i]]);
+        model->hold[heads[i]] = false;
+    }
+    model_write_used(model, model->pushed, heads[count - 1], len);
+    uint16_t old = model->pushed;
+    model->pushed = (uint16_t)(old + count);
     model_write_used_index(model, model->pushed);
     if (!model->event_index)
         return (model_available_flags(model) & 1) == 0;
-    return slot == model_used_event(model);
+    return (uint16_t)(model_used_event(model) - old) < count;
+}
+
+bool model_push(struct ring_model *model, uint16_t head, uint32_t len)
+{
+    return model_push_run(model, &head, 1, len);
 }
 
 bool model_sleep(struct ring_model *model)

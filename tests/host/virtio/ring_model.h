@@ -8,6 +8,7 @@
 #include "check.h"
 
 #define MODEL_SEGMENTS 1024u
+#define MODEL_SIZE_MAX 32768u
 
 struct model_segment {
     uint64_t address;
@@ -16,7 +17,8 @@ struct model_segment {
 };
 
 struct model_chain {
-    uint16_t head;
+    uint16_t head;      /* packed: its id */
+    uint16_t next_slot; /* split: behind the last slot that it takes */
     unsigned count;
     struct model_segment segment[MODEL_SEGMENTS];
 };
@@ -25,9 +27,11 @@ struct ring_model {
     uint64_t descriptors, available, used; /* device addresses */
     uint16_t size;
     bool event_index, indirect;
-    uint16_t taken;       /* available entries taken */
-    uint16_t pushed;      /* used entries written */
-    bool hold[65536 / 2]; /* heads that the model has and hasn't used */
+    bool in_order;             /* chains lie in the table in order, round and round */
+    uint16_t taken;            /* available entries taken */
+    uint16_t pushed;           /* used entries written */
+    bool hold[MODEL_SIZE_MAX]; /* heads that the model has and hasn't used */
+    uint16_t next_slot;        /* with in_order: where the next chain must begin */
 };
 
 void model_init(struct ring_model *model, uint64_t descriptors, uint64_t available, uint64_t used,
@@ -38,6 +42,8 @@ unsigned model_waiting(const struct ring_model *model);
 bool model_pop(struct ring_model *model, struct model_chain *chain);
 /* Marks a chain used; true: the driver wants an interrupt for it. */
 bool model_push(struct ring_model *model, uint16_t head, uint32_t len);
+/* The same for a run of chains with one used entry, that of the last (IN_ORDER). */
+bool model_push_run(struct ring_model *model, const uint16_t *heads, unsigned count, uint32_t len);
 /* Asks to be notified of the next chain; false: there is one already. */
 bool model_sleep(struct ring_model *model);
 /* Asks not to be notified. */
