@@ -56,3 +56,11 @@ test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(VIRTIO_PEER)
 
 HOST_TESTS += test_vdev_store
 test_vdev_store_SRCS := tests/host/virtio/test_vdev_store.c lib/libvirtio/device/store_file.c
+
+HOST_TESTS += test_vdev_ring
+test_vdev_ring_SRCS := tests/host/virtio/test_vdev_ring.c tests/host/virtio/fake_memory.c \
+    $(VIRTIO_RING) $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)
+
+HOST_TESTS += test_vdev_packed
+test_vdev_packed_SRCS := tests/host/virtio/test_vdev_packed.c tests/host/virtio/fake_memory.c \
+    $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)

@@ -346,25 +346,44 @@ static void live(const struct vdev_blk_options *options, uint16_t size, uint64_t
     rig_free(&life.rig);
 }
 
-static struct vdev_blk_options ring_options(bool event_index, bool indirect)
+static struct vdev_blk_options options_with(struct feature_bit feature, bool wanted,
+                                            struct vdev_blk_options options)
 {
-    struct vdev_blk_options options = rig_options();
-    options.queue_size = 1024;
-    if (!event_index)
-        options.features = feature_without(options.features, VIRTIO_F_EVENT_IDX);
-    if (!indirect)
-        options.features = feature_without(options.features, VIRTIO_F_INDIRECT_DESC);
+    options.features = wanted ? feature_with(options.features, feature)
+                              : feature_without(options.features, feature);
     return options;
 }
 
-static void every_ring(void **state)
+/* Rings of that size, with the features whose bits are set: EVENT_IDX, INDIRECT, IN_ORDER. */
+static struct vdev_blk_options ring_options(bool packed, uint16_t size, unsigned features)
+{
+    struct vdev_blk_options options = rig_options();
+    options.queue_size = size;
+    options = options_with(VIRTIO_F_RING_PACKED, packed, options);
+    options = options_with(VIRTIO_F_NOTIFICATION_DATA, packed, options);
+    options = options_with(VIRTIO_F_EVENT_IDX, (features & 1) != 0, options);
+    options = options_with(VIRTIO_F_INDIRECT_DESC, (features & 2) != 0, options);
+    return options_with(VIRTIO_F_IN_ORDER, (features & 4) != 0, options);
+}
+
+static void split_rings(void **state)
 {
     static const uint16_t sizes[] = {2, 4, 8, 64, 1024};
     (void)state;
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        for (unsigned features = 0; features < 4; features++) {
-            struct vdev_blk_options options = ring_options((features & 1) != 0,
-                                                           (features & 2) != 0);
+        for (unsigned features = 0; features < 8; features++) {
+            struct vdev_blk_options options = ring_options(false, sizes[i], features);
+            live(&options, sizes[i], 6000);
+        }
+}
+
+static void packed_rings(void **state)
+{
+    static const uint16_t sizes[] = {2, 3, 8, 61, 1000, 1024};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (unsigned features = 0; features < 8; features++) {
+            struct vdev_blk_options options = ring_options(true, sizes[i], features);
             live(&options, sizes[i], 6000);
         }
 }
@@ -372,35 +391,45 @@ static void every_ring(void **state)
 static void large_blocks(void **state)
 {
     (void)state;
-    struct vdev_blk_options options = ring_options(true, true);
+    struct vdev_blk_options options = ring_options(false, 256, 3);
     options.block_bytes = 4096;
     live(&options, 256, 10000);
+}
+
+/* The driver takes less than the device has: no power of two here. */
+static void part_of_a_queue(void **state)
+{
+    (void)state;
+    struct vdev_blk_options options = ring_options(false, 100, 3);
+    live(&options, 64, 3000);
+    live(&options, 16, 3000);
 }
 
 static void four_queues(void **state)
 {
     (void)state;
-    struct vdev_blk_options options = ring_options(true, true);
-    options.features = feature_with(options.features, VIRTIO_BLK_F_MQ);
-    options.queues = QUEUES;
-    live(&options, 16, 10000);
+    for (unsigned packed = 0; packed < 2; packed++) {
+        struct vdev_blk_options options = ring_options(packed != 0, 16, 3);
+        options.features = feature_with(options.features, VIRTIO_BLK_F_MQ);
+        options.queues = QUEUES;
+        live(&options, 16, 10000);
+    }
 }
 
-/* More requests than an index has values. */
+/* More requests than an index has values, twice. */
 static void indices_wrap(void **state)
 {
     (void)state;
-    struct vdev_blk_options options = ring_options(true, true);
+    struct vdev_blk_options options = ring_options(false, 64, 3);
     live(&options, 64, 140000);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_ring),
-        cmocka_unit_test(large_blocks),
-        cmocka_unit_test(four_queues),
-        cmocka_unit_test(indices_wrap),
+        cmocka_unit_test(split_rings),  cmocka_unit_test(packed_rings),
+        cmocka_unit_test(large_blocks), cmocka_unit_test(part_of_a_queue),
+        cmocka_unit_test(four_queues),  cmocka_unit_test(indices_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
