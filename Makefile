@@ -46,7 +46,7 @@ HOST_TESTS :=
 HOST_PROGRAMS :=
 FUZZERS :=
 KERNEL_SRCS :=
-include $(wildcard kernel/module.mk lib/*/module.mk drivers/*/module.mk servers/*/module.mk \
+include $(wildcard kernel/module.mk lib/*/module.mk lib/*/*/module.mk drivers/*/module.mk servers/*/module.mk \
     commands/module.mk tests/guest/module.mk tests/bench/module.mk)
 include $(wildcard tests/host/*.mk tests/vhost/module.mk)
 include $(wildcard tests/fuzz/*.mk)

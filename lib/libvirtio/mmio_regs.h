@@ -30,6 +30,12 @@
 #define MMIO_QUEUE_DRIVER_HIGH 0x094u   /* W */
 #define MMIO_QUEUE_DEVICE_LOW 0x0a0u    /* W */
 #define MMIO_QUEUE_DEVICE_HIGH 0x0a4u   /* W */
+#define MMIO_SHM_SEL 0x0acu             /* W */
+#define MMIO_SHM_LEN_LOW 0x0b0u         /* R */
+#define MMIO_SHM_LEN_HIGH 0x0b4u        /* R */
+#define MMIO_SHM_BASE_LOW 0x0b8u        /* R */
+#define MMIO_SHM_BASE_HIGH 0x0bcu       /* R */
+#define MMIO_QUEUE_RESET 0x0c0u         /* RW, with VIRTIO_F_RING_RESET */
 #define MMIO_CONFIG_GENERATION 0x0fcu   /* R */
 #define MMIO_CONFIG 0x100u
 

@@ -44,3 +44,23 @@ HOST_TESTS += test_virtio_blk
 test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
     tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
     drivers/virtio_blk/disk.c drivers/virtio_blk/request.c
+
+# The device's side of libvirtio, against the driver's and against drivers that break every rule.
+VIRTIO_PEER := $(libvirtiodev_SRCS) $(addprefix tests/host/virtio/, device_rig.c fake_memory.c)
+
+HOST_TESTS += test_vdev_blk
+test_vdev_blk_SRCS := tests/host/virtio/test_vdev_blk.c $(VIRTIO_PEER) $(VIRTIO_DEVICE)
+
+HOST_TESTS += test_vdev_mmio
+test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(VIRTIO_PEER)
+
+HOST_TESTS += test_vdev_store
+test_vdev_store_SRCS := tests/host/virtio/test_vdev_store.c lib/libvirtio/device/store_file.c
+
+HOST_TESTS += test_vdev_ring
+test_vdev_ring_SRCS := tests/host/virtio/test_vdev_ring.c tests/host/virtio/fake_memory.c \
+    $(VIRTIO_RING) $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)
+
+HOST_TESTS += test_vdev_packed
+test_vdev_packed_SRCS := tests/host/virtio/test_vdev_packed.c tests/host/virtio/fake_memory.c \
+    $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)

@@ -64,18 +64,33 @@ void fake_memory_remove(uint64_t device_address)
     fail_msg("no range at %#lx", (unsigned long)device_address);
 }
 
-void *fake_memory_at(uint64_t device_address, size_t len, unsigned access)
+/* The range that has all of it; NULL: none. */
+static const struct range *range_of(uint64_t device_address, size_t len)
 {
     for (unsigned i = 0; i < count; i++) {
         const struct range *range = &ranges[i];
-        if (device_address < range->address || device_address - range->address > range->len ||
-            len > range->len - (device_address - range->address))
-            continue;
-        if ((range->access & access) != access)
-            fail_msg("the device has no right %u at %#lx", access, (unsigned long)device_address);
-        return range->memory + (device_address - range->address);
+        if (device_address >= range->address && device_address - range->address <= range->len &&
+            len <= range->len - (device_address - range->address))
+            return range;
     }
-    fail_msg("the device reaches %zu bytes at %#lx, which it wasn't given", len,
-             (unsigned long)device_address);
     return NULL;
+}
+
+void *fake_memory_find(uint64_t device_address, size_t len, unsigned access)
+{
+    const struct range *range = range_of(device_address, len);
+    if (range == NULL || (range->access & access) != access)
+        return NULL;
+    return range->memory + (device_address - range->address);
+}
+
+void *fake_memory_at(uint64_t device_address, size_t len, unsigned access)
+{
+    const struct range *range = range_of(device_address, len);
+    if (range == NULL)
+        fail_msg("the device reaches %zu bytes at %#lx, which it wasn't given", len,
+                 (unsigned long)device_address);
+    else if ((range->access & access) != access)
+        fail_msg("the device has no right %u at %#lx", access, (unsigned long)device_address);
+    return fake_memory_find(device_address, len, access);
 }

@@ -19,7 +19,9 @@ void fake_memory_add(uint64_t device_address, void *memory, size_t len, unsigned
 void fake_memory_remove(uint64_t device_address);
 /* A fresh device address, page-aligned, neighbour of no other. */
 uint64_t fake_memory_address(size_t len);
-/* What the device reaches there; fails the test if it may not. */
+/* What the device reaches there; NULL if it may not. */
+void *fake_memory_find(uint64_t device_address, size_t len, unsigned access);
+/* The same; fails the test if it may not. */
 void *fake_memory_at(uint64_t device_address, size_t len, unsigned access);
 
 #endif

@@ -1,0 +1,261 @@
+/*
+ * The device of device_rig.h.
+ */
+#include "device_rig.h"
+
+#include "fake_memory.h"
+
+#include <anole/error.h>
+#include <libvirtio/feature_bits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what the device stands on ---- */
+
+static struct rig *rig_of_host(struct vdev_host *host)
+{
+    return (struct rig *)(void *)((char *)host - offsetof(struct rig, host));
+}
+
+static struct rig *rig_of_store(struct vdev_store *store)
+{
+    return (struct rig *)(void *)((char *)store - offsetof(struct rig, store));
+}
+
+static void *translate(struct vdev_host *host, uint64_t address, uint64_t len_bytes, bool writable)
+{
+    (void)host;
+    return fake_memory_find(address, len_bytes, writable ? FAKE_WRITE : FAKE_READ);
+}
+
+static void notified(struct vdev_host *host, struct vdev *device, uint16_t queue)
+{
+    struct rig *rig = rig_of_host(host);
+    CHECK(device == &rig->blk.device && queue < device->queue_count);
+    rig->notifies++;
+    rig->notified |= (uint64_t)1 << queue;
+}
+
+static void stopping(struct vdev_host *host, struct vdev *device, uint16_t queue)
+{
+    struct rig *rig = rig_of_host(host);
+    CHECK(device == &rig->blk.device && device->queues[queue].ring != NULL);
+    rig->notified &= ~((uint64_t)1 << queue);
+    rig->stopped++;
+}
+
+static void driver_error(struct vdev_host *host, struct vdev *device, const char *what)
+{
+    struct rig *rig = rig_of_host(host);
+    CHECK(device == &rig->blk.device);
+    rig->driver_errors++;
+    rig->driver_error = what;
+    bool expected = rig->expected_error != NULL &&
+                    strncmp(what, rig->expected_error, strlen(rig->expected_error)) == 0;
+    if (!rig->hostile_driver && !expected)
+        fail_msg("the driver: %s", what);
+}
+
+static void line_changed(struct vdev_mmio *mmio)
+{
+    struct rig *rig = (struct rig *)(void *)((char *)mmio - offsetof(struct rig, mmio));
+    if (vdev_mmio_line(mmio))
+        rig->interrupts++;
+}
+
+/* ---- the disk ---- */
+
+/* The device asks for nothing outside. */
+static unsigned char *place(struct vdev_store *store, uint64_t offset, uint64_t len_bytes)
+{
+    CHECK(offset <= store->bytes && len_bytes <= store->bytes - offset);
+    return rig_of_store(store)->disk + offset;
+}
+
+static bool store_read(struct vdev_store *store, uint64_t offset, void *to, uint32_t len_bytes)
+{
+    memcpy(to, place(store, offset, len_bytes), len_bytes);
+    return !rig_of_store(store)->store_fails;
+}
+
+static bool store_write(struct vdev_store *store, uint64_t offset, const void *from,
+                        uint32_t len_bytes)
+{
+    if (rig_of_store(store)->store_fails)
+        return false;
+    memcpy(place(store, offset, len_bytes), from, len_bytes);
+    return true;
+}
+
+static bool store_flush(struct vdev_store *store)
+{
+    rig_of_store(store)->flushes++;
+    return !rig_of_store(store)->store_fails;
+}
+
+static bool store_discard(struct vdev_store *store, uint64_t offset, uint64_t len_bytes)
+{
+    rig_of_store(store)->discards++;
+    memset(place(store, offset, len_bytes), 0, len_bytes);
+    return !rig_of_store(store)->store_fails;
+}
+
+static bool store_zero(struct vdev_store *store, uint64_t offset, uint64_t len_bytes,
+                       bool deallocate)
+{
+    struct rig *rig = rig_of_store(store);
+    CHECK(!deallocate || rig->blk.config.write_zeroes_may_unmap != 0);
+    rig->zeroes++;
+    memset(place(store, offset, len_bytes), 0, len_bytes);
+    return !rig->store_fails;
+}
+
+/* ---- what the driver stands on ---- */
+
+static uint64_t access_read(struct virtio_platform *platform, uintptr_t address, unsigned width)
+{
+    CHECK(address >= RIG_BASE && address - RIG_BASE < RIG_WINDOW);
+    return vdev_mmio_read(&((struct rig *)platform)->mmio, address - RIG_BASE, width);
+}
+
+static void access_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
+                         uint64_t value)
+{
+    CHECK(address >= RIG_BASE && address - RIG_BASE < RIG_WINDOW);
+    vdev_mmio_write(&((struct rig *)platform)->mmio, address - RIG_BASE, width, value);
+}
+
+static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint8_t)access_read(platform, address, 1);
+}
+
+static uint16_t read16(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint16_t)access_read(platform, address, 2);
+}
+
+static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint32_t)access_read(platform, address, 4);
+}
+
+static void write8(struct virtio_platform *platform, uintptr_t address, uint8_t value)
+{
+    access_write(platform, address, 1, value);
+}
+
+static void write16(struct virtio_platform *platform, uintptr_t address, uint16_t value)
+{
+    access_write(platform, address, 2, value);
+}
+
+static void write32(struct virtio_platform *platform, uintptr_t address, uint32_t value)
+{
+    access_write(platform, address, 4, value);
+}
+
+static int dma_alloc(struct virtio_platform *platform, size_t len_bytes, struct dma_memory *memory)
+{
+    (void)platform;
+    memory->address = fake_memory_alloc(len_bytes, &memory->device_address);
+    memory->len_bytes = len_bytes;
+    return 0;
+}
+
+static uint64_t now_us(struct virtio_platform *platform)
+{
+    return ((struct rig *)platform)->now_us;
+}
+
+static void wait(struct virtio_platform *platform, uint64_t deadline_us)
+{
+    struct rig *rig = (struct rig *)platform;
+    rig_work(rig);
+    if (!vdev_mmio_line(&rig->mmio) && rig->now_us < deadline_us)
+        rig->now_us = deadline_us;
+}
+
+/* ---- the whole ---- */
+
+struct vdev_blk_options rig_options(void)
+{
+    struct vdev_blk_options options = {
+        .queues = 1,
+        .queue_size = 256,
+        .size_max = 65536,
+        .seg_max = 126,
+        .block_bytes = 512,
+        .cylinders = 17,
+        .heads = 4,
+        .track_sectors = 63,
+        .physical_block_exp = 3,
+        .opt_io_blocks = 8,
+        .max_discard_sectors = 1000,
+        .max_discard_segments = 4,
+        .discard_alignment_sectors = 8,
+        .max_zeroes_sectors = 500,
+        .max_zeroes_segments = 3,
+        .zeroes_may_unmap = true,
+        .serial = "SERIAL-OF-TWENTY-BYTES",
+    };
+    struct feature_set *set = &options.features;
+    *set = feature_with(*set, VIRTIO_F_EVENT_IDX);
+    *set = feature_with(*set, VIRTIO_F_INDIRECT_DESC);
+    *set = feature_with(*set, VIRTIO_F_RING_RESET);
+    *set = feature_with(*set, VIRTIO_BLK_F_SIZE_MAX);
+    *set = feature_with(*set, VIRTIO_BLK_F_SEG_MAX);
+    *set = feature_with(*set, VIRTIO_BLK_F_GEOMETRY);
+    *set = feature_with(*set, VIRTIO_BLK_F_BLK_SIZE);
+    *set = feature_with(*set, VIRTIO_BLK_F_FLUSH);
+    *set = feature_with(*set, VIRTIO_BLK_F_TOPOLOGY);
+    *set = feature_with(*set, VIRTIO_BLK_F_CONFIG_WCE);
+    *set = feature_with(*set, VIRTIO_BLK_F_DISCARD);
+    *set = feature_with(*set, VIRTIO_BLK_F_WRITE_ZEROES);
+    return options;
+}
+
+void rig_init(struct rig *rig, const struct vdev_blk_options *options, uint64_t sectors)
+{
+    *rig = (struct rig){
+        .platform = {read8, read16, read32, write8, write16, write32, dma_alloc, now_us, wait},
+        .host = {translate, notified, stopping, driver_error},
+        .store = {sectors * 512, store_read, store_write, store_flush, store_discard, store_zero},
+        .disk = calloc(sectors, 512),
+        .memory = malloc(vdev_blk_memory_len(options)),
+        .now_us = 1000,
+    };
+    CHECK(rig->disk != NULL && rig->memory != NULL && vdev_blk_memory_len(options) != 0 &&
+          options->queues <= RIG_QUEUES_MAX);
+    vdev_blk_init(&rig->blk, options, &rig->host, &rig->store, rig->memory);
+    vdev_mmio_init(&rig->mmio, &rig->blk.device, 0x656c6f6e, line_changed);
+}
+
+void rig_free(struct rig *rig)
+{
+    free(rig->disk);
+    free(rig->memory);
+    rig->disk = NULL;
+    rig->memory = NULL;
+    fake_memory_reset();
+}
+
+void rig_work(struct rig *rig)
+{
+    for (uint16_t queue = 0; queue < rig->blk.device.queue_count; queue++) {
+        uint64_t bit = (uint64_t)1 << queue;
+        while ((rig->notified & bit) != 0)
+            if (!vdev_blk_work(&rig->blk, queue, RIG_BUDGET))
+                rig->notified &= ~bit;
+    }
+}
+
+uint32_t rig_read(struct rig *rig, uint32_t offset)
+{
+    return read32(&rig->platform, RIG_BASE + offset);
+}
+
+void rig_write(struct rig *rig, uint32_t offset, uint32_t value)
+{
+    write32(&rig->platform, RIG_BASE + offset, value);
+}
