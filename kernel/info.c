@@ -134,6 +134,17 @@ int kcall_random(struct thread *caller)
     return 0;
 }
 
+/* four words */
+int kcall_random_mix(struct thread *caller)
+{
+    uint64_t words[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = kcall_arg(caller, i);
+    random_mix(words);
+    return 0;
+}
+
 /*
  * May the process write that into the log now? Nobody who writes without end fills it with that, or
  * keeps the console busy. Once refused, a process is heard again when half of a burst is paid for.

@@ -62,6 +62,7 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_QUARANTINE_END] = "e",
     [KCALL_QUARANTINE_INFO] = "e",
     [KCALL_WALL_CLOCK_SET] = "x",
+    [KCALL_RANDOM_MIX] = "xxxx",
     [KCALL_PROCESS_CREATE] = "k",
     [KCALL_PROCESS_MAP] = "CfspERO",
     [KCALL_PROCESS_WRITE] = "Caal",
