@@ -3,7 +3,8 @@ LIBS += libcommand
 libcommand_SRCS := \
     commands/common/arguments.c \
     commands/common/processes.c \
-    commands/common/table.c
+    commands/common/table.c \
+    commands/common/virtio.c
 
 PROGRAMS += shell
 shell_SRCS := \
@@ -63,3 +64,11 @@ reboot_LIBS := libcommand librs libanole
 PROGRAMS += hexdump
 hexdump_SRCS := commands/hexdump.c
 hexdump_LIBS := libblk libchan libanole
+
+PROGRAMS += random
+random_SRCS := commands/random.c
+random_LIBS := libcommand libanole
+
+PROGRAMS += virtio
+virtio_SRCS := commands/virtio.c
+virtio_LIBS := libcommand libvirtio libanole

@@ -132,6 +132,17 @@ int kcall_random(struct thread *caller)
     return 0;
 }
 
+/* four words */
+int kcall_random_mix(struct thread *caller)
+{
+    uint64_t words[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = kcall_arg(caller, i);
+    random_mix(words);
+    return 0;
+}
+
 /* address, len -> full length */
 int kcall_boot_arguments(struct thread *caller)
 {

@@ -30,6 +30,7 @@ static const kcall_handler handlers[KCALL_LIMIT] = {
     [KCALL_PROCESS_INFO] = kcall_process_info,
     [KCALL_COUNTERS] = kcall_counters,
     [KCALL_RANDOM] = kcall_random,
+    [KCALL_RANDOM_MIX] = kcall_random_mix,
     [KCALL_LOG_WRITE] = kcall_log_write,
     [KCALL_LOG_READ] = kcall_log_read,
     [KCALL_BOOT_ARGUMENTS] = kcall_boot_arguments,

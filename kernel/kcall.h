@@ -64,6 +64,7 @@ KCALL_HANDLER(system_info);
 KCALL_HANDLER(process_info);
 KCALL_HANDLER(counters);
 KCALL_HANDLER(random);
+KCALL_HANDLER(random_mix);
 KCALL_HANDLER(log_write);
 KCALL_HANDLER(log_read);
 KCALL_HANDLER(boot_arguments);

@@ -60,3 +60,14 @@ void random_words(uint64_t words[4])
     memcpy(key, block, sizeof(key));
     memcpy(words, block + 8, 4 * sizeof(words[0]));
 }
+
+void random_mix(const uint64_t words[4])
+{
+    uint32_t more[8];
+    uint64_t ignored[4];
+
+    memcpy(more, words, sizeof(more));
+    for (unsigned i = 0; i < 8; i++)
+        key[i] ^= more[i];
+    random_words(ignored);
+}

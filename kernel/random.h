@@ -9,5 +9,8 @@
 
 void random_init(const uint8_t *seed, unsigned len, uint64_t more);
 void random_words(uint64_t words[4]);
+/* Later words depend on these, too. Whoever chooses them without knowing the state learns nothing and
+ * takes nothing away from it. */
+void random_mix(const uint64_t words[4]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <libanole/anole.h>
 #include <libanole/service.h>
 #include <libvirtio/attach.h>
+#include <libvirtio/info.h>
 #include <stdlib.h>
 
 #define SCAN_BUFFER_LEN 16384u

@@ -55,7 +55,7 @@
     X(IRQ_BIND, 32, DRIVER)        /* index in my resource table, bit, which of its numbers */     \
     X(CONSOLE_TAKE, 33, CONSOLE)   /* -> log position to go on from: the kernel stops printing     \
                                       and rings NOTIFY_LOG for new text */                         \
-    /* devman and the clock's driver */                                                            \
+    /* devman, the clock's driver, entropy's */                                                            \
     X(DEVICE_MAP, 34, DEVMAN)      /* physical address, len -> address: never RAM, never an        \
                                       interrupt controller */                                      \
     X(QUARANTINE_END, 35, DEVMAN)  /* endpoint of the dead process whose device is quiet */        \
@@ -65,6 +65,7 @@
                                       machine has no message-signalled interrupts */               \
     X(MSI_INFO, 57, DEVMAN)        /* number -> address, data: what the device must write */       \
     X(WALL_CLOCK_SET, 37, CLOCK)   /* nanoseconds since 1970 at tick 0 */                          \
+    X(RANDOM_MIX, 58, ENTROPY)     /* four words that change all later RANDOM */                   \
     /* rs and pm: only for processes they created; rs may kill any */                              \
     X(PROCESS_CREATE, 38, CREATE)  /* address of struct process_create -> endpoint */              \
     X(PROCESS_MAP, 39, CREATE)     /* child, vaddr, len, PROT_*, maker, region or 0, offset */     \

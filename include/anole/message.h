@@ -38,6 +38,7 @@ enum message_protocol {
     PROTO_FS = 9,
     PROTO_SOCK = 10,
     PROTO_RNG = 11,
+    PROTO_VIRTIO = 12,
     PROTO_TEST = 15,
 };
 

@@ -63,6 +63,7 @@ int kcall_process_info(unsigned slot, struct process_info *info);
 int kcall_process_next(unsigned slot, struct process_info *info);
 int kcall_counters(endpoint_t endpoint, struct counters *counters);
 int kcall_random(uint64_t words[4]);
+int kcall_random_mix(const uint64_t words[4]);
 int kcall_log_write(enum log_level level, const char *text, size_t len);
 int kcall_log_read(uint64_t position, char *buffer, size_t len, uint64_t *next, size_t *count);
 int kcall_boot_arguments(char *buffer, size_t len, size_t *full_len);

@@ -54,6 +54,13 @@ int kcall_random(uint64_t words[4])
     return error;
 }
 
+int kcall_random_mix(const uint64_t words[4])
+{
+    struct message message = {.word = {words[0], words[1], words[2], words[3]}};
+
+    return kcall(KCALL_RANDOM_MIX, &message);
+}
+
 int kcall_log_write(enum log_level level, const char *text, size_t len)
 {
     struct message message = {.word = {(uintptr_t)text, len, level}};

@@ -20,6 +20,16 @@ __attribute__((section(".bss.hot"))) static bool service_silent;
 /* FAULT_HOARD_CALLERS was: keeps all requests, and does everything else. */
 __attribute__((section(".bss.hot"))) static bool service_hoards;
 
+/* Of a library, see service_also. */
+static const struct service_entry *also;
+static unsigned also_count;
+
+void service_also(const struct service_entry *entries, unsigned count)
+{
+    also = entries;
+    also_count = count;
+}
+
 void service_ready(void)
 {
     struct message message = {0};
@@ -83,14 +93,27 @@ static void loop_notified(const struct service *service, uint64_t bits)
 
 /* ---- requests ---- */
 
+HOT static service_handler handler_of(const struct service_entry *entries, unsigned count,
+                                      uint32_t type)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (entries[i].type == type) {
+            return entries[i].handler;
+        }
+    }
+    return NULL;
+}
+
 HOT static int handle(const struct service *service, struct ipc_delivery *delivery)
 {
     uint32_t type = delivery->message.type;
+    service_handler handler = handler_of(service->entries, service->entry_count, type);
 
-    for (unsigned i = 0; i < service->entry_count; i++) {
-        if (service->entries[i].type == type) {
-            return service->entries[i].handler(delivery);
-        }
+    if (!handler) {
+        handler = handler_of(also, also_count, type);
+    }
+    if (handler) {
+        return handler(delivery);
     }
     return type == COMMON_PING ? 0 : -ANOLE_ENOSYS;
 }

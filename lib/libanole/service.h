@@ -51,6 +51,9 @@ struct service {
 void service_ready(void);
 /* Publishes one more name. 0 or -error. */
 int service_publish(const char *name);
+/* Handlers for what a library answers in any service that uses it; looked at after the service's own.
+ * Once at start. */
+void service_also(const struct service_entry *entries, unsigned count);
 /* Receives and handles for ever. */
 _Noreturn void service_run(const struct service *service);
 /* Answers a request that was kept waiting: request->message holds the reply's words. A caller that

@@ -105,6 +105,8 @@ static int queue_set_up(struct virtio_device *device, struct virtq *queue, uint1
 {
     struct virtio_transport *transport = device->transport;
     const struct virtq_format *format = virtq_format_for(transport, device->features);
+    if (index >= VIRTIO_QUEUES)
+        return -ANOLE_ENODEV;
     int size_max = transport->ops->queue_size_max(transport, index);
     if (size_max < 0)
         return size_max;
@@ -127,7 +129,9 @@ int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint1
                         uint16_t size_limit, struct virtq_chain *chains)
 {
     int rc = queue_set_up(device, queue, index, size_limit, chains);
-    if (rc < 0)
+    if (rc == 0)
+        device->queues[index] = queue;
+    else
         virtio_device_fail(device);
     return rc;
 }

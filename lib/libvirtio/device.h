@@ -20,10 +20,11 @@
 
 struct virtio_device {
     struct virtio_transport *transport;
-    struct feature_set offered;         /* by the device */
-    struct feature_set features;        /* accepted by both sides */
-    struct feature_bit missing_feature; /* of an open that returned -ENODEV; else none, 0xff */
-    uint8_t status;                     /* all bits written since the reset */
+    struct feature_set offered;          /* by the device */
+    struct feature_set features;         /* accepted by both sides */
+    struct feature_bit missing_feature;  /* of an open that returned -ENODEV; else none, 0xff */
+    uint8_t status;                      /* all bits written since the reset */
+    struct virtq *queues[VIRTIO_QUEUES]; /* those that are set up, by their number */
 };
 
 /*

@@ -121,6 +121,24 @@ static uint32_t mmio_config_generation(struct virtio_transport *transport)
     return reg_read(transport, MMIO_CONFIG_GENERATION);
 }
 
+static const struct virtio_register readable[] = {
+    {"MagicValue", MMIO_MAGIC_VALUE, 4},
+    {"Version", MMIO_VERSION, 4},
+    {"DeviceID", MMIO_DEVICE_ID, 4},
+    {"VendorID", MMIO_VENDOR_ID, 4},
+    {"Status", MMIO_STATUS, 4},
+    {"InterruptStatus", MMIO_INTERRUPT_STATUS, 4},
+    {"ConfigGeneration", MMIO_CONFIG_GENERATION, 4}, /* the last one: legacy devices have none */
+};
+#define READABLE (sizeof(readable) / sizeof(readable[0]))
+
+static unsigned mmio_registers(struct virtio_transport *transport,
+                               struct virtio_register_info *registers, unsigned max)
+{
+    return virtio_registers_read(transport->platform, mmio_of(transport)->base, readable,
+                                 transport->legacy ? READABLE - 1 : READABLE, registers, max);
+}
+
 static const struct virtio_transport_ops mmio_ops = {
     .reset = mmio_reset,
     .status = mmio_status,
@@ -133,6 +151,7 @@ static const struct virtio_transport_ops mmio_ops = {
     .interrupt = mmio_interrupt,
     .config_field = mmio_config_field,
     .config_generation = mmio_config_generation,
+    .registers = mmio_registers,
 };
 
 /* ---- what is different in legacy devices (virtio 1.4, 4.2.4) ---- */
@@ -199,6 +218,7 @@ static const struct virtio_transport_ops legacy_ops = {
     .interrupt = mmio_interrupt,
     .config_field = mmio_config_field,
     .config_generation = legacy_config_generation,
+    .registers = mmio_registers,
 };
 
 int virtio_mmio_probe(struct virtio_mmio *mmio, struct virtio_platform *platform, uintptr_t base,

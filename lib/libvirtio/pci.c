@@ -87,7 +87,7 @@ static void pci_accept(struct virtio_transport *transport, struct feature_set fe
 
 static int pci_queue_size_max(struct virtio_transport *transport, uint16_t index)
 {
-    if (index >= VIRTIO_PCI_QUEUES || index >= get16(transport, PCI_NUM_QUEUES))
+    if (index >= get16(transport, PCI_NUM_QUEUES))
         return -ANOLE_ENODEV;
     put16(transport, PCI_QUEUE_SELECT, index);
     if (get16(transport, PCI_QUEUE_ENABLE) != 0)
@@ -190,6 +190,20 @@ static uint32_t pci_config_generation(struct virtio_transport *transport)
                                       pci_of(transport)->common + PCI_CONFIG_GENERATION);
 }
 
+/* Not the ISR: reading it acknowledges what it says. */
+static unsigned pci_registers(struct virtio_transport *transport,
+                              struct virtio_register_info *registers, unsigned max)
+{
+    static const struct virtio_register readable[] = {
+        {"num_queues", PCI_NUM_QUEUES, 2},
+        {"device_status", PCI_DEVICE_STATUS, 1},
+        {"config_generation", PCI_CONFIG_GENERATION, 1},
+        {"config_msix_vector", PCI_CONFIG_MSIX_VECTOR, 2},
+    };
+    return virtio_registers_read(transport->platform, pci_of(transport)->common, readable,
+                                 sizeof(readable) / sizeof(readable[0]), registers, max);
+}
+
 static const struct virtio_transport_ops pci_ops = {
     .reset = pci_reset,
     .status = pci_status,
@@ -204,6 +218,7 @@ static const struct virtio_transport_ops pci_ops = {
     .interrupt = pci_interrupt,
     .config_field = pci_config_field,
     .config_generation = pci_config_generation,
+    .registers = pci_registers,
 };
 
 /* ---- finding the parts ---- */

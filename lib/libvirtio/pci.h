@@ -9,9 +9,6 @@
 #include <libvirtio/transport.h>
 #include <stddef.h>
 
-/* So many queues of a device can be used: more than any has vectors here. */
-#define VIRTIO_PCI_QUEUES 64u
-
 /* A mapped window: where, and how long. */
 struct virtio_window {
     uintptr_t base;
@@ -30,7 +27,7 @@ struct virtio_pci {
     uint32_t notify_len;
     uint32_t notify_multiplier;
     bool notif_config_data; /* VIRTIO_F_NOTIF_CONFIG_DATA was accepted */
-    struct virtio_pci_doorbell doorbells[VIRTIO_PCI_QUEUES];
+    struct virtio_pci_doorbell doorbells[VIRTIO_QUEUES];
 };
 
 /*

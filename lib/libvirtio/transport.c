@@ -3,6 +3,7 @@
  */
 #include <anole/error.h>
 #include <libvirtio/transport.h>
+#include <string.h>
 
 #define RESET_TIMEOUT_US 1000000u
 #define RESET_POLL_US 100u
@@ -35,4 +36,18 @@ uint64_t virtio_field_read(struct virtio_platform *platform, uintptr_t address, 
         return (uint64_t)platform->read32(platform, address + 4) << 32 | low;
     }
     }
+}
+
+unsigned virtio_registers_read(struct virtio_platform *platform, uintptr_t base,
+                               const struct virtio_register *which, unsigned count,
+                               struct virtio_register_info *registers, unsigned max)
+{
+    unsigned i;
+    for (i = 0; i < count && i < max; i++) {
+        registers[i] = (struct virtio_register_info){0};
+        strncpy(registers[i].name, which[i].name, sizeof(registers[i].name) - 1);
+        registers[i].value = (uint32_t)virtio_field_read(platform, base + which[i].offset,
+                                                         which[i].width);
+    }
+    return i;
 }

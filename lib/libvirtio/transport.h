@@ -9,6 +9,7 @@
 
 #include <libvirtio/feature.h>
 #include <libvirtio/platform.h>
+#include <proto/virtio.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -71,6 +72,10 @@ struct virtio_transport_ops {
      * config_len. 8 bytes are two reads: see virtio_config_read. */
     uint64_t (*config_field)(struct virtio_transport *transport, uint32_t offset, unsigned width);
     uint32_t (*config_generation)(struct virtio_transport *transport);
+
+    /* For dumps: those registers that can be read without any effect, at most max; how many. */
+    unsigned (*registers)(struct virtio_transport *transport,
+                          struct virtio_register_info *registers, unsigned max);
 };
 
 struct virtio_transport {
@@ -88,6 +93,15 @@ struct virtio_transport {
 
 /* What a queue's size is clamped to (virtio 1.4, 2.6). */
 #define VIRTIO_QUEUE_SIZE_LIMIT 32768u
+/* So many queues of a device can be used: more than any has vectors here. */
+#define VIRTIO_QUEUES 64u
+
+/* A register for registers(): its name in the specification, where it is, and its width. */
+struct virtio_register {
+    const char *name;
+    uint32_t offset;
+    uint32_t width;
+};
 
 /* ---- for the transports (transport.c) ---- */
 
@@ -98,5 +112,9 @@ int virtio_reset_wait(struct virtio_transport *transport,
 /* A field of configuration space: 8, 16 and 32 bits at their width, 64 as two halves (virtio 1.4,
  * 4.1.3.1, 4.2.2.2). */
 uint64_t virtio_field_read(struct virtio_platform *platform, uintptr_t address, unsigned width);
+/* Reads those registers, behind base, for registers(). */
+unsigned virtio_registers_read(struct virtio_platform *platform, uintptr_t base,
+                               const struct virtio_register *which, unsigned count,
+                               struct virtio_register_info *registers, unsigned max);
 
 #endif

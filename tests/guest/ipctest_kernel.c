@@ -23,7 +23,7 @@ static const uint32_t privileged[] = {
     KCALL_PROCESS_MAP,    KCALL_PROCESS_WRITE,   KCALL_PROCESS_START,  KCALL_PROCESS_KILL,
     KCALL_PROCESS_BURY,   KCALL_DEATH_NEXT,      KCALL_DEATH_RECORD,   KCALL_PROCESS_RESOURCE,
     KCALL_PROCESS_READ,   KCALL_PROCESS_REGS,    KCALL_PROCESS_NOTIFY, KCALL_LIVENESS,
-    KCALL_POWER,          KCALL_MSI_ALLOC,       KCALL_MSI_INFO,
+    KCALL_POWER,          KCALL_MSI_ALLOC,       KCALL_MSI_INFO,       KCALL_RANDOM_MIX,
 };
 
 /* Finds a process that mustn't be called by a program; nothing is delivered on the way. */

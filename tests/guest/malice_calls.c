@@ -176,7 +176,7 @@ static void attempt_ruled(struct hostile *hostile, const struct rule *rule)
 
 /* ---- all calls that there are, by who may make them ---- */
 
-enum call_group { BASE, DRIVER, CONSOLE, CLOCK, DEVMAN, CREATE, RS };
+enum call_group { BASE, DRIVER, CONSOLE, CLOCK, ENTROPY, DEVMAN, CREATE, RS };
 
 static const struct {
     const char *name;

@@ -6,6 +6,10 @@ PROGRAMS += ipctest
 ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)
 ipctest_LIBS := librs libanole
 
+PROGRAMS += rngtest
+rngtest_SRCS := tests/guest/rngtest.c $(wildcard tests/guest/testkit*.c)
+rngtest_LIBS := librs libanole
+
 PROGRAMS += handletest
 handletest_SRCS := $(wildcard tests/guest/handletest*.c tests/guest/testkit*.c) \
     tests/guest/chance.c

@@ -1,5 +1,7 @@
 # Tests of the kernel's pure parts.
-HOST_TESTS += test_endpoint test_fence
+HOST_TESTS += test_endpoint test_fence test_random
+test_random_SRCS := tests/host/kernel/test_random.c
+test_random_CFLAGS := -Ikernel
 test_endpoint_SRCS := tests/host/kernel/test_endpoint.c kernel/endpoint.c
 test_endpoint_CFLAGS := -Ikernel
 test_fence_SRCS := tests/host/kernel/test_fence.c

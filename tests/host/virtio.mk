@@ -21,6 +21,13 @@ HOST_TESTS += test_virtio_pci
 test_virtio_pci_SRCS := tests/host/virtio/test_virtio_pci.c tests/host/virtio/fake_pci.c \
     $(VIRTIO_DEVICE_MODEL) $(VIRTIO_DEVICE)
 
+# The frame of small drivers and a driver on it, as a whole process.
+HOST_TESTS += test_virtio_driver
+test_virtio_driver_SRCS := tests/host/virtio/test_virtio_driver.c \
+    $(addprefix tests/host/virtio/, driver_world.c fake_kernel.c) $(VIRTIO_DEVICE_MODEL) \
+    $(VIRTIO_DEVICE) lib/libvirtio/attach.c lib/libvirtio/info.c lib/libanole/error.c
+test_virtio_driver_CFLAGS := -include tests/host/fake_pages.h
+
 HOST_TESTS += test_partition
 test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c
 

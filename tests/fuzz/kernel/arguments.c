@@ -65,6 +65,7 @@ static const char *const shapes[KCALL_LIMIT] = {
     [KCALL_MSI_ALLOC] = "nn",
     [KCALL_MSI_INFO] = "I",
     [KCALL_WALL_CLOCK_SET] = "x",
+    [KCALL_RANDOM_MIX] = "xxxx",
     [KCALL_PROCESS_CREATE] = "k",
     [KCALL_PROCESS_MAP] = "CfspERO",
     [KCALL_PROCESS_WRITE] = "Caal",

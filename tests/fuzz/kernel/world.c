@@ -21,7 +21,7 @@ static uint64_t free_at_start;
 /* The kernel calls of a group, as etc/system.dts gives them; POWER ends the machine, so nobody has it. */
 #define GROUP_BIT(name, number, group) | ((group_##group) ? KCALL_BIT(name) : 0)
 static uint64_t calls_of(bool group_BASE, bool group_DRIVER, bool group_CONSOLE, bool group_CLOCK,
-                         bool group_DEVMAN, bool group_CREATE, bool group_RS)
+                         bool group_ENTROPY, bool group_DEVMAN, bool group_CREATE, bool group_RS)
 {
     return (0 KCALLS(GROUP_BIT)) & ~KCALL_BIT(POWER);
 }
@@ -42,14 +42,14 @@ static uint64_t rights_of(enum role role)
 {
     switch (role) {
     case RS:
-        return calls_of(true, false, true, false, false, true, true);
+        return calls_of(true, false, true, false, false, false, true, true);
     case DEVMAN:
-        return calls_of(true, false, false, true, true, false, false);
+        return calls_of(true, false, false, true, false, true, false, false);
     case DRIVER:
     case OTHER_DRIVER:
-        return calls_of(true, true, role == DRIVER, false, false, false, false);
+        return calls_of(true, true, role == DRIVER, false, role == DRIVER, false, false, false);
     default:
-        return calls_of(true, false, false, false, false, true, false);
+        return calls_of(true, false, false, false, false, false, true, false);
     }
 }
 

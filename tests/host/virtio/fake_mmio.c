@@ -76,7 +76,7 @@ uint32_t fake_status_read(struct fake_mmio *fake)
         fake->reset_reads--;
         return 0x0f;
     }
-    return fake->status | (fake->needs_reset ? 0x40u : 0);
+    return fake->status | (fake->needs_reset && fake->status != 0 ? 0x40u : 0);
 }
 
 static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
@@ -95,6 +95,8 @@ static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
     case 0x008:
         CHECK(fake->version == 2 || legacy(fake));
         return fake->device_id;
+    case 0x00c:
+        return 0x554d4551;
     case 0x010:
         CHECK(fake->device_id != 0 && fake->features_sel <= (legacy(fake) ? 0 : 1));
         return (uint32_t)(fake->offered >> (32 * fake->features_sel));
@@ -141,7 +143,7 @@ static void reset(struct fake_mmio *fake)
     fake->interrupt_status = 0;
     fake->interrupt_line = false;
     fake->held_count = 0;
-    fake->needs_reset = false;
+    fake->needs_reset &= fake->keep_needs_reset;
 }
 
 void fake_status_write(struct fake_mmio *fake, uint32_t value)

@@ -37,6 +37,7 @@ struct fake_mmio {
     bool queue_ready_before; /* QueueReady reads 1 */
     bool dma_fails;
     bool needs_reset;
+    bool keep_needs_reset; /* a reset doesn't help */
     bool lose_interrupts;
     bool hold_requests;      /* takes requests and doesn't finish them */
     int status_byte;         /* -1: as is right; -2: leave it alone */

@@ -183,7 +183,7 @@ static void test_queue(void **state)
     fake.device.queue_max = 256;
     assert_int_equal(open_device(), 0);
     assert_int_equal(virtio_device_queue(&device, &queue, 1, 256, chains), -ANOLE_ENODEV);
-    assert_int_equal(virtio_device_queue(&device, &queue, VIRTIO_PCI_QUEUES, 256, chains),
+    assert_int_equal(virtio_device_queue(&device, &queue, VIRTIO_QUEUES, 256, chains),
                      -ANOLE_ENODEV);
     fake.device.queue_ready_before = true;
     assert_int_equal(open_queue(), -ANOLE_EBUSY);

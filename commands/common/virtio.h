@@ -1,0 +1,20 @@
+/*
+ * Asking virtio drivers about their devices (proto/virtio.h). What comes back is the driver's word.
+ */
+#ifndef COMMANDS_VIRTIO_H
+#define COMMANDS_VIRTIO_H
+
+#include <anole/endpoint.h>
+#include <proto/virtio.h>
+
+/* 0 or -error: ENOSYS: it is no virtio driver; ETIMEDOUT: it doesn't answer. */
+int virtio_query(endpoint_t driver, struct virtio_info *info);
+/* Queue number `which` of info->queues. */
+int virtio_query_queue(endpoint_t driver, unsigned which, struct virtio_queue_info *queue);
+
+/* "BLK_SIZE" for a bit of a set of features; a number for one without a name. text: at least 16. */
+const char *virtio_feature_text(uint32_t device_id, unsigned bit, char text[16]);
+/* "block device"; "?" if it is of no kind that is known here. */
+const char *virtio_kind_text(uint32_t device_id);
+
+#endif
