@@ -1,6 +1,6 @@
 /*
  * A virtio block device (virtio 1.4, 5.2) as a device of libblk's server. disk.c brings it up,
- * request.c moves the requests. It has one queue; each request in flight has one slot: memory for its
+ * config.c reads what it is, request.c moves the requests. It has one queue; each request in flight has one slot: memory for its
  * header, its status byte and its indirect descriptors.
  */
 #ifndef VIRTIO_BLK_DISK_H
@@ -15,6 +15,19 @@
 #define DISK_CHAIN_EXTRA 2u
 static_assert(DISK_TABLE_ENTRIES - DISK_CHAIN_EXTRA <= BLK_PIECE_SEGMENTS_MAX, "a table holds it");
 
+/* Configuration space; fields that a feature governs are 0 here without it, and never read. */
+struct disk_config {
+    uint64_t capacity;
+    uint64_t size_max;
+    uint64_t seg_max;
+    uint64_t cylinders, heads, track_sectors;
+    uint64_t blk_size;
+    uint64_t physical_block_exp, alignment_offset, min_io_size, opt_io_size;
+    uint64_t writeback;
+    uint64_t max_discard_sectors, max_discard_seg, discard_sector_alignment;
+    uint64_t max_write_zeroes_sectors, max_write_zeroes_seg, write_zeroes_may_unmap;
+};
+
 /* What precedes the data (virtio 1.4, 5.2.6). */
 struct disk_header {
     uint32_t type;
@@ -22,20 +35,30 @@ struct disk_header {
     uint64_t sector;
 };
 
-/* The data of DISCARD and WRITE_ZEROES. */
-struct disk_space {
+/* A range of sectors: the data of DISCARD and WRITE_ZEROES is one or more of these. */
+struct disk_range {
     uint64_t sector;
     uint32_t sectors;
     uint32_t flags;
 };
 
+/* Such a request has one data segment, and its ranges lie where others' tables go on. */
+#define DISK_SPACE_ENTRIES (1u + DISK_CHAIN_EXTRA)
+#define DISK_RANGES (DISK_TABLE_ENTRIES - DISK_SPACE_ENTRIES)
+static_assert(sizeof(struct disk_range) == VIRTQ_DESCRIPTOR_SIZE, "a range in an entry's place");
+
 /* Shared with the device. The status comes last: nothing of ours lies behind what it may write. */
 struct disk_slot_memory {
-    uint8_t table[DISK_TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
-    struct disk_space space;
+    union {
+        uint8_t table[DISK_TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
+        struct {
+            uint8_t space_table[DISK_SPACE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
+            struct disk_range ranges[DISK_RANGES];
+        };
+    };
     struct disk_header header;
     _Atomic uint8_t status;
-    uint8_t padding[15];
+    uint8_t padding[31];
 };
 static_assert(sizeof(struct disk_slot_memory) == 1024, "slots don't straddle pages");
 
@@ -61,6 +84,8 @@ struct disk {
     struct virtq queue;
     struct disk_slot_memory *memory;
     uint64_t memory_device_address;
+    uint32_t discard_range_sectors; /* at most, each */
+    uint32_t zeroes_range_sectors;
     uint16_t free_slot;
     uint16_t free_slots;
     struct disk_slot slots[DISK_QUEUE_SIZE];
@@ -78,6 +103,14 @@ void disk_die(struct disk *disk, enum disk_evidence evidence);
 
 /* The device says that its configuration changed. */
 void disk_config_changed(struct disk *disk);
+
+/* ---- config.c ---- */
+/* 0, or the error of virtio_config_read(). */
+int disk_config_read(struct disk *disk, struct disk_config *config);
+/* Describes the device, whose queue is set up, to libblk. */
+void disk_describe(struct disk *disk, const struct disk_config *config);
+/* Chooses the write cache's mode. */
+void disk_config_write_back(struct disk *disk, bool write_back);
 
 /* Sets up slots for that many requests; free memory for them is disk->memory. (request.c) */
 void disk_slots_init(struct disk *disk, unsigned count);

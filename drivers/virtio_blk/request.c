@@ -22,7 +22,7 @@
 #define VIRTIO_BLK_S_UNSUPP 2u
 #define STATUS_UNWRITTEN 0xffu
 
-#define SPACE_UNMAP 1u
+#define RANGE_UNMAP 1u
 #define NO_SLOT 0xffffu
 
 static struct disk *disk_of(struct blk_device *device)
@@ -67,19 +67,36 @@ static uint32_t header_type(uint32_t type)
     }
 }
 
+/* The ranges of DISCARD or WRITE_ZEROES: none is longer than the device allows. Their number. */
+static unsigned put_ranges(const struct disk *disk, uint16_t slot, const struct blk_piece *piece)
+{
+    bool discard = piece->type == BLK_DISCARD;
+    uint64_t most = discard ? disk->discard_range_sectors : disk->zeroes_range_sectors;
+    uint64_t left = piece->bytes / BLK_SECTOR_SIZE;
+    uint64_t sector = piece->sector;
+    unsigned count = 0;
+    while (left > 0) {
+        uint64_t sectors = left < most ? left : most;
+        disk->memory[slot].ranges[count++] = (struct disk_range){
+            .sector = sector,
+            .sectors = (uint32_t)sectors,
+            .flags = piece->unmap ? RANGE_UNMAP : 0,
+        };
+        sector += sectors;
+        left -= sectors;
+    }
+    return count;
+}
+
 /* The data part of a chain; returns its number of segments. */
 static unsigned put_data(const struct disk *disk, uint16_t slot, const struct blk_piece *piece,
                          struct virtq_segment *chain)
 {
     if (piece->type == BLK_DISCARD || piece->type == BLK_WRITE_ZEROES) {
-        disk->memory[slot].space = (struct disk_space){
-            .sector = piece->sector,
-            .sectors = (uint32_t)(piece->bytes / BLK_SECTOR_SIZE),
-            .flags = piece->unmap ? SPACE_UNMAP : 0,
-        };
+        unsigned ranges = put_ranges(disk, slot, piece);
         chain[0] = (struct virtq_segment){
-            .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, space)),
-            .len_bytes = sizeof(struct disk_space),
+            .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, ranges)),
+            .len_bytes = (uint32_t)(ranges * sizeof(struct disk_range)),
         };
         return 1;
     }
@@ -235,6 +252,11 @@ static void disk_stuck(struct blk_device *device)
     disk_die(disk_of(device), DISK_STUCK);
 }
 
+static void disk_set_write_back(struct blk_device *device, bool write_back)
+{
+    disk_config_write_back(disk_of(device), write_back);
+}
+
 static void disk_quiesce(struct blk_device *device)
 {
     struct virtio_transport *transport = disk_of(device)->device.transport;
@@ -251,5 +273,6 @@ const struct blk_device_ops disk_ops = {
     .check = disk_check,
     .wait = disk_wait,
     .stuck = disk_stuck,
+    .set_write_back = disk_set_write_back,
     .quiesce = disk_quiesce,
 };

@@ -216,10 +216,10 @@ void blk_channel_reply(struct blk_session *session, const struct message *reply)
 }
 
 /* Handles one message of a channel and, if that was all, answers it. */
-static void channel_handle(struct blk_session *session, struct message *message)
+static void channel_handle(const struct blk_source *source, struct message *message)
 {
-    struct blk_source source = {.channel = session, .endpoint = session->process};
-    int status = blk_handle(&source, message);
+    struct blk_session *session = source->channel;
+    int status = blk_handle(source, message);
     if (status == SERVICE_NO_REPLY)
         return;
     message->endpoint = 0;
@@ -239,6 +239,11 @@ static int channel_budget(struct blk_session *session)
 /* Takes what one channel has, up to its budget and the session's share of requests. */
 static void channel_take_all(struct blk_session *session)
 {
+    const struct blk_source source = {
+        .channel = session,
+        .endpoint = session->process,
+        .now_ticks = ticks_now(),
+    };
     int budget = channel_budget(session);
     for (; budget > 0 && blk_job_may(session); budget--) {
         struct message message;
@@ -251,7 +256,7 @@ static void channel_take_all(struct blk_session *session)
             budget = rc;
             break;
         }
-        channel_handle(session, &message);
+        channel_handle(&source, &message);
         if (session->broken)
             return;
     }

@@ -7,7 +7,8 @@
  *   attach.c       channels and pools
  *   message.c      from a message to a checked request; the table of request types
  *   information.c  INFO, STATS, IDENTIFY
- *   dispatch.c     from pending requests to pieces in the device, fairly; completion and replies
+ *   dispatch.c     requests from their acceptance to their reply
+ *   submit.c       from pending requests to pieces in the device, fairly
  *   gather.c       from grants, vectors and pool offsets to DMA segments
  *   partition.c, gpt.c   partition tables
  */
@@ -27,6 +28,8 @@
 #define BLK_JOBS 512u
 #define BLK_SHARE 4u    /* requests that each session can always have */
 #define BLK_VECTORS 16u /* vectored requests in the device at a time */
+/* Neighbours are no longer merged into one piece when it has so many bytes. */
+#define BLK_MERGED_BYTES_MAX (64u * 1024u)
 #define BLK_POOL_BYTES_MAX (16u * 1024u * 1024u)
 #define BLK_NONE 0xffffu
 
@@ -54,7 +57,7 @@ struct blk_job {
     endpoint_t caller; /* by message */
     uint32_t bytes;    /* of data; for a vector known when it is mapped */
     uint64_t call_id;  /* by message; 0: by channel */
-    uint64_t sector;   /* of the minor */
+    uint64_t sector;   /* of the minor; CACHE: the mode */
     handle_t grant;
     uint64_t offset;
     uint64_t length;         /* bytes, or elements of the vector */
@@ -63,8 +66,11 @@ struct blk_job {
     uint32_t submitted_poll;
     uint16_t vector; /* index of its mappings, or BLK_NONE */
     uint16_t pieces; /* in the device */
+    uint16_t merged; /* the next request that shares its piece, or BLK_NONE */
     int32_t status;  /* first error of its pieces */
-    bool flushing;   /* FUA: data is written, its flush is in the device */
+    bool alone;      /* is not to be merged: a piece that it shared has failed */
+    bool cached;     /* was written while the device's cache was volatile */
+    bool flushing;   /* its data is written and must be durable: its flush is in the device */
     bool urgent;     /* counted in blk_server.urgent */
 };
 
@@ -112,6 +118,7 @@ struct blk_session {
     uint16_t in_device;
     uint16_t channel_slots; /* those that came by channel */
     handle_t watch;
+    handle_t change_bell; /* the opener's, rung when INFO has changed; HANDLE_NONE: it has none */
     struct channel channel;
     endpoint_t doorbell_maker;
     handle_t doorbell;     /* the client's, to be rung by us */
@@ -127,6 +134,7 @@ struct blk_source {
     struct blk_session *channel; /* whose channel; NULL: a message */
     endpoint_t endpoint;         /* sender of the message, or the channel's process */
     uint64_t call_id;
+    uint64_t now_ticks;            /* about when it was taken */
     struct ipc_delivery *delivery; /* of a message */
 };
 
@@ -162,6 +170,12 @@ struct blk_server {
 
 extern struct blk_server blk_server;
 
+/* ---- server.c ---- */
+/* BLK_CACHE_WRITE_THROUGH or BLK_CACHE_WRITE_BACK. */
+enum blk_cache_mode blk_cache_mode(void);
+/* The write cache has that mode now: clients are told. */
+void blk_server_cache_mode(bool write_back);
+
 /* ---- session.c ---- */
 uint64_t blk_session_id(const struct blk_session *session);
 /* The session that a source may use under that id, or NULL. */
@@ -170,6 +184,10 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
                      struct message *reply);
 int blk_session_close(const struct blk_source *source, const struct message *request,
                       struct message *reply);
+/* Rings all who want to know that INFO has changed. */
+void blk_session_tell_change(void);
+/* Where a sector of the session's minor is on the disk. */
+uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector);
 /* Ends the sessions of processes that are dead. */
 void blk_session_bury(void);
 /* One request of the session is finished: it may have waited for that. */
@@ -222,8 +240,13 @@ bool blk_job_may(const struct blk_session *session);
 /* A new request of a session that may have one more. */
 struct blk_job *blk_job_alloc(struct blk_session *session);
 void blk_job_enqueue(struct blk_job *job);
-/* Submits pending requests while the device has room; sessions take turns. */
-void blk_dispatch(void);
+/* Takes a request, whose predecessor is given (BLK_NONE: it is the first), off its list. */
+void blk_job_unlink(struct blk_job *job, uint16_t before);
+/* It is on no list any more, but in the device. */
+void blk_job_started(struct blk_job *job);
+void blk_job_reply(const struct blk_job *job, int status);
+/* Answers and frees a request that is on no list and not in the device. */
+void blk_job_finish(struct blk_job *job, int status);
 /* How many completions are worth an interrupt. */
 unsigned blk_interrupt_after(void);
 /* Answers a pending request without having done it. */
@@ -232,6 +255,23 @@ void blk_job_refuse(struct blk_job *job, int status);
 void blk_cancel_pending(struct blk_session *session, bool channel_only);
 /* The request with that id, or NULL. */
 struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id);
+
+static inline uint16_t blk_job_index(const struct blk_job *job)
+{
+    return (uint16_t)(job - blk_server.job);
+}
+
+static inline bool blk_job_by_channel(const struct blk_job *job)
+{
+    return job->call_id == 0;
+}
+
+/* ---- submit.c ---- */
+/* Submits pending requests while the device has room; sessions take turns. */
+void blk_dispatch(void);
+/* How many pieces a DISCARD or WRITE_ZEROES from that sector of the disk on makes; one more than the
+ * device can ever hold stands for all that is more. */
+unsigned blk_space_pieces(uint32_t type, uint64_t sector, uint64_t sectors);
 
 /* ---- gather.c ---- */
 /* All of a request's memory, in order. */
@@ -243,6 +283,9 @@ struct blk_gathering {
 /* Maps the memory of a READ or WRITE. 0; -EAGAIN: no room for its mappings now; or why not: then
  * nothing is mapped. */
 int blk_gather(struct blk_job *job, struct blk_gathering *gathering);
+/* Appends the memory of a READ or WRITE in the pool, if all then is one piece; else the gathering is
+ * as before and -EAGAIN or the request's error is returned. */
+int blk_gather_more(struct blk_job *job, struct blk_gathering *gathering);
 /* Unmaps what the request has mapped. */
 void blk_gather_release(struct blk_job *job);
 /* The device's limit on bytes of a request, whatever its memory looks like. */

@@ -182,6 +182,23 @@ int blk_gather(struct blk_job *job, struct blk_gathering *gathering)
     return rc;
 }
 
+int blk_gather_more(struct blk_job *job, struct blk_gathering *gathering)
+{
+    const struct blk_session *session = &blk_server.session[job->session];
+    struct dma_segment *last = &gathering->segments[gathering->count - 1];
+    const struct dma_segment last_before = *last;
+    const unsigned count_before = gathering->count;
+    const uint64_t bytes_before = gathering->bytes;
+    job->bytes = (uint32_t)job->length;
+    int rc = gather_pool(&session->pool, job->offset, job->length, gathering);
+    if (rc == 0 && gathering->count <= blk_server.device->max_segments)
+        return 0;
+    *last = last_before;
+    gathering->count = count_before;
+    gathering->bytes = bytes_before;
+    return rc < 0 ? rc : -ANOLE_EAGAIN;
+}
+
 void blk_gather_release(struct blk_job *job)
 {
     if (job->mapping != HANDLE_NONE) {

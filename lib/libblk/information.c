@@ -16,6 +16,17 @@ static unsigned minor_count(void)
     return count;
 }
 
+/* What any DISCARD may have, wherever it is cut: the first piece may be short. */
+static uint64_t max_discard(const struct blk_device *device)
+{
+    uint64_t piece = device->max_discard_sectors;
+    uint64_t alignment = device->discard_alignment_sectors;
+    if (alignment == 0)
+        return piece * device->max_in_flight;
+    uint64_t several = (piece - piece % alignment) * (device->max_in_flight - 1);
+    return several > piece ? several : piece;
+}
+
 int blk_info_tell(const struct blk_source *source, const struct message *request,
                   struct message *reply)
 {
@@ -31,7 +42,15 @@ int blk_info_tell(const struct blk_source *source, const struct message *request
         .flags = device->flags,
         .logical_block_bytes = device->logical_block_bytes,
         .physical_block_bytes = device->physical_block_bytes,
+        .alignment_bytes = device->alignment_bytes,
+        .minimum_io_bytes = device->minimum_io_bytes,
         .optimal_io_bytes = device->optimal_io_bytes,
+        .max_discard_sectors = max_discard(device),
+        .max_zeroes_sectors = device->max_zeroes_sectors * device->max_in_flight,
+        .discard_alignment_sectors = device->discard_alignment_sectors,
+        .cylinders = device->cylinders,
+        .heads = device->heads,
+        .track_sectors = device->track_sectors,
         .max_request_bytes = blk_server.max_request_bytes,
         .max_in_flight = device->max_in_flight,
         .minors = minor_count(),

@@ -105,13 +105,19 @@ static void clamp_device(struct blk_device *device)
     uint64_t block_sectors = block / BLK_SECTOR_SIZE;
     device->max_discard_sectors -= device->max_discard_sectors % block_sectors;
     device->max_zeroes_sectors -= device->max_zeroes_sectors % block_sectors;
+    uint32_t *alignment = &device->discard_alignment_sectors;
+    if (*alignment > device->max_discard_sectors || *alignment % block_sectors != 0)
+        *alignment = 0;
+    /* What can't be flushed can't be told to be volatile. */
+    if ((device->flags & BLK_INFO_FLUSH) == 0)
+        device->flags &= ~(BLK_INFO_WRITE_BACK | BLK_INFO_CACHE_MODES);
     if (device->max_discard_sectors == 0)
         device->flags &= ~BLK_INFO_DISCARD;
     if (device->max_zeroes_sectors == 0)
         device->flags &= ~BLK_INFO_WRITE_ZEROES;
 }
 
-void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors)
+static void set_capacity(struct blk_device *device, uint64_t capacity_sectors)
 {
     uint64_t most = INT64_MAX / BLK_SECTOR_SIZE; /* in bytes it still is a positive number */
     if (capacity_sectors > most)
@@ -126,6 +132,30 @@ void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors)
                             : 0;
         blk_server.minor_sectors[i] = partition->sectors < left ? partition->sectors : left;
     }
+}
+
+void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors)
+{
+    uint64_t before = device->capacity_sectors;
+    set_capacity(device, capacity_sectors);
+    if (device->capacity_sectors != before)
+        blk_session_tell_change();
+}
+
+enum blk_cache_mode blk_cache_mode(void)
+{
+    bool write_back = (blk_server.device->flags & BLK_INFO_WRITE_BACK) != 0;
+    return write_back ? BLK_CACHE_WRITE_BACK : BLK_CACHE_WRITE_THROUGH;
+}
+
+void blk_server_cache_mode(bool write_back)
+{
+    struct blk_device *device = blk_server.device;
+    uint32_t before = device->flags;
+    device->flags &= ~BLK_INFO_WRITE_BACK;
+    device->flags |= write_back ? BLK_INFO_WRITE_BACK : 0;
+    if (device->flags != before)
+        blk_session_tell_change();
 }
 
 static void init_lists(struct blk_server *server)
@@ -193,7 +223,7 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
     clamp_device(device);
     server->max_request_bytes = blk_gather_limit(device);
     uint64_t said = device->capacity_sectors;
-    blk_server_resized(device, said);
+    set_capacity(device, said);
     if (device->capacity_sectors != said)
         log_printf(LOG_WARNING, "%s: its %lu sectors aren't whole blocks of %u bytes, using %lu",
                    device->name, (unsigned long)said, device->logical_block_bytes,
@@ -201,7 +231,7 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
     read_serial(device, buffer, buffer_device_address);
     if (device->capacity_sectors > 0)
         read_partitions(device, buffer, buffer_device_address, len);
-    blk_server_resized(device, device->capacity_sectors);
+    set_capacity(device, device->capacity_sectors);
 }
 
 /* ---- the work ---- */

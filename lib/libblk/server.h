@@ -29,7 +29,7 @@ struct blk_piece {
     uint32_t type;   /* BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES, BLK_IDENTIFY
                         (once, at start: `bytes` of serial number into the segment) */
     uint16_t token;  /* to be given back to blk_server_done() */
-    bool unmap;      /* WRITE_ZEROES: may deallocate */
+    bool unmap;      /* WRITE_ZEROES: may deallocate (with BLK_INFO_ZEROES_UNMAP only) */
     uint64_t sector; /* of the disk */
     uint64_t bytes;
     const struct dma_segment *segments; /* together `bytes`; valid during submit */
@@ -57,6 +57,9 @@ struct blk_device_ops {
     void (*wait)(struct blk_device *device, uint64_t deadline_ticks);
     /* A request's deadline passed inside the device: ends the process as DEATH_DEVICE_RESET. */
     void (*stuck)(struct blk_device *device);
+    /* Chooses the write cache's mode (with BLK_INFO_CACHE_MODES only). What was written before isn't
+     * durable by that. */
+    void (*set_write_back)(struct blk_device *device, bool write_back);
     /* Makes the device quiet at the end of the process. */
     void (*quiesce)(struct blk_device *device);
 };
@@ -69,13 +72,17 @@ struct blk_device {
     uint32_t flags; /* BLK_INFO_* */
     uint32_t logical_block_bytes;
     uint32_t physical_block_bytes;
+    uint32_t alignment_bytes;
+    uint32_t minimum_io_bytes;
     uint32_t optimal_io_bytes;
+    uint32_t cylinders, heads, track_sectors;
     uint32_t max_segments;        /* of a piece: 1..BLK_PIECE_SEGMENTS_MAX */
     uint32_t max_segment_bytes;   /* of each */
     uint32_t max_in_flight;       /* pieces */
     uint64_t max_discard_sectors; /* of a piece */
     uint64_t max_zeroes_sectors;  /* likewise */
-    char serial[20];              /* asked for at start */
+    uint32_t discard_alignment_sectors;
+    char serial[20];        /* asked for at start */
     struct blk_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
 };
 
@@ -101,7 +108,7 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
 _Noreturn void blk_server_run(void);
 /* A piece is finished: status 0 or a negated error. Called from ops->reap only. */
 void blk_server_done(struct blk_device *device, uint16_t token, int status);
-/* The disk has another size now. Partitions beyond its end shrink. */
+/* The disk has another size now: partitions beyond its end shrink, clients are told. */
 void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors);
 
 #endif

@@ -36,6 +36,21 @@ struct blk_session *blk_session_of(const struct blk_source *source, uint64_t id)
     return process == session->process ? session : NULL;
 }
 
+void blk_session_tell_change(void)
+{
+    for (unsigned i = 0; i < BLK_SESSIONS; i++) {
+        const struct blk_session *session = &blk_server.session[i];
+        if (session->state == BLK_SESSION_OPEN && session->change_bell != HANDLE_NONE)
+            (void)ipc_notify(session->opener,
+                             session->change_bell); /* a bad one is its own fault */
+    }
+}
+
+uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector)
+{
+    return blk_server.table.partition[session->minor].start_sector + sector;
+}
+
 static bool minors_overlap(unsigned a, unsigned b)
 {
     if (a == b || a == 0 || b == 0)
@@ -117,6 +132,7 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
         .pending_first = BLK_NONE,
         .pending_last = BLK_NONE,
         .watch = watch,
+        .change_bell = request->word[2],
     };
     server->sessions_open++;
     reply->word[1] = blk_session_id(session);

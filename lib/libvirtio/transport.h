@@ -70,6 +70,9 @@ struct virtio_transport_ops {
     /* Configuration space: one field of 1, 2, 4 or 8 bytes; offset and width were checked against
      * config_len. 8 bytes are two reads: see virtio_config_read. */
     uint64_t (*config_field)(struct virtio_transport *transport, uint32_t offset, unsigned width);
+    /* Writes such a field of 1, 2 or 4 bytes. */
+    void (*config_write)(struct virtio_transport *transport, uint32_t offset, unsigned width,
+                         uint32_t value);
     uint32_t (*config_generation)(struct virtio_transport *transport);
 };
 
@@ -98,5 +101,8 @@ int virtio_reset_wait(struct virtio_transport *transport,
 /* A field of configuration space: 8, 16 and 32 bits at their width, 64 as two halves (virtio 1.4,
  * 4.1.3.1, 4.2.2.2). */
 uint64_t virtio_field_read(struct virtio_platform *platform, uintptr_t address, unsigned width);
+/* Writes one of 1, 2 or 4 bytes. */
+void virtio_field_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
+                        uint32_t value);
 
 #endif

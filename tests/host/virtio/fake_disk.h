@@ -19,6 +19,8 @@ struct fake_disk {
     int fail_next; /* status of the next piece that finishes; 0: as it is */
     bool stuck;    /* ops->stuck was called */
     bool quiesced;
+    bool write_back; /* as chosen last */
+    unsigned unmaps;
     struct {
         struct blk_piece piece;
         struct dma_segment segments[BLK_PIECE_SEGMENTS_MAX];

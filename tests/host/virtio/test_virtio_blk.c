@@ -19,10 +19,12 @@
 #define RING (BIT(VIRTIO_F_EVENT_IDX.number) | BIT(VIRTIO_F_INDIRECT_DESC.number))
 #define SEG_MAX 2
 #define SIZE_MAX_BIT 1
+#define GEOMETRY 4
 #define RO 5
 #define BLK_SIZE 6
 #define FLUSH 9
 #define TOPOLOGY 10
+#define CONFIG_WCE 11
 #define DISCARD 13
 #define WRITE_ZEROES 14
 #define GOOD                                                                                       \
@@ -59,6 +61,13 @@ static void config_default(void)
     fake_config_put(&fake, 40, 4, 1);    /* max_discard_seg */
     fake_config_put(&fake, 48, 4, 1000); /* max_write_zeroes_sectors */
     fake_config_put(&fake, 52, 4, 1);    /* max_write_zeroes_seg */
+    fake_config_put(&fake, 16, 2, 1024); /* cylinders, heads, sectors */
+    fake_config_put(&fake, 18, 1, 16);
+    fake_config_put(&fake, 19, 1, 63);
+    fake_config_put(&fake, 25, 1, 3);  /* alignment_offset */
+    fake_config_put(&fake, 26, 2, 8);  /* min_io_size */
+    fake_config_put(&fake, 32, 1, 1);  /* writeback */
+    fake_config_put(&fake, 44, 4, 10); /* discard_sector_alignment */
 }
 
 static void device_with(uint64_t features)
@@ -98,7 +107,7 @@ static void serve(uint32_t flags)
     fake_kernel_enter(blk_server_run);
     CHECK(fake_kernel.service != NULL);
     memset(fake.requests, 0, sizeof(fake.requests));
-    fake.notifies = 0;
+    fake.notifies = fake.ranges = 0;
     struct message info = {.type = BLK_INFO, .word = {1, 0, grant, 0}};
     CHECK(blk_send(CLIENT_A, 1, &info) == 0);
     max_request_bytes = ((struct blk_info *)(void *)buffer)->max_request_bytes;
@@ -169,9 +178,85 @@ static void test_description(void **state)
     assert_int_equal(disk.blk.optimal_io_bytes, 4096);
     assert_int_equal(disk.blk.max_in_flight, 256);
     assert_int_equal(disk.blk.max_segments, 59);
-    assert_int_equal(disk.blk.flags,
-                     BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES);
+    assert_int_equal(disk.blk.flags, BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK | BLK_INFO_DISCARD |
+                                         BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES);
     assert_memory_equal(disk.blk.serial, "SERIAL-OF-TWENTY-BYT", 20);
+}
+
+static void test_full_description(void **state)
+{
+    (void)state;
+    const struct blk_info *info = (struct blk_info *)(void *)buffer;
+    device_with(GOOD | BIT(GEOMETRY) | BIT(CONFIG_WCE));
+    fake_config_put(&fake, 32, 1, 0);
+    fake_config_put(&fake, 56, 1, 1); /* write_zeroes_may_unmap */
+    serve(BLK_OPEN_WRITE);
+    assert_int_equal(fake.accepted, fake.offered);
+    assert_int_equal(info->cylinders, 1024);
+    assert_int_equal(info->heads, 16);
+    assert_int_equal(info->track_sectors, 63);
+    assert_int_equal(info->physical_block_bytes, 4096);
+    assert_int_equal(info->alignment_bytes, 3 * 512);
+    assert_int_equal(info->minimum_io_bytes, 4096);
+    assert_int_equal(info->optimal_io_bytes, 4096);
+    assert_int_equal(info->discard_alignment_sectors, 10);
+    assert_int_equal(info->max_discard_sectors, 255 * 1000);
+    assert_int_equal(info->max_zeroes_sectors, 256 * 1000);
+    assert_int_equal(info->flags, BLK_INFO_FLUSH | BLK_INFO_CACHE_MODES | BLK_INFO_DISCARD |
+                                      BLK_INFO_WRITE_ZEROES | BLK_INFO_ZEROES_UNMAP |
+                                      BLK_INFO_BATCHES);
+}
+
+/* Who can't flush takes no choice of modes: the device then writes through. */
+static void test_cache_modes(void **state)
+{
+    (void)state;
+    device_with((GOOD & ~BIT(FLUSH)) | BIT(CONFIG_WCE));
+    serve(BLK_OPEN_WRITE);
+    assert_int_equal(fake.accepted, GOOD & ~BIT(FLUSH));
+    assert_int_equal(disk.blk.flags & (BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK), 0);
+
+    device_with(GOOD | BIT(CONFIG_WCE));
+    serve(BLK_OPEN_WRITE);
+    for (unsigned mode = BLK_CACHE_WRITE_THROUGH; mode <= BLK_CACHE_WRITE_BACK; mode++) {
+        struct message message = {.type = BLK_CACHE, .word = {1, session, mode}};
+        uint64_t call = next_call++;
+        assert_int_equal(blk_send(CLIENT_A, call, &message), SERVICE_NO_REPLY);
+        run();
+        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(blk_reply_to(call)->word[1], mode);
+        assert_int_equal(fake.config[32], mode == BLK_CACHE_WRITE_BACK);
+    }
+}
+
+/* One request for many ranges, each within the limits. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    static const uint32_t segments[] = {1, 2, 7, 58, 59, 1000, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+        for (unsigned indirect = 0; indirect < 2; indirect++) {
+            device_with(indirect ? GOOD : GOOD & ~BIT(VIRTIO_F_INDIRECT_DESC.number));
+            fake_config_put(&fake, 36, 4, 30);
+            fake_config_put(&fake, 40, 4, segments[i]);
+            fake_config_put(&fake, 44, 4, 0);
+            fake_config_put(&fake, 48, 4, 30);
+            fake_config_put(&fake, 52, 4, segments[i]);
+            serve(BLK_OPEN_WRITE);
+            unsigned most = segments[i] < 58 ? segments[i] : 58;
+            unsigned ranges = indirect ? 100 : 10; /* long chains leave few requests in flight */
+            unsigned requests = (ranges + most - 1) / most;
+            assert_int_equal(request(BLK_WRITE_ZEROES, 0, 200, 0, ranges * 30 * 512), 0);
+            assert_int_equal(request(BLK_DISCARD, 0, 210, 0, ranges * 30 * 512), 0);
+            unsigned end = (210 + ranges * 30) * 512;
+            for (unsigned byte = 200 * 512; byte < end; byte++)
+                assert_int_equal(fake.disk[byte], 0);
+            assert_int_not_equal(fake.disk[200 * 512 - 1], 0);
+            assert_int_not_equal(fake.disk[end + 1], 0);
+            assert_int_equal(fake.ranges, 2 * ranges);
+            assert_int_equal(fake.requests[11] + fake.requests[13], 2 * requests);
+        }
+    }
 }
 
 /* Fields without their feature are never read: the space may end before them. */
@@ -535,6 +620,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_description),
+        TEST(test_full_description),
+        TEST(test_cache_modes),
+        TEST(test_ranges),
         TEST(test_minimal_device),
         TEST(test_absurd_configuration),
         TEST(test_queue_sizes),
