@@ -65,7 +65,7 @@ static void announce(void)
     log_printf(LOG_INFO, "%s: %lu sectors, blocks of %u bytes%s%s, %u requests of %u segments",
                disk_name, (unsigned long)blk->capacity_sectors, blk->logical_block_bytes,
                (blk->flags & BLK_INFO_READ_ONLY) != 0 ? ", read-only" : "",
-               (blk->flags & BLK_INFO_FLUSH) != 0 ? ", write-back" : ", write-through",
+               (blk->flags & BLK_INFO_WRITE_BACK) != 0 ? ", write-back" : ", write-through",
                blk->max_in_flight, blk->max_segments);
 }
 

@@ -250,7 +250,7 @@ void group_bad_grants(enum path path)
 static void bad_types(struct session *session)
 {
     for (unsigned number = 0; number < 256; number++) {
-        if (number >= (BLK_INFO & 0xff) && number <= (BLK_DETACH & 0xff))
+        if (number >= (BLK_INFO & 0xff) && number <= (BLK_CACHE & 0xff))
             continue;
         const struct request request = {.type = MESSAGE_TYPE(PROTO_BLK, number)};
         EXPECT(raw_request(session, &request), -ANOLE_ENOSYS);
