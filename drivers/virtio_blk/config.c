@@ -21,6 +21,7 @@
 #define CONFIG_MIN_IO_SIZE 26u, 2u
 #define CONFIG_OPT_IO_SIZE 28u, 4u
 #define CONFIG_WRITEBACK 32u, 1u
+#define CONFIG_NUM_QUEUES 34u, 2u
 #define CONFIG_MAX_DISCARD_SECTORS 36u, 4u
 #define CONFIG_MAX_DISCARD_SEG 40u, 4u
 #define CONFIG_DISCARD_SECTOR_ALIGNMENT 44u, 4u
@@ -40,6 +41,7 @@ static const struct {
         feature, where, offsetof(struct disk_config, member)                                       \
     }
     FIELD(CONFIG_ALWAYS, CONFIG_CAPACITY, capacity),
+    FIELD(VIRTIO_BLK_F_MQ, CONFIG_NUM_QUEUES, num_queues),
     FIELD(VIRTIO_BLK_F_SIZE_MAX, CONFIG_SIZE_MAX, size_max),
     FIELD(VIRTIO_BLK_F_SEG_MAX, CONFIG_SEG_MAX, seg_max),
     FIELD(VIRTIO_BLK_F_GEOMETRY, CONFIG_CYLINDERS, cylinders),
@@ -97,7 +99,7 @@ static bool has(const struct disk *disk, struct feature_bit feature)
 /* Block sizes; a size that can't be one is left to libblk, which says so in the log. */
 static void describe_blocks(struct disk *disk, const struct disk_config *config)
 {
-    struct blk_device *blk = &disk->blk;
+    struct blk_device *blk = &disk->first.blk;
     blk->logical_block_bytes = BLK_SECTOR_SIZE;
     if (has(disk, VIRTIO_BLK_F_BLK_SIZE))
         blk->logical_block_bytes = (uint32_t)config->blk_size;
@@ -121,7 +123,7 @@ static uint64_t range_limit(uint64_t said)
 
 static void describe_space(struct disk *disk, const struct disk_config *config)
 {
-    struct blk_device *blk = &disk->blk;
+    struct blk_device *blk = &disk->first.blk;
     blk->flags |= BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES; /* libblk clears what has limit 0 */
     disk->discard_range_sectors = (uint32_t)config->max_discard_sectors;
     blk->max_discard_sectors = config->max_discard_sectors * range_limit(config->max_discard_seg);
@@ -135,7 +137,7 @@ static void describe_space(struct disk *disk, const struct disk_config *config)
 
 static void describe_cache(struct disk *disk, const struct disk_config *config)
 {
-    struct blk_device *blk = &disk->blk;
+    struct blk_device *blk = &disk->first.blk;
     /* Without FLUSH the device writes through (virtio 1.4, 5.2.5). */
     if (has(disk, VIRTIO_BLK_F_FLUSH))
         blk->flags |= BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK;
@@ -150,11 +152,11 @@ static void describe_cache(struct disk *disk, const struct disk_config *config)
  * longer than the ring (virtio 1.4, 2.7.5.3.1). */
 static unsigned segment_limit(const struct disk *disk, const struct disk_config *config)
 {
-    unsigned size = disk->queue.size;
+    unsigned size = disk->first.queue.size;
     unsigned limit = DISK_TABLE_ENTRIES - DISK_CHAIN_EXTRA;
     /* Without indirect descriptors a long chain is paid for with requests in flight. Two are what
      * a block across two pages needs. */
-    if (!virtq_has_indirect(&disk->queue) && limit > size / 16)
+    if (!virtq_has_indirect(&disk->first.queue) && limit > size / 16)
         limit = size / 16 > 2 ? size / 16 : 2;
     if (limit > size - DISK_CHAIN_EXTRA)
         limit = size - DISK_CHAIN_EXTRA;
@@ -165,14 +167,14 @@ static unsigned segment_limit(const struct disk *disk, const struct disk_config 
 
 void disk_describe(struct disk *disk, const struct disk_config *config)
 {
-    struct blk_device *blk = &disk->blk;
+    struct blk_device *blk = &disk->first.blk;
     blk->capacity_sectors = config->capacity;
     blk->cylinders = (uint32_t)config->cylinders;
     blk->heads = (uint32_t)config->heads;
     blk->track_sectors = (uint32_t)config->track_sectors;
     if (has(disk, VIRTIO_BLK_F_RO))
         blk->flags |= BLK_INFO_READ_ONLY;
-    if (disk->queue.event_index)
+    if (disk->first.queue.event_index)
         blk->flags |= BLK_INFO_BATCHES;
     describe_cache(disk, config);
     describe_blocks(disk, config);
@@ -182,5 +184,6 @@ void disk_describe(struct disk *disk, const struct disk_config *config)
     if (has(disk, VIRTIO_BLK_F_SIZE_MAX))
         blk->max_segment_bytes = (uint32_t)config->size_max;
     unsigned chain = blk->max_segments + DISK_CHAIN_EXTRA;
-    blk->max_in_flight = disk->queue.size / (virtq_has_indirect(&disk->queue) ? 1 : chain);
+    blk->max_in_flight = disk->first.queue.size /
+                         (virtq_has_indirect(&disk->first.queue) ? 1 : chain);
 }

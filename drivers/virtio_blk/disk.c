@@ -6,6 +6,7 @@
 
 #include <libanole/anole.h>
 #include <libvirtio/feature_bits.h>
+#include <stdlib.h>
 
 #define ALLOW(feature)                                                                             \
     {                                                                                              \
@@ -27,55 +28,104 @@ static const struct feature_rule allowed[] = {
     ALLOW(VIRTIO_BLK_F_TOPOLOGY),
     /* Write-back is nothing for who can't flush. */
     {.bit = VIRTIO_BLK_F_CONFIG_WCE, .needs = VIRTIO_BLK_F_FLUSH},
+    ALLOW(VIRTIO_BLK_F_MQ),
     ALLOW(VIRTIO_BLK_F_DISCARD),
     ALLOW(VIRTIO_BLK_F_WRITE_ZEROES),
 };
 
-static int slots_alloc(struct disk *disk, struct virtio_platform *platform)
+/* ---- queues ---- */
+
+static int slots_alloc(struct disk_queue *queue, struct virtio_platform *platform, unsigned count)
 {
     struct dma_memory memory;
-    unsigned count = disk->blk.max_in_flight;
-    int rc = platform->dma_alloc(platform, count * sizeof(*disk->memory), &memory);
+    int rc = platform->dma_alloc(platform, count * sizeof(*queue->memory), &memory);
     if (rc < 0)
         return rc;
-    disk->memory = memory.address;
-    disk->memory_device_address = memory.device_address;
-    disk_slots_init(disk, count);
+    queue->memory = memory.address;
+    queue->memory_device_address = memory.device_address;
+    disk_slots_init(queue, count);
     return 0;
 }
 
+static int queue_open(struct disk *disk, struct disk_queue *queue, unsigned index)
+{
+    queue->disk = disk;
+    disk->queue[index] = queue;
+    return virtio_device_queue(&disk->device, &queue->queue, (uint16_t)index, DISK_QUEUE_SIZE,
+                               queue->chains);
+}
+
+/* Queues beyond the first. One that isn't like it is left alone, with all that follow. */
+static int more_queues(struct disk *disk, unsigned count)
+{
+    struct virtio_platform *platform = disk->device.transport->platform;
+    for (; disk->queues < count; disk->queues++) {
+        struct disk_queue *queue = calloc(1, sizeof(*queue));
+        int rc = queue == NULL ? -ANOLE_ENOMEM : queue_open(disk, queue, disk->queues);
+        if (rc == 0 && queue->queue.size != disk->first.queue.size)
+            return 0;
+        if (rc == 0)
+            rc = slots_alloc(queue, platform, disk->first.blk.max_in_flight);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* How many queues are worth it: with fewer vectors than queues some would share a thread. */
+static unsigned queue_limit(const struct disk *disk, const struct disk_config *config,
+                            unsigned queues_max)
+{
+    unsigned vectors = disk->device.transport->vectors;
+    uint64_t limit = config->num_queues > 0 ? config->num_queues : 1;
+    if (vectors > 1 && limit > vectors - 1u)
+        limit = vectors - 1u;
+    if (limit > queues_max)
+        limit = queues_max;
+    return limit < BLK_QUEUES ? (unsigned)limit : BLK_QUEUES;
+}
+
+/* ---- bringing it up ---- */
+
 static int open_failed(struct disk *disk, const char *step, int error)
 {
-    log_printf(LOG_ERROR, "%s: %s: %s", disk->blk.name, step, anole_error_text(error));
+    log_printf(LOG_ERROR, "%s: %s: %s", disk->first.blk.name, step, anole_error_text(error));
     virtio_device_fail(&disk->device);
     return error;
 }
 
-int disk_open(struct disk *disk, struct virtio_transport *transport, const char *name)
+static int describe_and_start(struct disk *disk, unsigned queues_max)
 {
-    *disk = (struct disk){.blk = {.ops = &disk_ops, .name = name}};
-    int rc = virtio_device_open(&disk->device, transport, allowed,
-                                sizeof(allowed) / sizeof(allowed[0]));
-    if (rc == -ANOLE_ENODEV)
-        log_printf(LOG_ERROR, "%s: the device lacks feature %u", name,
-                   disk->device.missing_feature.number);
-    if (rc < 0)
-        return open_failed(disk, "negotiation", rc);
-    rc = virtio_device_queue(&disk->device, &disk->queue, 0, DISK_QUEUE_SIZE, disk->chains);
-    if (rc < 0)
-        return open_failed(disk, "queue 0", rc);
-    if (disk->queue.size <= DISK_CHAIN_EXTRA)
-        return open_failed(disk, "a queue too short for a request", -ANOLE_EINVAL);
     struct disk_config config;
-    rc = disk_config_read(disk, &config);
+    struct virtio_platform *platform = disk->device.transport->platform;
+    int rc = disk_config_read(disk, &config);
     if (rc < 0)
         return open_failed(disk, "configuration space", rc);
     disk_describe(disk, &config);
-    rc = slots_alloc(disk, transport->platform);
+    rc = slots_alloc(&disk->first, platform, disk->first.blk.max_in_flight);
+    if (rc == 0)
+        rc = more_queues(disk, queue_limit(disk, &config, queues_max));
     if (rc < 0)
-        return open_failed(disk, "memory for requests", rc);
+        return open_failed(disk, "its queues", rc);
     rc = virtio_device_start(&disk->device);
     return rc < 0 ? open_failed(disk, "start", rc) : 0;
+}
+
+int disk_open(struct disk *disk, struct virtio_transport *transport,
+              struct virtio_attached *attached, const char *name, unsigned queues_max)
+{
+    *disk = (struct disk){
+        .attached = attached, .first.blk = {.ops = &disk_ops, .name = name}, .queues = 1};
+    int rc = virtio_device_open(&disk->device, transport, allowed,
+                                sizeof(allowed) / sizeof(allowed[0]));
+    if (rc < 0)
+        return open_failed(disk, "negotiation", rc);
+    rc = queue_open(disk, &disk->first, 0);
+    if (rc < 0)
+        return open_failed(disk, "queue 0", rc);
+    if (disk->first.queue.size <= DISK_CHAIN_EXTRA)
+        return open_failed(disk, "a queue too short for a request", -ANOLE_EINVAL);
+    return describe_and_start(disk, queues_max);
 }
 
 /* Interrupt of a configuration change: look at what may have changed. */
@@ -88,13 +138,13 @@ void disk_config_changed(struct disk *disk)
     }
     int rc = disk_config_read(disk, &config);
     if (rc < 0) {
-        log_printf(LOG_WARNING, "%s: configuration space after a change: %s", disk->blk.name,
+        log_printf(LOG_WARNING, "%s: configuration space after a change: %s", disk->first.blk.name,
                    anole_error_text(rc));
         return;
     }
-    uint64_t before = disk->blk.capacity_sectors;
-    blk_server_resized(&disk->blk, config.capacity);
-    if (disk->blk.capacity_sectors != before)
-        log_printf(LOG_INFO, "%s: now %lu sectors, was %lu", disk->blk.name,
-                   (unsigned long)disk->blk.capacity_sectors, (unsigned long)before);
+    uint64_t before = disk->first.blk.capacity_sectors;
+    blk_server_resized(&disk->first.blk, config.capacity);
+    if (disk->first.blk.capacity_sectors != before)
+        log_printf(LOG_INFO, "%s: now %lu sectors, was %lu", disk->first.blk.name,
+                   (unsigned long)disk->first.blk.capacity_sectors, (unsigned long)before);
 }

@@ -8,7 +8,6 @@
 
 #include <libanole/anole.h>
 #include <libanole/service.h>
-#include <libvirtio/attach.h>
 #include <stdlib.h>
 
 #define SCAN_BUFFER_LEN 16384u
@@ -25,7 +24,7 @@ void disk_die(struct disk *dying, enum disk_evidence evidence)
         [DISK_BROKEN_RING] = "it broke its ring",
         [DISK_STUCK] = "it doesn't answer",
     };
-    virtio_give_up(dying->blk.name, text[evidence], evidence);
+    virtio_give_up(dying->first.blk.name, text[evidence], evidence);
 }
 
 static _Noreturn void fail(const char *step, int error)
@@ -48,7 +47,7 @@ static void make_name(unsigned unit)
 static void probe(void)
 {
     virtio_attach(&attached, disk_name, VIRTIO_ID_BLOCK, BLK_DEVICE_BIT);
-    int rc = disk_open(&disk, attached.transport, disk_name);
+    int rc = disk_open(&disk, attached.transport, &attached, disk_name, info_page()->harts);
     if (rc < 0)
         virtio_open_failed(disk_name, &disk.device, "bringing it up", rc);
     rc = virtio_attach_queue(&attached, 0);
@@ -56,9 +55,20 @@ static void probe(void)
         fail("the interrupt of its queue", rc);
 }
 
+/* Each beyond the first has a thread of its own. */
+static void start_queues(void)
+{
+    struct blk_device *more[BLK_QUEUES];
+    for (unsigned i = 1; i < disk.queues; i++)
+        more[i - 1] = &disk.queue[i]->blk;
+    unsigned started = blk_server_queues_start(startup_page()->self, more, disk.queues);
+    if (started > 1)
+        log_printf(LOG_INFO, "%s: %u queues", disk_name, started);
+}
+
 static void announce(void)
 {
-    const struct blk_device *blk = &disk.blk;
+    const struct blk_device *blk = &disk.first.blk;
     if (blk->capacity_sectors == 0)
         log_printf(LOG_WARNING, "%s: the disk is empty: there is nothing to read or write",
                    disk_name);
@@ -75,13 +85,16 @@ int main(void)
     probe();
 
     struct dma_memory buffer;
-    size_t len = disk.blk.logical_block_bytes > SCAN_BUFFER_LEN ? disk.blk.logical_block_bytes
-                                                                : SCAN_BUFFER_LEN;
+    size_t len = disk.first.blk.logical_block_bytes > SCAN_BUFFER_LEN
+                     ? disk.first.blk.logical_block_bytes
+                     : SCAN_BUFFER_LEN;
     int rc = attached.platform.dma_alloc(&attached.platform, len < 65536 ? len : 65536, &buffer);
     if (rc < 0)
         fail("memory for reading partition tables", rc);
-    blk_server_start(&disk.blk, buffer.address, buffer.device_address, buffer.len_bytes);
+    blk_server_start(&disk.first.blk, buffer.address, buffer.device_address, buffer.len_bytes);
     announce();
+
+    start_queues();
 
     service_ready();
     rc = service_publish(disk_name);

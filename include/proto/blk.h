@@ -71,6 +71,11 @@ enum blk_request {
                                                   session that writes the whole disk (EPERM) and a
                                                   disk with BLK_INFO_CACHE_MODES (ENOSYS). Answered
                                                   when what was written before is durable */
+    BLK_QUEUE = MESSAGE_TYPE(PROTO_BLK, 15),  /* message only. w0 id, w1 a hart, or ~0 for any ->
+                                                  w1 the endpoint to OPEN at, w2 number of queues.
+                                                  Each queue of a disk is served by a thread of the
+                                                  driver's, pinned to a hart. What is opened there
+                                                  is used there; whoever doesn't ask has the first */
 };
 
 #define BLK_ID(id, flags) ((uint64_t)(uint32_t)(id) | (uint64_t)(flags) << 32)
@@ -124,15 +129,16 @@ struct blk_info {
     uint32_t optimal_io_bytes; /* longer ones gain nothing; 0: unknown */
     uint32_t discard_alignment_sectors; /* DISCARDs are cut there; 0: unknown */
     uint32_t max_request_bytes;         /* for any buffer, however scattered its pages */
-    uint32_t max_in_flight;             /* of all clients together */
+    uint32_t max_in_flight;             /* of all clients of a queue together */
+    uint32_t queues;                    /* see BLK_QUEUE */
     uint32_t minors;                    /* of the disk, with the whole one */
     uint32_t cylinders, heads;          /* what a BIOS would take it for; 0: unknown */
     uint32_t track_sectors;             /* likewise */
     uint32_t partition_type;    /* MBR type byte, 0xEE for a GPT partition, 0 for the whole disk */
     uint8_t partition_guid[16]; /* GPT type */
-    char partition_name[40];    /* GPT name, ASCII part */
+    char partition_name[44];    /* GPT name, ASCII part */
 };
-static_assert(sizeof(struct blk_info) == 144, "shared layout");
+static_assert(sizeof(struct blk_info) == 152, "shared layout");
 
 struct blk_stats {
     uint64_t reads, writes, flushes, others;

@@ -1,8 +1,11 @@
 /*
- * Inside libblk's driver side: the state that its files share. There is one device a process, so
- * there is one struct blk_server.
+ * Inside libblk's driver side: the state that its files share. There is one disk a process. Each of
+ * its queues is served by a thread of its own, with its own struct blk_server, and what clients open
+ * at that thread stays there; a disk of one queue has the main thread's. What belongs to all of the
+ * disk is in struct blk_shared.
  *
  *   server.c       start, the work before each wait, notifications, the poll timer, stopping
+ *   queues.c       more queues, and what their threads tell each other
  *   session.c      who has opened what; death of clients
  *   attach.c       channels and pools
  *   message.c      from a message to a checked request; the table of request types
@@ -18,12 +21,15 @@
 #include "partition.h"
 #include "server.h"
 
+#include <libanole/lock.h>
 #include <libchan/channel.h>
+#include <stdatomic.h>
 
 #define BLK_BIT_CHANNEL 0u /* doorbells of all channels */
 #define BLK_BIT_WATCH 1u   /* a client died */
+#define BLK_BIT_SIBLING 2u /* another queue's thread has changed something in blk_shared */
 
-#define BLK_SESSIONS 64u
+#define BLK_SESSIONS 64u /* of a queue */
 #define BLK_SESSIONS_A_PROCESS 16u
 #define BLK_JOBS 512u
 #define BLK_SHARE 4u    /* requests that each session can always have */
@@ -71,7 +77,7 @@ struct blk_job {
     bool alone;      /* is not to be merged: a piece that it shared has failed */
     bool cached;     /* was written while the device's cache was volatile */
     bool flushing;   /* its data is written and must be durable: its flush is in the device */
-    bool urgent;     /* counted in blk_server.urgent */
+    bool urgent;     /* counted in blk_server->urgent */
 };
 
 /* Mappings of a vectored request in the device. */
@@ -138,14 +144,39 @@ struct blk_source {
     struct ipc_delivery *delivery; /* of a message */
 };
 
+/* All of a request's memory, in order. */
+struct blk_gathering {
+    struct dma_segment segments[BLK_SEGMENTS];
+    unsigned count;
+    uint64_t bytes;
+};
+
+/* Memory that is used within one function only, and too much for a stack. */
+struct blk_scratch {
+    struct dma_segment mapped[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
+    struct blk_segment elements[BLK_VECTOR_MAX];
+    struct blk_gathering gathering;
+};
+
+/* How far a queue's thread has come. */
+enum blk_server_state {
+    BLK_SERVER_STARTING,
+    BLK_SERVER_SERVING,
+    BLK_SERVER_FAILED,  /* it never served, and has ended */
+    BLK_SERVER_STOPPED, /* at the end of the process: nothing of it is in the device */
+};
+
 struct blk_server {
     struct blk_device *device;
-    uint64_t pending_mask; /* sessions with pending requests */
-    uint64_t device_mask;  /* sessions with requests in the device */
-    uint64_t device_bytes; /* of all requests in the device */
-    uint64_t awake_mask;   /* attached sessions whose channel isn't armed */
-    uint64_t reply_mask;   /* sessions with unpublished replies */
-    uint64_t arm_mask;     /* awake ones that were found empty: to be armed before a wait */
+    endpoint_t thread;      /* queues other than the first: who serves it */
+    handle_t bell;          /* rings BLK_BIT_SIBLING of that thread */
+    _Atomic unsigned state; /* enum blk_server_state */
+    uint64_t pending_mask;  /* sessions with pending requests */
+    uint64_t device_mask;   /* sessions with requests in the device */
+    uint64_t device_bytes;  /* of all requests in the device */
+    uint64_t awake_mask;    /* attached sessions whose channel isn't armed */
+    uint64_t reply_mask;    /* sessions with unpublished replies */
+    uint64_t arm_mask;      /* awake ones that were found empty: to be armed before a wait */
     uint64_t attached_mask;
     uint64_t timer_ticks; /* when to look at the device again; DEADLINE_NEVER: idle */
     uint64_t poll_ticks;  /* BLK_POLL_US */
@@ -165,16 +196,53 @@ struct blk_server {
     struct blk_job job[BLK_JOBS];
     struct blk_session session[BLK_SESSIONS];
     struct blk_vector vector[BLK_VECTORS];
-    struct partition_table table;
+    struct blk_scratch scratch;
+    struct service service;
 };
 
-extern struct blk_server blk_server;
+/* The one of this thread. */
+extern _Thread_local struct blk_server *blk_server;
+
+/*
+ * What all queues share. Partitions, servers and their number are written before the second thread
+ * starts, and only read from then on. Sessions that write exclude each other whatever queue they are
+ * opened at: `state`, `flags`, `minor` and `process` of sessions are written under the lock, by the
+ * session's own thread, and read by others under it.
+ */
+struct blk_shared {
+    endpoint_t process;
+    unsigned queues;
+    struct blk_server *queue[BLK_QUEUES];
+    struct partition_table table;
+    struct __lock sessions;
+    _Atomic uint64_t capacity_sectors;
+    _Atomic bool write_back; /* the device's cache is volatile */
+    _Atomic bool stopping;
+};
+extern struct blk_shared blk_shared;
 
 /* ---- server.c ---- */
+/* Prepares a server for a device whose description makes sense. */
+void blk_server_init(struct blk_server *server, struct blk_device *device);
+/* Follows what blk_shared says of the disk; clients are told of a change. */
+void blk_server_follow(void);
+/* Waits, up to a second, until nothing is in the device. */
+void blk_server_drain(void);
+
+/* ---- queues.c ---- */
 /* BLK_CACHE_WRITE_THROUGH or BLK_CACHE_WRITE_BACK. */
 enum blk_cache_mode blk_cache_mode(void);
-/* The write cache has that mode now: clients are told. */
-void blk_server_cache_mode(bool write_back);
+/* Sets it, for all queues. */
+void blk_cache_mode_set(bool write_back);
+/* Rings the threads of all other queues: blk_shared has changed. */
+void blk_siblings_ring(void);
+/* BLK_BIT_SIBLING was rung. */
+void blk_sibling_rang(void);
+/* Has the threads of all other queues finish and end; bounded in time. */
+void blk_siblings_stop(void);
+/* w1 hart or ~0 -> w1 endpoint of the thread to open at, w2 number of queues. */
+int blk_queue_tell(const struct blk_source *source, const struct message *request,
+                   struct message *reply);
 
 /* ---- session.c ---- */
 uint64_t blk_session_id(const struct blk_session *session);
@@ -195,7 +263,7 @@ void blk_session_settle(struct blk_session *session);
 
 static inline unsigned blk_session_index(const struct blk_session *session)
 {
-    return (unsigned)(session - blk_server.session);
+    return (unsigned)(session - blk_server->session);
 }
 
 static inline uint64_t blk_session_bit(const struct blk_session *session)
@@ -227,6 +295,8 @@ int blk_handle(const struct blk_source *source, struct message *message);
 int blk_check_range(const struct blk_session *session, uint64_t sector, uint64_t bytes);
 
 /* ---- information.c ---- */
+/* Of all queues together. */
+void blk_stats_sum(struct blk_stats *sum);
 int blk_info_tell(const struct blk_source *source, const struct message *request,
                   struct message *reply);
 int blk_stats_tell(const struct blk_source *source, const struct message *request,
@@ -258,7 +328,7 @@ struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id);
 
 static inline uint16_t blk_job_index(const struct blk_job *job)
 {
-    return (uint16_t)(job - blk_server.job);
+    return (uint16_t)(job - blk_server->job);
 }
 
 static inline bool blk_job_by_channel(const struct blk_job *job)
@@ -274,12 +344,6 @@ void blk_dispatch(void);
 unsigned blk_space_pieces(uint32_t type, uint64_t sector, uint64_t sectors);
 
 /* ---- gather.c ---- */
-/* All of a request's memory, in order. */
-struct blk_gathering {
-    struct dma_segment segments[BLK_SEGMENTS];
-    unsigned count;
-    uint64_t bytes;
-};
 /* Maps the memory of a READ or WRITE. 0; -EAGAIN: no room for its mappings now; or why not: then
  * nothing is mapped. */
 int blk_gather(struct blk_job *job, struct blk_gathering *gathering);

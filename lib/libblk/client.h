@@ -33,6 +33,7 @@ struct blk_client_options {
     size_t retain_bytes; /* limit of retained writes; 0: 4 MiB */
     unsigned notify_bit; /* first of two own notification bits that libblk may use */
     uint64_t timeout_us; /* of one request in one driver instance; 0: 5 s */
+    unsigned hart;       /* 1 + the hart whose queue of the disk is to be used; 0: any */
 };
 
 /* Opens "vda", "vda1". Waits for the driver up to timeout_us. ENOENT, EBUSY, EROFS, EGIVENUP ... */

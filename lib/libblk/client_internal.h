@@ -26,6 +26,7 @@
 /* One driver instance. Handles are HANDLE_NONE while there is none. */
 struct blk_session {
     endpoint_t driver; /* ENDPOINT_NONE: no instance */
+    endpoint_t queue;  /* the driver's thread that serves this session */
     uint64_t id;
     bool open;     /* the driver has this session */
     bool attached; /* ... and its channel */

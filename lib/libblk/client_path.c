@@ -20,7 +20,7 @@ static struct message request_message(const struct blk_client *client,
 {
     const struct blk_session *session = &client->session;
     struct message message = {
-        .endpoint = session->driver,
+        .endpoint = session->queue,
         .type = request_types[send->op],
         .word = {BLK_ID(send->id, send->flags), session->id, 0, 0, 0, 0, deadline_ticks},
     };

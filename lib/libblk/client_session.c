@@ -17,7 +17,7 @@ bool client_driver_alive(const struct blk_client *client)
 
 static int call_driver(struct blk_client *client, uint32_t type, struct message *message)
 {
-    return anole_call(client->session.driver, type, message, client_deadline(client));
+    return anole_call(client->session.queue, type, message, client_deadline(client));
 }
 
 /* ---- coming ---- */
@@ -64,7 +64,7 @@ int session_read_info(struct blk_client *client)
 
 int session_begin(struct blk_client *client, endpoint_t driver)
 {
-    client->session = (struct blk_session){.driver = driver};
+    client->session = (struct blk_session){.driver = driver, .queue = driver};
     int error = kcall_watch(driver, client_event_bit(client), &client->session.watch);
     return error ? error : session_read_info(client);
 }
@@ -139,13 +139,28 @@ static int attach_channel(struct blk_client *client)
     return 0;
 }
 
+/* Which of the driver's threads is to serve this session. */
+static int choose_queue(struct blk_client *client)
+{
+    uint64_t hart = client->options.hart > 0 ? client->options.hart - 1 : UINT64_MAX;
+    struct message message = {.word = {BLK_ID(0, 0), hart}};
+    if (client->info.queues <= 1)
+        return 0;
+    int error = call_driver(client, BLK_QUEUE, &message);
+    if (!error)
+        client->session.queue = (endpoint_t)message.word[1];
+    return error;
+}
+
 int session_establish(struct blk_client *client)
 {
     struct blk_session *session = &client->session;
     uint32_t flags = client->options.write ? BLK_OPEN_WRITE : 0;
     if (client->options.shared)
         flags |= BLK_OPEN_SHARED;
-    int error = kcall_doorbell(session->driver, client_event_bit(client), &session->change_bell);
+    int error = choose_queue(client);
+    if (!error)
+        error = kcall_doorbell(session->driver, client_event_bit(client), &session->change_bell);
     if (error)
         return error;
     struct message message = {.word = {BLK_ID(0, flags), client->minor, session->change_bell}};

@@ -11,15 +11,16 @@
 bool blk_job_may(const struct blk_session *session)
 {
     /* Beyond its share a session only gets what the others' shares leave. */
-    return session->slots < BLK_SHARE ? blk_server.free_jobs > 0
-                                      : blk_server.free_jobs > BLK_SHARE * blk_server.sessions_open;
+    return session->slots < BLK_SHARE
+               ? blk_server->free_jobs > 0
+               : blk_server->free_jobs > BLK_SHARE * blk_server->sessions_open;
 }
 
 struct blk_job *blk_job_alloc(struct blk_session *session)
 {
-    struct blk_job *job = &blk_server.job[blk_server.free_job];
-    blk_server.free_job = job->next;
-    blk_server.free_jobs--;
+    struct blk_job *job = &blk_server->job[blk_server->free_job];
+    blk_server->free_job = job->next;
+    blk_server->free_jobs--;
     session->slots++;
     job->session = (uint8_t)blk_session_index(session);
     job->mapping = HANDLE_NONE;
@@ -34,36 +35,36 @@ struct blk_job *blk_job_alloc(struct blk_session *session)
 
 void blk_job_enqueue(struct blk_job *job)
 {
-    struct blk_session *session = &blk_server.session[job->session];
+    struct blk_session *session = &blk_server->session[job->session];
     uint16_t index = blk_job_index(job);
     job->state = BLK_JOB_PENDING;
     job->next = BLK_NONE;
     if (session->pending_first == BLK_NONE)
         session->pending_first = index;
     else
-        blk_server.job[session->pending_last].next = index;
+        blk_server->job[session->pending_last].next = index;
     session->pending_last = index;
-    blk_server.pending_mask |= blk_session_bit(session);
+    blk_server->pending_mask |= blk_session_bit(session);
 }
 
 void blk_job_unlink(struct blk_job *job, uint16_t before)
 {
-    struct blk_session *session = &blk_server.session[job->session];
+    struct blk_session *session = &blk_server->session[job->session];
     if (before == BLK_NONE)
         session->pending_first = job->next;
     else
-        blk_server.job[before].next = job->next;
+        blk_server->job[before].next = job->next;
     if (session->pending_last == blk_job_index(job))
         session->pending_last = before;
     if (session->pending_first == BLK_NONE)
-        blk_server.pending_mask &= ~blk_session_bit(session);
+        blk_server->pending_mask &= ~blk_session_bit(session);
 }
 
 struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id)
 {
     unsigned left = session->slots;
     for (unsigned i = 0; i < BLK_JOBS && left > 0; i++) {
-        struct blk_job *job = &blk_server.job[i];
+        struct blk_job *job = &blk_server->job[i];
         if (job->state == BLK_JOB_FREE || job->session != blk_session_index(session))
             continue;
         if (job->id == id)
@@ -77,7 +78,7 @@ struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id)
 
 void blk_job_reply(const struct blk_job *job, int status)
 {
-    struct blk_session *session = &blk_server.session[job->session];
+    struct blk_session *session = &blk_server->session[job->session];
     if (session->state != BLK_SESSION_OPEN)
         return;
     struct ipc_delivery delivery = {
@@ -97,28 +98,28 @@ void blk_job_reply(const struct blk_job *job, int status)
 
 void blk_job_finish(struct blk_job *job, int status)
 {
-    struct blk_session *session = &blk_server.session[job->session];
+    struct blk_session *session = &blk_server->session[job->session];
     blk_gather_release(job);
     blk_job_reply(job, status);
     session->slots--;
     if (blk_job_by_channel(job))
         session->channel_slots--;
     job->state = BLK_JOB_FREE;
-    job->next = blk_server.free_job;
-    blk_server.free_job = blk_job_index(job);
-    blk_server.free_jobs++;
+    job->next = blk_server->free_job;
+    blk_server->free_job = blk_job_index(job);
+    blk_server->free_jobs++;
     if (session->detaching || session->state == BLK_SESSION_ENDING)
         blk_session_settle(session);
 }
 
 void blk_job_refuse(struct blk_job *job, int status)
 {
-    struct blk_stats *stats = &blk_server.device->stats;
+    struct blk_stats *stats = &blk_server->device->stats;
     uint16_t before = BLK_NONE;
-    uint16_t at = blk_server.session[job->session].pending_first;
+    uint16_t at = blk_server->session[job->session].pending_first;
     while (at != blk_job_index(job)) {
         before = at;
-        at = blk_server.job[at].next;
+        at = blk_server->job[at].next;
     }
     blk_job_unlink(job, before);
     if (status == -ANOLE_ECANCELED)
@@ -132,7 +133,7 @@ void blk_cancel_pending(struct blk_session *session, bool channel_only)
 {
     uint16_t at = session->pending_first;
     while (at != BLK_NONE) {
-        struct blk_job *job = &blk_server.job[at];
+        struct blk_job *job = &blk_server->job[at];
         at = job->next;
         /* The session itself may end with its last request, and be none to look at any more. */
         if (!channel_only || blk_job_by_channel(job))
@@ -148,7 +149,7 @@ void blk_cancel_pending(struct blk_session *session, bool channel_only)
 
 unsigned blk_interrupt_after(void)
 {
-    const struct blk_server *server = &blk_server;
+    const struct blk_server *server = blk_server;
     bool several_clients = (server->device_mask & (server->device_mask - 1)) != 0;
     if (server->urgent > 0 || several_clients || server->device_bytes > BATCH_BYTES_MAX)
         return 1;
@@ -157,33 +158,33 @@ unsigned blk_interrupt_after(void)
 
 void blk_job_started(struct blk_job *job)
 {
-    struct blk_session *session = &blk_server.session[job->session];
-    struct blk_stats *stats = &blk_server.device->stats;
+    struct blk_session *session = &blk_server->session[job->session];
+    struct blk_stats *stats = &blk_server->device->stats;
     bool moves = job->type == BLK_READ || job->type == BLK_WRITE;
     job->state = BLK_JOB_SUBMITTED;
-    job->submitted_poll = blk_server.polls;
+    job->submitted_poll = blk_server->polls;
     job->urgent = !blk_job_by_channel(job) || !moves || job->flushing;
-    blk_server.urgent = (uint16_t)(blk_server.urgent + job->urgent);
-    blk_server.device_bytes += job->bytes;
+    blk_server->urgent = (uint16_t)(blk_server->urgent + job->urgent);
+    blk_server->device_bytes += job->bytes;
     session->in_device++;
-    blk_server.device_mask |= blk_session_bit(session);
+    blk_server->device_mask |= blk_session_bit(session);
     if (++stats->in_flight_now > stats->in_flight_max)
         stats->in_flight_max = stats->in_flight_now;
 }
 
 static void ended(const struct blk_job *job)
 {
-    struct blk_session *session = &blk_server.session[job->session];
-    blk_server.device->stats.in_flight_now--;
-    blk_server.urgent = (uint16_t)(blk_server.urgent - job->urgent);
-    blk_server.device_bytes -= job->bytes;
+    struct blk_session *session = &blk_server->session[job->session];
+    blk_server->device->stats.in_flight_now--;
+    blk_server->urgent = (uint16_t)(blk_server->urgent - job->urgent);
+    blk_server->device_bytes -= job->bytes;
     if (--session->in_device == 0)
-        blk_server.device_mask &= ~blk_session_bit(session);
+        blk_server->device_mask &= ~blk_session_bit(session);
 }
 
 static void count(const struct blk_job *job, int status)
 {
-    struct blk_stats *stats = &blk_server.device->stats;
+    struct blk_stats *stats = &blk_server->device->stats;
     if (status < 0) {
         stats->errors++;
         return;
@@ -215,7 +216,7 @@ static void conclude(struct blk_job *job, int status)
 /* Which of those that shared a piece is the bad one: each finds out by itself. */
 static void try_alone(struct blk_job *job, int status)
 {
-    if (blk_server.session[job->session].state != BLK_SESSION_OPEN) {
+    if (blk_server->session[job->session].state != BLK_SESSION_OPEN) {
         conclude(job, status); /* nobody is left to be told */
         return;
     }
@@ -244,11 +245,11 @@ void blk_server_done(struct blk_device *device, uint16_t token, int status)
 {
     (void)device; /* there is one */
     if (token == BLK_NONE) {
-        blk_server.own_status = status;
-        blk_server.own_done = true;
+        blk_server->own_status = status;
+        blk_server->own_done = true;
         return;
     }
-    struct blk_job *job = &blk_server.job[token];
+    struct blk_job *job = &blk_server->job[token];
     if (status < 0 && job->status == 0)
         job->status = status;
     if (--job->pieces > 0)
@@ -256,7 +257,7 @@ void blk_server_done(struct blk_device *device, uint16_t token, int status)
     status = job->status;
     bool merged = job->merged != BLK_NONE;
     while (job != NULL) {
-        struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server.job[job->merged];
+        struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server->job[job->merged];
         ended(job);
         if (merged && status < 0)
             try_alone(job, status);

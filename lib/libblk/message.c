@@ -21,8 +21,8 @@ struct request_type {
 
 int blk_check_range(const struct blk_session *session, uint64_t sector, uint64_t bytes)
 {
-    uint32_t block = blk_server.device->logical_block_bytes;
-    uint64_t capacity = blk_server.minor_sectors[session->minor];
+    uint32_t block = blk_server->device->logical_block_bytes;
+    uint64_t capacity = blk_server->minor_sectors[session->minor];
     if (bytes == 0 || bytes % block != 0 || sector % (block / BLK_SECTOR_SIZE) != 0)
         return -ANOLE_EINVAL;
     if (sector > capacity || bytes / BLK_SECTOR_SIZE > capacity - sector)
@@ -32,7 +32,7 @@ int blk_check_range(const struct blk_session *session, uint64_t sector, uint64_t
 
 static int check_writable(const struct blk_session *session)
 {
-    if ((blk_server.device->flags & BLK_INFO_READ_ONLY) != 0)
+    if ((blk_server->device->flags & BLK_INFO_READ_ONLY) != 0)
         return -ANOLE_EROFS;
     return (session->flags & BLK_OPEN_WRITE) != 0 ? 0 : -ANOLE_EPERM;
 }
@@ -44,9 +44,9 @@ static int check_read(const struct blk_session *session, const struct message *m
         /* Its bytes are counted when it is read; that much is certain now. */
         if (length == 0 || length > BLK_VECTOR_MAX)
             return -ANOLE_EINVAL;
-        length = blk_server.device->logical_block_bytes;
+        length = blk_server->device->logical_block_bytes;
     }
-    if (length > blk_server.max_request_bytes)
+    if (length > blk_server->max_request_bytes)
         return -ANOLE_EINVAL;
     return blk_check_range(session, message->word[2], length);
 }
@@ -67,7 +67,7 @@ static int check_flush(const struct blk_session *session, const struct message *
 static int check_space(const struct blk_session *session, const struct message *message)
 {
     uint32_t needed = message->type == BLK_DISCARD ? BLK_INFO_DISCARD : BLK_INFO_WRITE_ZEROES;
-    if ((blk_server.device->flags & needed) == 0)
+    if ((blk_server->device->flags & needed) == 0)
         return -ANOLE_ENOSYS;
     int rc = check_writable(session);
     if (rc < 0)
@@ -77,7 +77,7 @@ static int check_space(const struct blk_session *session, const struct message *
         return rc;
     unsigned pieces = blk_space_pieces(message->type, blk_disk_sector(session, message->word[2]),
                                        message->word[5] / BLK_SECTOR_SIZE);
-    return pieces <= blk_server.device->max_in_flight ? 0 : -ANOLE_EINVAL;
+    return pieces <= blk_server->device->max_in_flight ? 0 : -ANOLE_EINVAL;
 }
 
 /* 0 if it is being canceled; the victim's own answer tells how it ended. */
@@ -131,7 +131,7 @@ static int cache_mode(const struct blk_source *source, const struct message *req
         reply->word[1] = blk_cache_mode();
         return 0;
     }
-    if ((blk_server.device->flags & BLK_INFO_CACHE_MODES) == 0)
+    if ((blk_server->device->flags & BLK_INFO_CACHE_MODES) == 0)
         return -ANOLE_ENOSYS;
     if ((session->flags & BLK_OPEN_WRITE) == 0 || session->minor != 0)
         return -ANOLE_EPERM;
@@ -142,7 +142,7 @@ static int cache_mode(const struct blk_source *source, const struct message *req
 }
 
 #define TYPE_INDEX(type) ((type)&0xffu)
-#define TYPES (TYPE_INDEX(BLK_CACHE) + 1)
+#define TYPES (TYPE_INDEX(BLK_QUEUE) + 1)
 
 static const struct request_type request_types[TYPES] = {
     [TYPE_INDEX(BLK_INFO)] = {.handler = blk_info_tell},
@@ -161,6 +161,7 @@ static const struct request_type request_types[TYPES] = {
     [TYPE_INDEX(BLK_ATTACH)] = {.message_only = true, .handler = blk_attach},
     [TYPE_INDEX(BLK_DETACH)] = {.message_only = true, .handler = blk_detach},
     [TYPE_INDEX(BLK_CACHE)] = {.handler = cache_mode},
+    [TYPE_INDEX(BLK_QUEUE)] = {.message_only = true, .handler = blk_queue_tell},
 };
 
 static const struct request_type *request_type(uint32_t type)
@@ -181,7 +182,7 @@ static int handle_io(const struct blk_source *source, const struct request_type 
     int rc = known->check(session, message);
     if (rc < 0)
         return rc;
-    if (message->type == BLK_FLUSH && (blk_server.device->flags & BLK_INFO_FLUSH) == 0)
+    if (message->type == BLK_FLUSH && (blk_server->device->flags & BLK_INFO_FLUSH) == 0)
         return 0; /* what was answered is durable already */
     if (message->word[6] != 0 && message->word[6] <= source->now_ticks)
         return -ANOLE_ETIMEDOUT;
@@ -214,7 +215,7 @@ int blk_handle(const struct blk_source *source, struct message *message)
         return status;
     message->word[0] = BLK_ID_OF(message->word[0]);
     if (status < 0) {
-        blk_server.device->stats.refused++;
+        blk_server->device->stats.refused++;
         memset(&message->word[1], 0, sizeof(message->word) - sizeof(message->word[0]));
     }
     return status;
@@ -236,7 +237,7 @@ const struct service_entry blk_service_entries[] = {
     {BLK_READ, serve},   {BLK_WRITE, serve},        {BLK_FLUSH, serve},  {BLK_CANCEL, serve},
     {BLK_INFO, serve},   {BLK_OPEN, serve},         {BLK_CLOSE, serve},  {BLK_DISCARD, serve},
     {BLK_STATS, serve},  {BLK_WRITE_ZEROES, serve}, {BLK_ATTACH, serve}, {BLK_IDENTIFY, serve},
-    {BLK_DETACH, serve}, {BLK_CACHE, serve},
+    {BLK_DETACH, serve}, {BLK_CACHE, serve},        {BLK_QUEUE, serve},
 };
 const unsigned blk_service_entry_count = sizeof(blk_service_entries) /
                                          sizeof(blk_service_entries[0]);

@@ -2,7 +2,8 @@
  * libblk, driver side: everything of a block driver that isn't its device. It serves the protocol of
  * <proto/blk.h> by messages and channels, validates it, keeps sessions and partitions, maps clients'
  * memory for DMA, shares the device fairly among clients and watches over deadlines. A driver brings
- * a struct blk_device and calls blk_server_start() and blk_server_run(). One device a process.
+ * a struct blk_device and calls blk_server_start() and blk_server_run(). One disk a process; if it
+ * takes requests in several queues, each has a struct blk_device and a thread.
  *
  * The device may be anything that moves bytes between sectors and device addresses.
  */
@@ -21,8 +22,10 @@
 /* Segments of one piece, at most. */
 #define BLK_PIECE_SEGMENTS_MAX 64u
 
-/* Own notification bits 0 and 1 are the server's; the device's start here. */
+/* Own notification bits below are the server's; the device's start here. */
 #define BLK_DEVICE_BIT 8u
+
+#define BLK_QUEUES 8u /* at most, of a disk: one a hart */
 
 /* One thing for the device to do: a request of a client or a part of one. */
 struct blk_piece {
@@ -60,11 +63,17 @@ struct blk_device_ops {
     /* Chooses the write cache's mode (with BLK_INFO_CACHE_MODES only). What was written before isn't
      * durable by that. */
     void (*set_write_back)(struct blk_device *device, bool write_back);
+    /* On the thread of one more queue, before it serves: 0, or why it can't. */
+    int (*enter)(struct blk_device *device);
     /* Makes the device quiet at the end of the process. */
     void (*quiesce)(struct blk_device *device);
 };
 
-/* Filled in by the driver before blk_server_start; whatever it says is clamped to what makes sense. */
+/*
+ * One queue of a disk, used by one thread. The first is filled in by the driver before
+ * blk_server_start; whatever it says is clamped to what makes sense. Others are copies of it from
+ * then on, with stats of their own.
+ */
 struct blk_device {
     const struct blk_device_ops *ops;
     const char *name; /* "vda", for the log */
@@ -104,6 +113,14 @@ struct blk_device {
  */
 void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_device_address,
                       size_t len);
+/*
+ * Starts the threads of more queues (devices[0], ... are those beyond the first), each pinned to a
+ * hart: the first, which is the caller's, to hart 0, the next to hart 1. process: the caller's own;
+ * count: of queues with the first, at most BLK_QUEUES. Returns how many serve; one that doesn't is
+ * said in the log.
+ */
+unsigned blk_server_queues_start(endpoint_t process, struct blk_device *const *devices,
+                                 unsigned count);
 /* Serves for ever. The driver has made itself known before. */
 _Noreturn void blk_server_run(void);
 /* A piece is finished: status 0 or a negated error. Called from ops->reap only. */

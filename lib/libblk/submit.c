@@ -23,7 +23,7 @@ struct cursor {
 static uint64_t cut(const struct blk_gathering *gathering, struct cursor *cursor,
                     struct dma_segment *out, unsigned *out_count)
 {
-    const struct blk_device *device = blk_server.device;
+    const struct blk_device *device = blk_server->device;
     struct cursor at = *cursor;
     uint64_t bytes = 0;
     unsigned used = 0;
@@ -71,10 +71,10 @@ static int count_pieces(const struct blk_gathering *gathering)
 
 static void submit(struct blk_job *job, struct blk_piece *piece)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     piece->token = blk_job_index(job);
     job->pieces++;
-    blk_server.unkicked = true;
+    blk_server->unkicked = true;
     device->ops->submit(device, piece);
 }
 
@@ -84,7 +84,7 @@ static void submit_pieces(struct blk_job *job, const struct blk_gathering *gathe
     struct cursor cursor = {0};
     struct blk_piece piece = {
         .type = job->type,
-        .sector = blk_disk_sector(&blk_server.session[job->session], job->sector),
+        .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
         .segments = segments,
     };
     while (cursor.index < gathering->count) {
@@ -100,7 +100,7 @@ static void submit_pieces(struct blk_job *job, const struct blk_gathering *gathe
  * isn't its own fault. One that is to be durable has a flush of its own. */
 static bool mergeable(const struct blk_job *job)
 {
-    const struct blk_session *session = &blk_server.session[job->session];
+    const struct blk_session *session = &blk_server->session[job->session];
     return (job->type == BLK_READ || job->type == BLK_WRITE) && job->flags == 0 && !job->alone &&
            blk_job_by_channel(job) && job->grant == session->pool.grant;
 }
@@ -109,7 +109,7 @@ static bool mergeable(const struct blk_job *job)
 static bool continues(const struct blk_job *job, const struct blk_job *next, uint64_t sector)
 {
     return next->type == job->type && next->sector == sector && mergeable(next) &&
-           blk_check_range(&blk_server.session[next->session], next->sector, next->length) == 0;
+           blk_check_range(&blk_server->session[next->session], next->sector, next->length) == 0;
 }
 
 /* Adds those of the session's next requests that continue this one, as long as all of it is one
@@ -121,13 +121,13 @@ static void merge(struct blk_job *job, struct blk_gathering *gathering)
     if (!mergeable(job))
         return;
     while (last->next != BLK_NONE && gathering->bytes < BLK_MERGED_BYTES_MAX) {
-        struct blk_job *next = &blk_server.job[last->next];
+        struct blk_job *next = &blk_server->job[last->next];
         if (!continues(job, next, sector) || blk_gather_more(next, gathering) < 0)
             return;
         last->merged = blk_job_index(next);
         last = next;
         sector += next->bytes / BLK_SECTOR_SIZE;
-        blk_server.device->stats.merged++;
+        blk_server->device->stats.merged++;
     }
 }
 
@@ -136,27 +136,27 @@ static void merge(struct blk_job *job, struct blk_gathering *gathering)
 /* READ and WRITE: 0, -EAGAIN: later, or the request's error. */
 static int start_data(struct blk_job *job, unsigned room)
 {
-    static struct blk_gathering gathering;
-    const struct blk_device *device = blk_server.device;
-    int rc = blk_gather(job, &gathering);
+    struct blk_gathering *gathering = &blk_server->scratch.gathering;
+    const struct blk_device *device = blk_server->device;
+    int rc = blk_gather(job, gathering);
     if (rc < 0)
         return rc;
-    job->cached = (device->flags & BLK_INFO_WRITE_BACK) != 0;
-    if (gathering.count <= device->max_segments) {
-        merge(job, &gathering);
+    job->cached = blk_cache_mode() == BLK_CACHE_WRITE_BACK;
+    if (gathering->count <= device->max_segments) {
+        merge(job, gathering);
         struct blk_piece piece = {
             .type = job->type,
-            .sector = blk_disk_sector(&blk_server.session[job->session], job->sector),
-            .bytes = gathering.bytes,
-            .segments = gathering.segments,
-            .segment_count = gathering.count,
+            .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
+            .bytes = gathering->bytes,
+            .segments = gathering->segments,
+            .segment_count = gathering->count,
         };
         submit(job, &piece);
         return 0;
     }
-    int pieces = count_pieces(&gathering);
+    int pieces = count_pieces(gathering);
     if (pieces > 0 && (unsigned)pieces <= room) {
-        submit_pieces(job, &gathering);
+        submit_pieces(job, gathering);
         return 0;
     }
     blk_gather_release(job);
@@ -171,7 +171,7 @@ static int start_data(struct blk_job *job, unsigned room)
  */
 static uint64_t space_cut(uint32_t type, uint64_t sector, uint64_t left)
 {
-    const struct blk_device *device = blk_server.device;
+    const struct blk_device *device = blk_server->device;
     bool discard = type == BLK_DISCARD;
     uint64_t most = discard ? device->max_discard_sectors : device->max_zeroes_sectors;
     if (left <= most)
@@ -184,7 +184,7 @@ static uint64_t space_cut(uint32_t type, uint64_t sector, uint64_t left)
 unsigned blk_space_pieces(uint32_t type, uint64_t sector, uint64_t sectors)
 {
     unsigned pieces = 0;
-    while (sectors > 0 && pieces <= blk_server.device->max_in_flight) {
+    while (sectors > 0 && pieces <= blk_server->device->max_in_flight) {
         uint64_t part = space_cut(type, sector, sectors);
         sector += part;
         sectors -= part;
@@ -200,8 +200,8 @@ static int start_space(struct blk_job *job, unsigned room)
     struct blk_piece piece = {
         .type = job->type,
         .unmap = (job->flags & BLK_UNMAP) != 0 &&
-                 (blk_server.device->flags & BLK_INFO_ZEROES_UNMAP) != 0,
-        .sector = blk_disk_sector(&blk_server.session[job->session], job->sector),
+                 (blk_server->device->flags & BLK_INFO_ZEROES_UNMAP) != 0,
+        .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
     };
     if (blk_space_pieces(job->type, piece.sector, left) > room)
         return -ANOLE_EAGAIN;
@@ -222,13 +222,19 @@ static int start_flush(struct blk_job *job)
     return 0;
 }
 
-/* What is written from now on is treated so; what was written before is durable after a flush. */
+/*
+ * What is written from now on is treated so; what was written before is durable after a flush. Each
+ * queue's thread takes the cache for volatile while it may be.
+ */
 static int start_cache_mode(struct blk_job *job)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     bool write_back = job->sector == BLK_CACHE_WRITE_BACK;
+    if (write_back)
+        blk_cache_mode_set(true);
     device->ops->set_write_back(device, write_back);
-    blk_server_cache_mode(write_back);
+    if (!write_back)
+        blk_cache_mode_set(false);
     return start_flush(job);
 }
 
@@ -241,7 +247,7 @@ static int start(struct blk_job *job, unsigned room)
     /* The disk may have shrunk since the request was accepted; a vector is checked when it is read. */
     int rc = (job->flags & BLK_VECTOR) != 0
                  ? 0
-                 : blk_check_range(&blk_server.session[job->session], job->sector, job->length);
+                 : blk_check_range(&blk_server->session[job->session], job->sector, job->length);
     if (rc < 0)
         return rc;
     if (job->type == BLK_READ || job->type == BLK_WRITE)
@@ -253,7 +259,7 @@ static int start(struct blk_job *job, unsigned room)
 static void started_all(struct blk_job *job)
 {
     while (true) {
-        struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server.job[job->merged];
+        struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server->job[job->merged];
         blk_job_unlink(job, BLK_NONE);
         blk_job_started(job);
         if (fault_any() && job->type == BLK_WRITE && blk_job_by_channel(job) &&
@@ -265,27 +271,27 @@ static void started_all(struct blk_job *job)
     }
 }
 
-/* The session whose turn it is: the first with pending requests from blk_server.turn on. */
+/* The session whose turn it is: the first with pending requests from blk_server->turn on. */
 static struct blk_session *next_in_turn(void)
 {
-    uint64_t mask = blk_server.pending_mask;
-    uint64_t later = mask & ~(((uint64_t)1 << blk_server.turn) - 1);
-    return &blk_server.session[__builtin_ctzll(later != 0 ? later : mask)];
+    uint64_t mask = blk_server->pending_mask;
+    uint64_t later = mask & ~(((uint64_t)1 << blk_server->turn) - 1);
+    return &blk_server->session[__builtin_ctzll(later != 0 ? later : mask)];
 }
 
 void blk_dispatch(void)
 {
-    struct blk_device *device = blk_server.device;
-    while (blk_server.pending_mask != 0) {
+    struct blk_device *device = blk_server->device;
+    while (blk_server->pending_mask != 0) {
         unsigned room = device->ops->room(device);
         if (room == 0)
             return;
         struct blk_session *session = next_in_turn();
-        struct blk_job *job = &blk_server.job[session->pending_first];
+        struct blk_job *job = &blk_server->job[session->pending_first];
         int rc = start(job, room);
         if (rc == -ANOLE_EAGAIN)
             return; /* its turn comes again first when something is finished */
-        blk_server.turn = (uint16_t)((blk_session_index(session) + 1) % BLK_SESSIONS);
+        blk_server->turn = (uint16_t)((blk_session_index(session) + 1) % BLK_SESSIONS);
         if (rc == 0) {
             started_all(job);
         } else {

@@ -56,6 +56,7 @@ static const struct group groups[] = {
     {"zeroes", NEEDS_WRITE | BOTH_PATHS, group_zeroes},
     {"merge", NEEDS_WRITE | ONLY_CHANNEL, group_merge},
     {"fairness", ONLY_CHANNEL, group_fairness},
+    {"queues", NEEDS_WRITE | BOTH_PATHS, group_queues},
     {"flood", BOTH_PATHS, group_flood},
     {"cancel", BOTH_PATHS, group_cancel},
     {"deadlines", BOTH_PATHS, group_deadlines},

@@ -15,6 +15,7 @@
  *   blktest_features.c  groups: geometry, topology, serial number, cache modes, resizing
  *   blktest_space.c     groups: discarding, writing zeroes
  *   blktest_batch.c     groups: merged neighbours, fairness
+ *   blktest_queues.c    group: several queues
  *   blktest_flight.c    groups: many in flight, cancel, deadlines, pins
  *   blktest_hostile.c   group: hostile channels
  *   blktest_clients.c   groups: several processes, one of which dies; its children
@@ -240,6 +241,7 @@ void group_discard(enum path path);
 void group_zeroes(enum path path);
 void group_merge(enum path path);
 void group_fairness(enum path path);
+void group_queues(enum path path);
 void group_flood(enum path path);
 void group_cancel(enum path path);
 void group_deadlines(enum path path);

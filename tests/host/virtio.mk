@@ -20,7 +20,7 @@ HOST_TESTS += test_partition
 test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c
 
 BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
-    dispatch.c submit.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
+    dispatch.c submit.c queues.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
 BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c blk_client.c)
 
 BLK_FIXTURE := $(addprefix tests/host/virtio/, blk_fixture.c fake_disk.c)
@@ -42,4 +42,4 @@ test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/
 HOST_TESTS += test_virtio_blk
 test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
     tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
-    $(addprefix drivers/virtio_blk/, disk.c config.c request.c)
+    $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)
