@@ -74,7 +74,6 @@ struct disk_slot {
 
 /* Why the process ends as DEATH_DEVICE_RESET: the death record's detail. */
 enum disk_evidence {
-    DISK_NO_RESET = 1,    /* it doesn't come out of reset */
     DISK_NEEDS_RESET = 2, /* it says so itself, or lost its status */
     DISK_BROKEN_RING = 3, /* it wrote nonsense into the ring */
     DISK_STUCK = 4,       /* a request isn't answered */
@@ -110,7 +109,7 @@ struct disk {
 /*
  * Brings the device up to DRIVER_OK, with as many queues as it has, but at most queues_max, and
  * describes it in disk->first.blk. attached: for the interrupts of queues beyond the first. 0, or an
- * error with a line in the log; -ETIMEDOUT: it doesn't come out of reset.
+ * error with a line in the log.
  */
 int disk_open(struct disk *disk, struct virtio_transport *transport,
               struct virtio_attached *attached, const char *name, unsigned queues_max);

@@ -19,7 +19,6 @@ static char disk_name[8];
 void disk_die(struct disk *dying, enum disk_evidence evidence)
 {
     static const char *const text[] = {
-        [DISK_NO_RESET] = "it doesn't come out of reset",
         [DISK_NEEDS_RESET] = "it needs a reset",
         [DISK_BROKEN_RING] = "it broke its ring",
         [DISK_STUCK] = "it doesn't answer",

@@ -102,14 +102,16 @@ static struct blk_server *start_queue(struct blk_device *device, unsigned hart)
     return NULL;
 }
 
-/* Whether the thread serves. The memory of one that doesn't is lost: perhaps it still comes. */
-static bool await_queue(const struct blk_server *server, uint64_t until)
+/* Whether the thread serves. Of one that is late the memory is lost: it may still come. */
+static bool await_queue(struct blk_server *server, uint64_t until)
 {
     unsigned state;
     while ((state = atomic_load_explicit(&server->state, memory_order_acquire)) ==
                BLK_SERVER_STARTING &&
            ticks_now() < until)
         sleep_us(LOOK_US);
+    if (state == BLK_SERVER_FAILED)
+        free(server);
     return state == BLK_SERVER_SERVING;
 }
 

@@ -35,11 +35,16 @@ HOST_TESTS += test_blk_features
 test_blk_features_SRCS := tests/host/virtio/test_blk_features.c $(BLK_FIXTURE) \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
 
+HOST_TESTS += test_blk_queues
+test_blk_queues_SRCS := tests/host/virtio/test_blk_queues.c $(BLK_FIXTURE) $(BLK_DRIVER_FAKES) \
+    $(BLK_DRIVER)
+
 HOST_TESTS += test_blk_channel
 test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
 
 HOST_TESTS += test_virtio_blk
+test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
 test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
     tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
     $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)

@@ -128,6 +128,11 @@ static void stuck(struct blk_device *device)
     disk_of(device)->stuck = true;
 }
 
+static int enter(struct blk_device *device)
+{
+    return disk_of(device)->enter_fails;
+}
+
 static void set_write_back(struct blk_device *device, bool write_back)
 {
     CHECK((device->flags & BLK_INFO_CACHE_MODES) != 0);
@@ -149,6 +154,7 @@ static const struct blk_device_ops ops = {
     .check = check,
     .wait = wait,
     .stuck = stuck,
+    .enter = enter,
     .set_write_back = set_write_back,
     .quiesce = quiesce,
 };
