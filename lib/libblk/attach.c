@@ -44,7 +44,9 @@ static void pool_append(struct blk_pool *pool, uint64_t offset, const struct dma
 
 static int pool_map_all(struct blk_pool *pool, endpoint_t maker, unsigned direction)
 {
-    static_assert(BLK_MAP_BYTES_MAX <= BLK_REQUEST_BYTES_MAX, "the scratch memory holds a mapping");
+    static_assert(sizeof(blk_server->scratch.mapped) >=
+                      BLK_PAGES_OF(BLK_MAP_BYTES_MAX) * sizeof(struct dma_segment),
+                  "the scratch memory holds a mapping");
     struct dma_segment *segments = blk_server->scratch.mapped;
     uint64_t end_address = 0;
     for (uint64_t offset = 0; offset < pool->len_bytes;) {

@@ -183,9 +183,9 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
 {
     uint64_t minor = request->word[1];
     uint32_t flags = BLK_FLAGS_OF(request->word[0]);
-    endpoint_t process;
+    endpoint_t process = ENDPOINT_NONE;
     unsigned service_id;
-    handle_t watch;
+    handle_t watch = HANDLE_NONE;
     int rc = check_open(minor, flags);
     if (rc == 0)
         rc = kcall_endpoint_info(source->endpoint, &process, &service_id);

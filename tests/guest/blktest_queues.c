@@ -28,7 +28,7 @@ static int ask_queue(uint64_t hart, endpoint_t *endpoint)
 /* The endpoints of all queues; the disk's own name leads to the first. */
 static bool find_queues(endpoint_t queues[QUEUES_MAX])
 {
-    endpoint_t again, process, first;
+    endpoint_t again = ENDPOINT_NONE, process = ENDPOINT_NONE, first;
     unsigned service_id;
     struct message message = {.word = {BLK_ID(3, 1), 0}};
     EXPECT(raw_call(BLK_QUEUE, &message), -ANOLE_EINVAL);
@@ -111,7 +111,7 @@ static void writers_exclude_everywhere(const endpoint_t queues[])
 
 static void raw_part(enum path path, const endpoint_t queues[])
 {
-    struct session *sessions[QUEUES_MAX];
+    struct session *sessions[QUEUES_MAX] = {NULL};
     struct blk_stats before, after;
     if (!EXPECT(raw_stats(&before), 0))
         return;
@@ -184,7 +184,7 @@ static void libblk_part(enum path path)
 
 void group_queues(enum path path)
 {
-    endpoint_t queues[QUEUES_MAX];
+    endpoint_t queues[QUEUES_MAX] = {ENDPOINT_NONE};
     endpoint_t first = driver;
     if (disk.queues <= 1) {
         EXPECT(ask_queue(0, &queues[0]), 0);
