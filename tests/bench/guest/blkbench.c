@@ -2,13 +2,14 @@
  * blkbench DEV: reads through libblk: 4 KiB at random positions one at a time by message and by
  * channel, then with 32 in flight; 4 KiB in sequence, where the driver merges neighbours, and with
  * gaps, where it can't; and 1 MiB (or what one request may have at most) in sequence with 4 in
- * flight. Next to each rate stand the kernel's and the driver's exact counts per read. The disk
+ * flight; and two clients at one queue and at two, where there are two. Next to each rate stand the kernel's and the driver's exact counts per read. The disk
  * is only read.
  */
+#include "blkbench.h"
+
 #include "bench.h"
 
 #include <libanole/anole.h>
-#include <libblk/client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +17,6 @@
 #define SAMPLES 5u
 #define BIT_BLK 4 /* first of libblk's two own bits */
 #define DRIVER_TIMEOUT_US 5000000ul
-#define POOL_BYTES (4ul << 20)
-#define DEPTH_MAX 32u
-
-enum order { RANDOM, IN_SEQUENCE, WITH_GAPS };
-
-struct workload {
-    const char *name;
-    uint64_t read_bytes;
-    uint32_t depth;
-    uint32_t reads; /* of one sample */
-    enum order order;
-    bool message; /* by messages instead of a channel */
-};
 
 static const struct workload workloads[] = {
     {"random, by message", 4096, 1, 1000, RANDOM, true},
@@ -39,7 +27,7 @@ static const struct workload workloads[] = {
     {"in sequence, depth 4", 1 << 20, 4, 64, IN_SEQUENCE, false},
 };
 
-static void must(int status, const char *what)
+void must(int status, const char *what)
 {
     if (status == 0)
         return;
@@ -91,9 +79,8 @@ static uint64_t sector_of(const struct workload *work, const struct blk_info *in
     }
 }
 
-/* One sample: that many reads, `depth` in flight. Returns nanoseconds. */
-static uint64_t run_sample(struct blk_client *client, const struct workload *work,
-                           uint64_t read_bytes, uint64_t *random)
+uint64_t run_sample(struct blk_client *client, const struct workload *work, uint64_t read_bytes,
+                    uint64_t *random)
 {
     const struct blk_info *info = blk_client_info(client);
     struct blk_completion completions[DEPTH_MAX];
@@ -201,5 +188,6 @@ int main(int argc, char *argv[])
            info_page()->harts, info_page()->harts == 1 ? "" : "s");
     for (unsigned i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++)
         run(argv[1], &workloads[i]);
+    bench_queues(argv[1]);
     return 0;
 }
