@@ -21,12 +21,11 @@ static char disk_name[8];
 void disk_die(struct disk *dying, enum disk_evidence evidence)
 {
     static const char *const text[] = {
-        [DISK_NO_RESET] = "it doesn't come out of reset",
         [DISK_NEEDS_RESET] = "it needs a reset",
         [DISK_BROKEN_RING] = "it broke its ring",
         [DISK_STUCK] = "it doesn't answer",
     };
-    virtio_give_up(dying->blk.name, text[evidence], evidence);
+    virtio_give_up(dying->first.blk.name, text[evidence], evidence);
 }
 
 static _Noreturn void fail(const char *step, int error)
@@ -49,7 +48,7 @@ static void make_name(unsigned unit)
 static void probe(void)
 {
     virtio_attach(&attached, disk_name, VIRTIO_ID_BLOCK, BLK_DEVICE_BIT);
-    int rc = disk_open(&disk, attached.transport, disk_name);
+    int rc = disk_open(&disk, attached.transport, &attached, disk_name, info_page()->harts);
     if (rc < 0)
         virtio_open_failed(disk_name, &disk.device, "bringing it up", rc);
     rc = virtio_attach_queue(&attached, 0);
@@ -57,16 +56,27 @@ static void probe(void)
         fail("the interrupt of its queue", rc);
 }
 
+/* Each beyond the first has a thread of its own. */
+static void start_queues(void)
+{
+    struct blk_device *more[BLK_QUEUES];
+    for (unsigned i = 1; i < disk.queues; i++)
+        more[i - 1] = &disk.queue[i]->blk;
+    unsigned started = blk_server_queues_start(startup_page()->self, more, disk.queues);
+    if (started > 1)
+        log_printf(LOG_INFO, "%s: %u queues", disk_name, started);
+}
+
 static void announce(void)
 {
-    const struct blk_device *blk = &disk.blk;
+    const struct blk_device *blk = &disk.first.blk;
     if (blk->capacity_sectors == 0)
         log_printf(LOG_WARNING, "%s: the disk is empty: there is nothing to read or write",
                    disk_name);
     log_printf(LOG_INFO, "%s: %lu sectors, blocks of %u bytes%s%s, %u requests of %u segments",
                disk_name, (unsigned long)blk->capacity_sectors, blk->logical_block_bytes,
                (blk->flags & BLK_INFO_READ_ONLY) != 0 ? ", read-only" : "",
-               (blk->flags & BLK_INFO_FLUSH) != 0 ? ", write-back" : ", write-through",
+               (blk->flags & BLK_INFO_WRITE_BACK) != 0 ? ", write-back" : ", write-through",
                blk->max_in_flight, blk->max_segments);
 }
 
@@ -76,13 +86,16 @@ int main(void)
     probe();
 
     struct dma_memory buffer;
-    size_t len = disk.blk.logical_block_bytes > SCAN_BUFFER_LEN ? disk.blk.logical_block_bytes
-                                                                : SCAN_BUFFER_LEN;
+    size_t len = disk.first.blk.logical_block_bytes > SCAN_BUFFER_LEN
+                     ? disk.first.blk.logical_block_bytes
+                     : SCAN_BUFFER_LEN;
     int rc = attached.platform.dma_alloc(&attached.platform, len < 65536 ? len : 65536, &buffer);
     if (rc < 0)
         fail("memory for reading partition tables", rc);
-    blk_server_start(&disk.blk, buffer.address, buffer.device_address, buffer.len_bytes);
+    blk_server_start(&disk.first.blk, buffer.address, buffer.device_address, buffer.len_bytes);
     announce();
+
+    start_queues();
 
     service_ready();
     rc = service_publish(disk_name);

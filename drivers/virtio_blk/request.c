@@ -22,31 +22,26 @@
 #define VIRTIO_BLK_S_UNSUPP 2u
 #define STATUS_UNWRITTEN 0xffu
 
-#define SPACE_UNMAP 1u
+#define RANGE_UNMAP 1u
 #define NO_SLOT 0xffffu
 
-static struct disk *disk_of(struct blk_device *device)
-{
-    return (struct disk *)device; /* its first member */
-}
-
-void disk_slots_init(struct disk *disk, unsigned count)
+void disk_slots_init(struct disk_queue *queue, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        disk->slots[i].next_free = (uint16_t)(i + 1 < count ? i + 1 : NO_SLOT);
-    disk->free_slot = 0;
-    disk->free_slots = (uint16_t)count;
+        queue->slots[i].next_free = (uint16_t)(i + 1 < count ? i + 1 : NO_SLOT);
+    queue->free_slot = 0;
+    queue->free_slots = (uint16_t)count;
 }
 
 /* There are no more slots than the ring holds chains of the longest kind. */
 static unsigned disk_room(struct blk_device *device)
 {
-    return disk_of(device)->free_slots;
+    return disk_queue_of(device)->free_slots;
 }
 
-static uint64_t device_address(const struct disk *disk, uint16_t slot, size_t offset)
+static uint64_t device_address(const struct disk_queue *queue, uint16_t slot, size_t offset)
 {
-    return disk->memory_device_address + slot * sizeof(struct disk_slot_memory) + offset;
+    return queue->memory_device_address + slot * sizeof(struct disk_slot_memory) + offset;
 }
 
 static uint32_t header_type(uint32_t type)
@@ -67,19 +62,39 @@ static uint32_t header_type(uint32_t type)
     }
 }
 
+/* The ranges of DISCARD or WRITE_ZEROES: none is longer than the device allows. Their number. */
+static unsigned put_ranges(const struct disk_queue *queue, uint16_t slot,
+                           const struct blk_piece *piece)
+{
+    bool discard = piece->type == BLK_DISCARD;
+    uint64_t most = discard ? queue->disk->discard_range_sectors
+                            : queue->disk->zeroes_range_sectors;
+    uint64_t left = piece->bytes / BLK_SECTOR_SIZE;
+    uint64_t sector = piece->sector;
+    unsigned count = 0;
+    while (left > 0) {
+        uint64_t sectors = left < most ? left : most;
+        queue->memory[slot].ranges[count++] = (struct disk_range){
+            .sector = sector,
+            .sectors = (uint32_t)sectors,
+            .flags = piece->unmap ? RANGE_UNMAP : 0,
+        };
+        sector += sectors;
+        left -= sectors;
+    }
+    return count;
+}
+
 /* The data part of a chain; returns its number of segments. */
-static unsigned put_data(const struct disk *disk, uint16_t slot, const struct blk_piece *piece,
-                         struct virtq_segment *chain)
+static unsigned put_data(const struct disk_queue *queue, uint16_t slot,
+                         const struct blk_piece *piece, struct virtq_segment *chain)
 {
     if (piece->type == BLK_DISCARD || piece->type == BLK_WRITE_ZEROES) {
-        disk->memory[slot].space = (struct disk_space){
-            .sector = piece->sector,
-            .sectors = (uint32_t)(piece->bytes / BLK_SECTOR_SIZE),
-            .flags = piece->unmap ? SPACE_UNMAP : 0,
-        };
+        unsigned ranges = put_ranges(queue, slot, piece);
         chain[0] = (struct virtq_segment){
-            .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, space)),
-            .len_bytes = sizeof(struct disk_space),
+            .device_address = device_address(queue, slot,
+                                             offsetof(struct disk_slot_memory, ranges)),
+            .len_bytes = (uint32_t)(ranges * sizeof(struct disk_range)),
         };
         return 1;
     }
@@ -93,14 +108,14 @@ static unsigned put_data(const struct disk *disk, uint16_t slot, const struct bl
 
 static void disk_submit(struct blk_device *device, const struct blk_piece *piece)
 {
-    struct disk *disk = disk_of(device);
-    uint16_t slot = disk->free_slot;
-    struct disk_slot *private = &disk->slots[slot];
-    struct disk_slot_memory *memory = &disk->memory[slot];
+    struct disk_queue *queue = disk_queue_of(device);
+    uint16_t slot = queue->free_slot;
+    struct disk_slot *private = &queue->slots[slot];
+    struct disk_slot_memory *memory = &queue->memory[slot];
     bool moves = piece->type == BLK_READ || piece->type == BLK_WRITE;
 
-    disk->free_slot = private->next_free;
-    disk->free_slots--;
+    queue->free_slot = private->next_free;
+    queue->free_slots--;
     private->type = piece->type;
     private->token = piece->token;
     private->bytes = piece->bytes;
@@ -112,31 +127,38 @@ static void disk_submit(struct blk_device *device, const struct blk_piece *piece
 
     struct virtq_segment chain[DISK_TABLE_ENTRIES];
     chain[0] = (struct virtq_segment){
-        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, header)),
+        .device_address = device_address(queue, slot, offsetof(struct disk_slot_memory, header)),
         .len_bytes = sizeof(struct disk_header),
     };
-    unsigned data = put_data(disk, slot, piece, &chain[1]);
+    unsigned data = put_data(queue, slot, piece, &chain[1]);
     chain[1 + data] = (struct virtq_segment){
-        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, status)),
+        .device_address = device_address(queue, slot, offsetof(struct disk_slot_memory, status)),
         .len_bytes = 1,
     };
     bool reads = piece->type == BLK_READ || piece->type == BLK_IDENTIFY;
     struct virtq_table table = {
         .address = memory->table,
-        .device_address = device_address(disk, slot, offsetof(struct disk_slot_memory, table)),
+        .device_address = device_address(queue, slot, offsetof(struct disk_slot_memory, table)),
         .entries = DISK_TABLE_ENTRIES,
     };
-    if (virtq_add(&disk->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) <
+    if (virtq_add(&queue->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) <
         0)
-        disk_die(disk, DISK_BROKEN_RING);
+        disk_die(queue->disk, DISK_BROKEN_RING);
+}
+
+static uint16_t outstanding(const struct disk_queue *queue)
+{
+    return (uint16_t)(queue->blk.max_in_flight - queue->free_slots);
 }
 
 static void disk_kick(struct blk_device *device)
 {
-    struct disk *disk = disk_of(device);
-    int rc = virtq_kick(&disk->queue);
+    struct disk_queue *queue = disk_queue_of(device);
+    /* The device's answer comes after the kick, and whoever hears of it looks at this. */
+    atomic_store_explicit(&queue->outstanding, outstanding(queue), memory_order_relaxed);
+    int rc = virtq_kick(&queue->queue);
     if (rc < 0)
-        disk_die(disk, DISK_BROKEN_RING);
+        disk_die(queue->disk, DISK_BROKEN_RING);
     else if (rc > 0)
         device->stats.kicks++;
     else
@@ -144,12 +166,12 @@ static void disk_kick(struct blk_device *device)
 }
 
 /* The device's word on a finished request, as far as it can be believed. */
-static int outcome(const struct disk *disk, uint16_t slot, uint32_t written)
+static int outcome(const struct disk_queue *queue, uint16_t slot, uint32_t written)
 {
-    const struct disk_slot *private = &disk->slots[slot];
+    const struct disk_slot *private = &queue->slots[slot];
     bool reads = private->type == BLK_READ || private->type == BLK_IDENTIFY;
     uint64_t needed = (reads ? private->bytes : 0) + 1;
-    switch (atomic_load_explicit(&disk->memory[slot].status, memory_order_relaxed)) {
+    switch (atomic_load_explicit(&queue->memory[slot].status, memory_order_relaxed)) {
     case VIRTIO_BLK_S_OK:
         /* Less was written than was asked for: some of it is old. */
         return written >= needed ? 0 : -ANOLE_EIO;
@@ -166,78 +188,57 @@ static int outcome(const struct disk *disk, uint16_t slot, uint32_t written)
 
 static void disk_reap(struct blk_device *device)
 {
-    struct disk *disk = disk_of(device);
+    struct disk_queue *queue = disk_queue_of(device);
     struct virtq_used used;
     int rc;
-    while ((rc = virtq_take(&disk->queue, &used)) > 0) {
+    while ((rc = virtq_take(&queue->queue, &used)) > 0) {
         uint16_t slot = used.token;
-        struct disk_slot *private = &disk->slots[slot];
-        int status = outcome(disk, slot, used.len_bytes);
+        struct disk_slot *private = &queue->slots[slot];
+        int status = outcome(queue, slot, used.len_bytes);
         if (status == -ANOLE_EPROTO) {
-            disk_die(disk, DISK_BROKEN_RING);
+            disk_die(queue->disk, DISK_BROKEN_RING);
             return;
         }
-        private->next_free = disk->free_slot;
-        disk->free_slot = slot;
-        disk->free_slots++;
+        private->next_free = queue->free_slot;
+        queue->free_slot = slot;
+        queue->free_slots++;
         blk_server_done(device, private->token, status);
     }
+    atomic_store_explicit(&queue->outstanding, outstanding(queue), memory_order_relaxed);
     if (rc < 0)
-        disk_die(disk, DISK_BROKEN_RING);
+        disk_die(queue->disk, DISK_BROKEN_RING);
 }
 
 static bool disk_arm(struct blk_device *device, unsigned after)
 {
-    struct disk *disk = disk_of(device);
-    int rc = virtq_arm(&disk->queue, (uint16_t)after);
+    struct disk_queue *queue = disk_queue_of(device);
+    int rc = virtq_arm(&queue->queue, (uint16_t)after);
     if (rc < 0)
-        disk_die(disk, DISK_BROKEN_RING);
+        disk_die(queue->disk, DISK_BROKEN_RING);
     return rc > 0;
-}
-
-/* Reads and acknowledges what the interrupt is for; the ring is looked at afterwards. */
-static bool disk_interrupt(struct disk *disk)
-{
-    struct virtio_transport *transport = disk->device.transport;
-    unsigned causes = transport->ops->interrupt(transport);
-    /* The acknowledgement comes before the look at the ring: what is used later interrupts anew. */
-    io_mb();
-    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0)
-        disk_config_changed(disk);
-    return causes != 0;
-}
-
-static void disk_notified(struct blk_device *device, uint64_t bits)
-{
-    (void)bits; /* there is one interrupt */
-    device->stats.interrupts++;
-    if (!disk_interrupt(disk_of(device)))
-        device->stats.spurious_interrupts++;
 }
 
 static void disk_check(struct blk_device *device)
 {
-    struct disk *disk = disk_of(device);
-    if (virtio_device_needs_reset(&disk->device))
-        disk_die(disk, DISK_NEEDS_RESET);
-}
-
-static void disk_wait(struct blk_device *device, uint64_t deadline_ticks)
-{
-    struct disk *disk = disk_of(device);
-    struct virtio_platform *platform = disk->device.transport->platform;
-    platform->wait(platform, ticks_to_us(deadline_ticks));
-    (void)disk_interrupt(disk);
+    struct disk_queue *queue = disk_queue_of(device);
+    if (virtio_device_needs_reset(&queue->disk->device))
+        disk_die(queue->disk, DISK_NEEDS_RESET);
 }
 
 static void disk_stuck(struct blk_device *device)
 {
-    disk_die(disk_of(device), DISK_STUCK);
+    disk_die(disk_queue_of(device)->disk, DISK_STUCK);
+}
+
+static void disk_set_write_back(struct blk_device *device, bool write_back)
+{
+    disk_config_write_back(disk_queue_of(device)->disk, write_back);
+    io_mb(); /* what is shown to the device from now on is written in that mode, by any queue */
 }
 
 static void disk_quiesce(struct blk_device *device)
 {
-    struct virtio_transport *transport = disk_of(device)->device.transport;
+    struct virtio_transport *transport = disk_queue_of(device)->disk->device.transport;
     (void)transport->ops->reset(transport); /* devman resets it again before anyone gets it */
 }
 
@@ -251,5 +252,7 @@ const struct blk_device_ops disk_ops = {
     .check = disk_check,
     .wait = disk_wait,
     .stuck = disk_stuck,
+    .enter = disk_enter,
+    .set_write_back = disk_set_write_back,
     .quiesce = disk_quiesce,
 };

@@ -40,6 +40,8 @@ enum blk_request {
     BLK_INFO = MESSAGE_TYPE(PROTO_BLK, 1),  /* w0 id, w1 minor, w2 grant (write) for struct blk_info
                                                at offset w3. Needs no session. ENOENT: no such minor */
     BLK_OPEN = MESSAGE_TYPE(PROTO_BLK, 2),  /* message only. w0 id|BLK_OPEN_* flags, w1 minor
+                                               w2 doorbell made for the driver (0: none), rung
+                                               when INFO has changed
                                                -> w1 session, w2 capacity in sectors. EBUSY:
                                                overlaps a writer, or too many sessions */
     BLK_CLOSE = MESSAGE_TYPE(PROTO_BLK, 3), /* message only. w0 id, w1 session; EBUSY with requests
@@ -64,6 +66,16 @@ enum blk_request {
     BLK_DETACH = MESSAGE_TYPE(PROTO_BLK, 13), /* message only. w0 id, w1 session: the driver forgets
                                                   the channel and unpins the pool; answered when
                                                   nothing of it is in flight */
+    BLK_CACHE = MESSAGE_TYPE(PROTO_BLK, 14),  /* w0 id, w1 session, w2 enum blk_cache_mode: sets it,
+                                                  or tells it (KEEP) -> w1 the mode. Setting wants a
+                                                  session that writes the whole disk (EPERM) and a
+                                                  disk with BLK_INFO_CACHE_MODES (ENOSYS). Answered
+                                                  when what was written before is durable */
+    BLK_QUEUE = MESSAGE_TYPE(PROTO_BLK, 15),  /* message only. w0 id, w1 a hart, or ~0 for any ->
+                                                  w1 the endpoint to OPEN at, w2 number of queues.
+                                                  Each queue of a disk is served by a thread of the
+                                                  driver's, pinned to a hart. What is opened there
+                                                  is used there; whoever doesn't ask has the first */
 };
 
 #define BLK_ID(id, flags) ((uint64_t)(uint32_t)(id) | (uint64_t)(flags) << 32)
@@ -76,6 +88,14 @@ enum blk_request {
 #define BLK_FUA 1u    /* WRITE: durable when answered */
 #define BLK_VECTOR 2u /* READ, WRITE: the grant holds struct blk_segment[] */
 #define BLK_UNMAP 4u  /* WRITE_ZEROES: may deallocate */
+
+/* It holds until the driver's next start, which takes what the device begins with; libblk's client
+ * sets its program's choice again. */
+enum blk_cache_mode {
+    BLK_CACHE_KEEP = 0,
+    BLK_CACHE_WRITE_THROUGH = 1, /* what is answered is durable */
+    BLK_CACHE_WRITE_BACK = 2,    /* it is after a FLUSH */
+};
 
 /* A vector's element. Lengths are multiples of 512. */
 struct blk_segment {
@@ -91,22 +111,34 @@ static_assert(sizeof(struct blk_segment) == 24, "shared layout");
 #define BLK_INFO_WRITE_ZEROES 8u
 #define BLK_INFO_BATCHES                                                                           \
     16u /* a batch costs one kick and at most one interrupt, whatever its size */
+#define BLK_INFO_CACHE_MODES 32u   /* BLK_CACHE can choose */
+#define BLK_INFO_WRITE_BACK 64u    /* the mode now; without it a WRITE is durable when answered */
+#define BLK_INFO_ZEROES_UNMAP 128u /* BLK_UNMAP means something to it */
 
+/* What capacity_sectors and BLK_INFO_WRITE_BACK say may change while the driver lives. */
 struct blk_info {
     uint64_t capacity_sectors;    /* of the minor */
     uint64_t start_sector;        /* of the minor on the disk; 0 for the whole disk */
+    uint64_t max_discard_sectors; /* of one DISCARD; 0: there is none */
+    uint64_t max_zeroes_sectors;  /* of one WRITE_ZEROES; 0: there is none */
     uint32_t flags;               /* BLK_INFO_* */
     uint32_t logical_block_bytes; /* positions and lengths must be multiples of this */
     uint32_t physical_block_bytes;
-    uint32_t optimal_io_bytes;  /* 0: unknown */
-    uint32_t max_request_bytes; /* for any buffer, however scattered its pages */
-    uint32_t max_in_flight;     /* of all clients together */
-    uint32_t minors;            /* of the disk, with the whole one */
+    uint32_t alignment_bytes;  /* the first byte of the disk that begins a physical block */
+    uint32_t minimum_io_bytes; /* shorter ones cost more than they need; 0: unknown */
+    uint32_t optimal_io_bytes; /* longer ones gain nothing; 0: unknown */
+    uint32_t discard_alignment_sectors; /* DISCARDs are cut there; 0: unknown */
+    uint32_t max_request_bytes;         /* for any buffer, however scattered its pages */
+    uint32_t max_in_flight;             /* of all clients of a queue together */
+    uint32_t queues;                    /* see BLK_QUEUE */
+    uint32_t minors;                    /* of the disk, with the whole one */
+    uint32_t cylinders, heads;          /* what a BIOS would take it for; 0: unknown */
+    uint32_t track_sectors;             /* likewise */
     uint32_t partition_type;    /* MBR type byte, 0xEE for a GPT partition, 0 for the whole disk */
     uint8_t partition_guid[16]; /* GPT type */
-    char partition_name[40];    /* GPT name, ASCII part */
+    char partition_name[44];    /* GPT name, ASCII part */
 };
-static_assert(sizeof(struct blk_info) == 104, "shared layout");
+static_assert(sizeof(struct blk_info) == 152, "shared layout");
 
 struct blk_stats {
     uint64_t reads, writes, flushes, others;
@@ -114,6 +146,7 @@ struct blk_stats {
     uint64_t errors, refused, canceled, timeouts;
     uint64_t kicks, kicks_suppressed, interrupts, spurious_interrupts;
     uint64_t batches;      /* submitted between two waits of the driver */
+    uint64_t merged;       /* READs and WRITEs that the device got as part of another one */
     uint64_t dma_maps;     /* per-request mappings; none for pool requests */
     uint64_t copied_bytes; /* payload bytes that the driver copied: 0 by design */
     uint64_t in_flight_now, in_flight_max;

@@ -6,6 +6,7 @@
 #define LIBANOLE_INTERNAL_H
 
 #include <anole/endpoint.h>
+#include <libanole/lock.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,13 +42,5 @@ _Noreturn void anole_start(void);
  */
 void console_write(const char *text, size_t len);
 int console_read(char *buffer, size_t len);
-
-/* A lock that its holder may take again (lock.c). Zeroed memory is an open one. */
-struct __lock {
-    _Atomic uintptr_t owner; /* the holder's thread pointer; 0: open */
-    uint32_t depth;
-};
-void lock_acquire(struct __lock *lock);
-void lock_release(struct __lock *lock);
 
 #endif

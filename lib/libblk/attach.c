@@ -44,7 +44,10 @@ static void pool_append(struct blk_pool *pool, uint64_t offset, const struct dma
 
 static int pool_map_all(struct blk_pool *pool, endpoint_t maker, unsigned direction)
 {
-    static struct dma_segment segments[BLK_PAGES_OF(BLK_MAP_BYTES_MAX)];
+    static_assert(sizeof(blk_server->scratch.mapped) >=
+                      BLK_PAGES_OF(BLK_MAP_BYTES_MAX) * sizeof(struct dma_segment),
+                  "the scratch memory holds a mapping");
+    struct dma_segment *segments = blk_server->scratch.mapped;
     uint64_t end_address = 0;
     for (uint64_t offset = 0; offset < pool->len_bytes;) {
         uint64_t left = pool->len_bytes - offset;
@@ -137,8 +140,8 @@ int blk_attach(const struct blk_source *source, const struct message *request,
     session->doorbell = request->word[3];
     session->attached = true;
     session->broken = false;
-    blk_server.attached_mask |= blk_session_bit(session);
-    blk_server.awake_mask |= blk_session_bit(session);
+    blk_server->attached_mask |= blk_session_bit(session);
+    blk_server->awake_mask |= blk_session_bit(session);
     reply->word[1] = session->own_doorbell;
     return 0;
 close:
@@ -151,9 +154,9 @@ unmap:
 void blk_attach_release(struct blk_session *session)
 {
     uint64_t bit = blk_session_bit(session);
-    blk_server.attached_mask &= ~bit;
-    blk_server.awake_mask &= ~bit;
-    blk_server.reply_mask &= ~bit;
+    blk_server->attached_mask &= ~bit;
+    blk_server->awake_mask &= ~bit;
+    blk_server->reply_mask &= ~bit;
     session->attached = false;
     pool_release(&session->pool);
     (void)kcall_close(session->own_doorbell);
@@ -171,8 +174,8 @@ int blk_detach(const struct blk_source *source, const struct message *request,
         return -ANOLE_EINVAL;
     if (session->detaching)
         return -ANOLE_EBUSY;
-    blk_server.awake_mask &= ~blk_session_bit(session);
-    blk_server.reply_mask &= ~blk_session_bit(session);
+    blk_server->awake_mask &= ~blk_session_bit(session);
+    blk_server->reply_mask &= ~blk_session_bit(session);
     session->detaching = true;
     session->detach = *source->delivery;
     for (unsigned i = 1; i < MESSAGE_WORDS; i++)
@@ -193,10 +196,10 @@ static void channel_broken(struct blk_session *session)
 {
     uint64_t bit = blk_session_bit(session);
     log_printf(LOG_INFO, "%s: a channel of process %#x broke its rules and is shut",
-               blk_server.device->name, session->process);
+               blk_server->device->name, session->process);
     session->broken = true;
-    blk_server.awake_mask &= ~bit;
-    blk_server.reply_mask &= ~bit;
+    blk_server->awake_mask &= ~bit;
+    blk_server->reply_mask &= ~bit;
 }
 
 void blk_channel_reply(struct blk_session *session, const struct message *reply)
@@ -212,14 +215,14 @@ void blk_channel_reply(struct blk_session *session, const struct message *reply)
     if (channel_put(&session->channel, reply) < 0)
         channel_broken(session);
     else
-        blk_server.reply_mask |= blk_session_bit(session);
+        blk_server->reply_mask |= blk_session_bit(session);
 }
 
 /* Handles one message of a channel and, if that was all, answers it. */
-static void channel_handle(struct blk_session *session, struct message *message)
+static void channel_handle(const struct blk_source *source, struct message *message)
 {
-    struct blk_source source = {.channel = session, .endpoint = session->process};
-    int status = blk_handle(&source, message);
+    struct blk_session *session = source->channel;
+    int status = blk_handle(source, message);
     if (status == SERVICE_NO_REPLY)
         return;
     message->endpoint = 0;
@@ -239,19 +242,24 @@ static int channel_budget(struct blk_session *session)
 /* Takes what one channel has, up to its budget and the session's share of requests. */
 static void channel_take_all(struct blk_session *session)
 {
+    const struct blk_source source = {
+        .channel = session,
+        .endpoint = session->process,
+        .now_ticks = ticks_now(),
+    };
     int budget = channel_budget(session);
     for (; budget > 0 && blk_job_may(session); budget--) {
         struct message message;
         int rc = channel_take(&session->channel, &message);
         if (rc == 0) {
-            blk_server.arm_mask |= blk_session_bit(session);
+            blk_server->arm_mask |= blk_session_bit(session);
             return;
         }
         if (rc < 0) {
             budget = rc;
             break;
         }
-        channel_handle(session, &message);
+        channel_handle(&source, &message);
         if (session->broken)
             return;
     }
@@ -263,19 +271,19 @@ static void channel_take_all(struct blk_session *session)
 /* Calls a function for each session of a mask, beginning with the one whose turn it is. */
 static void for_each_in_turn(uint64_t mask, void (*visit)(struct blk_session *session))
 {
-    unsigned turn = blk_server.turn;
+    unsigned turn = blk_server->turn;
     uint64_t later = mask & ~(((uint64_t)1 << turn) - 1);
     uint64_t earlier = mask & ~later;
     for (; later != 0; later &= later - 1)
-        visit(&blk_server.session[__builtin_ctzll(later)]);
+        visit(&blk_server->session[__builtin_ctzll(later)]);
     for (; earlier != 0; earlier &= earlier - 1)
-        visit(&blk_server.session[__builtin_ctzll(earlier)]);
+        visit(&blk_server->session[__builtin_ctzll(earlier)]);
 }
 
 void blk_channels_take(void)
 {
-    blk_server.arm_mask = 0;
-    for_each_in_turn(blk_server.awake_mask, channel_take_all);
+    blk_server->arm_mask = 0;
+    for_each_in_turn(blk_server->awake_mask, channel_take_all);
 }
 
 _Noreturn static void flood_bells(const struct blk_session *session)
@@ -298,8 +306,8 @@ static void publish_one(struct blk_session *session)
 
 void blk_channels_publish(void)
 {
-    uint64_t mask = blk_server.reply_mask;
-    blk_server.reply_mask = 0;
+    uint64_t mask = blk_server->reply_mask;
+    blk_server->reply_mask = 0;
     if (mask != 0)
         for_each_in_turn(mask, publish_one);
 }
@@ -307,15 +315,16 @@ void blk_channels_publish(void)
 bool blk_channels_arm(void)
 {
     bool more = false;
-    for (uint64_t mask = blk_server.arm_mask & blk_server.awake_mask; mask != 0; mask &= mask - 1) {
-        struct blk_session *session = &blk_server.session[__builtin_ctzll(mask)];
+    for (uint64_t mask = blk_server->arm_mask & blk_server->awake_mask; mask != 0;
+         mask &= mask - 1) {
+        struct blk_session *session = &blk_server->session[__builtin_ctzll(mask)];
         int rc = channel_arm(&session->channel);
         if (rc < 0)
             channel_broken(session);
         else if (rc > 0)
             more = true;
         else
-            blk_server.awake_mask &= ~blk_session_bit(session);
+            blk_server->awake_mask &= ~blk_session_bit(session);
     }
     return more;
 }

@@ -1,13 +1,17 @@
 /*
- * Inside libblk's driver side: the state that its files share. There is one device a process, so
- * there is one struct blk_server.
+ * Inside libblk's driver side: the state that its files share. There is one disk a process. Each of
+ * its queues is served by a thread of its own, with its own struct blk_server, and what clients open
+ * at that thread stays there; a disk of one queue has the main thread's. What belongs to all of the
+ * disk is in struct blk_shared.
  *
  *   server.c       start, the work before each wait, notifications, the poll timer, stopping
+ *   queues.c       more queues, and what their threads tell each other
  *   session.c      who has opened what; death of clients
  *   attach.c       channels and pools
  *   message.c      from a message to a checked request; the table of request types
  *   information.c  INFO, STATS, IDENTIFY
- *   dispatch.c     from pending requests to pieces in the device, fairly; completion and replies
+ *   dispatch.c     requests from their acceptance to their reply
+ *   submit.c       from pending requests to pieces in the device, fairly
  *   gather.c       from grants, vectors and pool offsets to DMA segments
  *   partition.c, gpt.c   partition tables
  */
@@ -17,16 +21,21 @@
 #include "partition.h"
 #include "server.h"
 
+#include <libanole/lock.h>
 #include <libchan/channel.h>
+#include <stdatomic.h>
 
 #define BLK_BIT_CHANNEL 0u /* doorbells of all channels */
 #define BLK_BIT_WATCH 1u   /* a client died */
+#define BLK_BIT_SIBLING 2u /* another queue's thread has changed something in blk_shared */
 
-#define BLK_SESSIONS 64u
+#define BLK_SESSIONS 64u /* of a queue */
 #define BLK_SESSIONS_A_PROCESS 16u
 #define BLK_JOBS 512u
 #define BLK_SHARE 4u    /* requests that each session can always have */
 #define BLK_VECTORS 16u /* vectored requests in the device at a time */
+/* Neighbours are no longer merged into one piece when it has so many bytes. */
+#define BLK_MERGED_BYTES_MAX (64u * 1024u)
 #define BLK_POOL_BYTES_MAX (16u * 1024u * 1024u)
 #define BLK_NONE 0xffffu
 
@@ -54,7 +63,7 @@ struct blk_job {
     endpoint_t caller; /* by message */
     uint32_t bytes;    /* of data; for a vector known when it is mapped */
     uint64_t call_id;  /* by message; 0: by channel */
-    uint64_t sector;   /* of the minor */
+    uint64_t sector;   /* of the minor; CACHE: the mode */
     handle_t grant;
     uint64_t offset;
     uint64_t length;         /* bytes, or elements of the vector */
@@ -63,9 +72,12 @@ struct blk_job {
     uint32_t submitted_poll;
     uint16_t vector; /* index of its mappings, or BLK_NONE */
     uint16_t pieces; /* in the device */
+    uint16_t merged; /* the next request that shares its piece, or BLK_NONE */
     int32_t status;  /* first error of its pieces */
-    bool flushing;   /* FUA: data is written, its flush is in the device */
-    bool urgent;     /* counted in blk_server.urgent */
+    bool alone;      /* is not to be merged: a piece that it shared has failed */
+    bool cached;     /* was written while the device's cache was volatile */
+    bool flushing;   /* its data is written and must be durable: its flush is in the device */
+    bool urgent;     /* counted in blk_server->urgent */
 };
 
 /* Mappings of a vectored request in the device. */
@@ -112,6 +124,7 @@ struct blk_session {
     uint16_t in_device;
     uint16_t channel_slots; /* those that came by channel */
     handle_t watch;
+    handle_t change_bell; /* the opener's, rung when INFO has changed; HANDLE_NONE: it has none */
     struct channel channel;
     endpoint_t doorbell_maker;
     handle_t doorbell;     /* the client's, to be rung by us */
@@ -127,17 +140,43 @@ struct blk_source {
     struct blk_session *channel; /* whose channel; NULL: a message */
     endpoint_t endpoint;         /* sender of the message, or the channel's process */
     uint64_t call_id;
+    uint64_t now_ticks;            /* about when it was taken */
     struct ipc_delivery *delivery; /* of a message */
+};
+
+/* All of a request's memory, in order. */
+struct blk_gathering {
+    struct dma_segment segments[BLK_SEGMENTS];
+    unsigned count;
+    uint64_t bytes;
+};
+
+/* Memory that is used within one function only, and too much for a stack. */
+struct blk_scratch {
+    struct dma_segment mapped[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
+    struct blk_segment elements[BLK_VECTOR_MAX];
+    struct blk_gathering gathering;
+};
+
+/* How far a queue's thread has come. */
+enum blk_server_state {
+    BLK_SERVER_STARTING,
+    BLK_SERVER_SERVING,
+    BLK_SERVER_FAILED,  /* it never served, and has ended */
+    BLK_SERVER_STOPPED, /* at the end of the process: nothing of it is in the device */
 };
 
 struct blk_server {
     struct blk_device *device;
-    uint64_t pending_mask; /* sessions with pending requests */
-    uint64_t device_mask;  /* sessions with requests in the device */
-    uint64_t device_bytes; /* of all requests in the device */
-    uint64_t awake_mask;   /* attached sessions whose channel isn't armed */
-    uint64_t reply_mask;   /* sessions with unpublished replies */
-    uint64_t arm_mask;     /* awake ones that were found empty: to be armed before a wait */
+    endpoint_t thread;      /* queues other than the first: who serves it */
+    handle_t bell;          /* rings BLK_BIT_SIBLING of that thread */
+    _Atomic unsigned state; /* enum blk_server_state */
+    uint64_t pending_mask;  /* sessions with pending requests */
+    uint64_t device_mask;   /* sessions with requests in the device */
+    uint64_t device_bytes;  /* of all requests in the device */
+    uint64_t awake_mask;    /* attached sessions whose channel isn't armed */
+    uint64_t reply_mask;    /* sessions with unpublished replies */
+    uint64_t arm_mask;      /* awake ones that were found empty: to be armed before a wait */
     uint64_t attached_mask;
     uint64_t timer_ticks; /* when to look at the device again; DEADLINE_NEVER: idle */
     uint64_t poll_ticks;  /* BLK_POLL_US */
@@ -157,10 +196,53 @@ struct blk_server {
     struct blk_job job[BLK_JOBS];
     struct blk_session session[BLK_SESSIONS];
     struct blk_vector vector[BLK_VECTORS];
-    struct partition_table table;
+    struct blk_scratch scratch;
+    struct service service;
 };
 
-extern struct blk_server blk_server;
+/* The one of this thread. */
+extern _Thread_local struct blk_server *blk_server;
+
+/*
+ * What all queues share. Partitions, servers and their number are written before the second thread
+ * starts, and only read from then on. Sessions that write exclude each other whatever queue they are
+ * opened at: `state`, `flags`, `minor` and `process` of sessions are written under the lock, by the
+ * session's own thread, and read by others under it.
+ */
+struct blk_shared {
+    endpoint_t process;
+    unsigned queues;
+    struct blk_server *queue[BLK_QUEUES];
+    struct partition_table table;
+    struct __lock sessions;
+    _Atomic uint64_t capacity_sectors;
+    _Atomic bool write_back; /* the device's cache is volatile */
+    _Atomic bool stopping;
+};
+extern struct blk_shared blk_shared;
+
+/* ---- server.c ---- */
+/* Prepares a server for a device whose description makes sense. */
+void blk_server_init(struct blk_server *server, struct blk_device *device);
+/* Follows what blk_shared says of the disk; clients are told of a change. */
+void blk_server_follow(void);
+/* Waits, up to a second, until nothing is in the device. */
+void blk_server_drain(void);
+
+/* ---- queues.c ---- */
+/* BLK_CACHE_WRITE_THROUGH or BLK_CACHE_WRITE_BACK. */
+enum blk_cache_mode blk_cache_mode(void);
+/* Sets it, for all queues. */
+void blk_cache_mode_set(bool write_back);
+/* Rings the threads of all other queues: blk_shared has changed. */
+void blk_siblings_ring(void);
+/* BLK_BIT_SIBLING was rung. */
+void blk_sibling_rang(void);
+/* Has the threads of all other queues finish and end; bounded in time. */
+void blk_siblings_stop(void);
+/* w1 hart or ~0 -> w1 endpoint of the thread to open at, w2 number of queues. */
+int blk_queue_tell(const struct blk_source *source, const struct message *request,
+                   struct message *reply);
 
 /* ---- session.c ---- */
 uint64_t blk_session_id(const struct blk_session *session);
@@ -170,6 +252,10 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
                      struct message *reply);
 int blk_session_close(const struct blk_source *source, const struct message *request,
                       struct message *reply);
+/* Rings all who want to know that INFO has changed. */
+void blk_session_tell_change(void);
+/* Where a sector of the session's minor is on the disk. */
+uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector);
 /* Ends the sessions of processes that are dead. */
 void blk_session_bury(void);
 /* One request of the session is finished: it may have waited for that. */
@@ -177,7 +263,7 @@ void blk_session_settle(struct blk_session *session);
 
 static inline unsigned blk_session_index(const struct blk_session *session)
 {
-    return (unsigned)(session - blk_server.session);
+    return (unsigned)(session - blk_server->session);
 }
 
 static inline uint64_t blk_session_bit(const struct blk_session *session)
@@ -209,6 +295,8 @@ int blk_handle(const struct blk_source *source, struct message *message);
 int blk_check_range(const struct blk_session *session, uint64_t sector, uint64_t bytes);
 
 /* ---- information.c ---- */
+/* Of all queues together. */
+void blk_stats_sum(struct blk_stats *sum);
 int blk_info_tell(const struct blk_source *source, const struct message *request,
                   struct message *reply);
 int blk_stats_tell(const struct blk_source *source, const struct message *request,
@@ -222,8 +310,13 @@ bool blk_job_may(const struct blk_session *session);
 /* A new request of a session that may have one more. */
 struct blk_job *blk_job_alloc(struct blk_session *session);
 void blk_job_enqueue(struct blk_job *job);
-/* Submits pending requests while the device has room; sessions take turns. */
-void blk_dispatch(void);
+/* Takes a request, whose predecessor is given (BLK_NONE: it is the first), off its list. */
+void blk_job_unlink(struct blk_job *job, uint16_t before);
+/* It is on no list any more, but in the device. */
+void blk_job_started(struct blk_job *job);
+void blk_job_reply(const struct blk_job *job, int status);
+/* Answers and frees a request that is on no list and not in the device. */
+void blk_job_finish(struct blk_job *job, int status);
 /* How many completions are worth an interrupt. */
 unsigned blk_interrupt_after(void);
 /* Answers a pending request without having done it. */
@@ -233,16 +326,30 @@ void blk_cancel_pending(struct blk_session *session, bool channel_only);
 /* The request with that id, or NULL. */
 struct blk_job *blk_job_find(const struct blk_session *session, uint32_t id);
 
+static inline uint16_t blk_job_index(const struct blk_job *job)
+{
+    return (uint16_t)(job - blk_server->job);
+}
+
+static inline bool blk_job_by_channel(const struct blk_job *job)
+{
+    return job->call_id == 0;
+}
+
+/* ---- submit.c ---- */
+/* Submits pending requests while the device has room; sessions take turns. */
+void blk_dispatch(void);
+/* How many pieces a DISCARD or WRITE_ZEROES from that sector of the disk on makes; one more than the
+ * device can ever hold stands for all that is more. */
+unsigned blk_space_pieces(uint32_t type, uint64_t sector, uint64_t sectors);
+
 /* ---- gather.c ---- */
-/* All of a request's memory, in order. */
-struct blk_gathering {
-    struct dma_segment segments[BLK_SEGMENTS];
-    unsigned count;
-    uint64_t bytes;
-};
 /* Maps the memory of a READ or WRITE. 0; -EAGAIN: no room for its mappings now; or why not: then
  * nothing is mapped. */
 int blk_gather(struct blk_job *job, struct blk_gathering *gathering);
+/* Appends the memory of a READ or WRITE in the pool, if all then is one piece; else the gathering is
+ * as before and -EAGAIN or the request's error is returned. */
+int blk_gather_more(struct blk_job *job, struct blk_gathering *gathering);
 /* Unmaps what the request has mapped. */
 void blk_gather_release(struct blk_job *job);
 /* The device's limit on bytes of a request, whatever its memory looks like. */

@@ -140,6 +140,7 @@ int blk_open(struct blk_client **opened, const char *name, const struct blk_clie
         if (!error)
             error = try_open(client);
     }
+    client->changed = false;
     if (error)
         dispose(client);
     else
@@ -161,6 +162,34 @@ int blk_close(struct blk_client *client)
 const struct blk_info *blk_client_info(const struct blk_client *client)
 {
     return &client->info;
+}
+
+bool blk_client_changed(struct blk_client *client)
+{
+    uint64_t mask = NOTIFY_BIT(client_event_bit(client));
+    struct ipc_delivery delivery;
+    if (!client->error && !client->broken &&
+        ipc_receive(&delivery, mask, DEADLINE_POLL, RECEIVE_NO_REQUESTS) == 0)
+        client_event(client);
+    bool changed = client->changed;
+    client->changed = false;
+    return changed;
+}
+
+int blk_client_cache_mode(struct blk_client *client, enum blk_cache_mode mode)
+{
+    enum blk_cache_mode before = client->cache_mode;
+    int error = -ANOLE_EDEADENDPOINT;
+    client->cache_mode = mode;
+    while (error == -ANOLE_EDEADENDPOINT && !client->error) {
+        if (client->broken)
+            client_recover(client);
+        error = session_set_cache(client);
+        client->broken = client->broken || error == -ANOLE_EDEADENDPOINT;
+    }
+    if (error)
+        client->cache_mode = before;
+    return client->error ? client->error : error;
 }
 
 void *blk_client_pool(struct blk_client *client, size_t *len)

@@ -33,6 +33,7 @@ struct blk_client_options {
     size_t retain_bytes; /* limit of retained writes; 0: 4 MiB */
     unsigned notify_bit; /* first of two own notification bits that libblk may use */
     uint64_t timeout_us; /* of one request in one driver instance; 0: 5 s */
+    unsigned hart;       /* 1 + the hart whose queue of the disk is to be used; 0: any */
 };
 
 /* Opens "vda", "vda1". Waits for the driver up to timeout_us. ENOENT, EBUSY, EROFS, EGIVENUP ... */
@@ -41,7 +42,16 @@ int blk_open(struct blk_client **client, const char *name,
 /* Flushes if written to, detaches and frees. The flush's error is returned; all is freed anyway. */
 int blk_close(struct blk_client *client);
 
+/* What the disk is, as far as is known: capacity and cache mode may change while it is open. */
 const struct blk_info *blk_client_info(const struct blk_client *client);
+/* Whether that has changed since the last time this was asked (or since opening). Never waits for a
+ * change; to be asked when notify_bit + 1 was rung, or from time to time. Requests beyond a new end
+ * get ERANGE; those that the driver has keep their own result. */
+bool blk_client_changed(struct blk_client *client);
+/* Chooses the disk's write cache mode, for every client: 0 when what was answered before is durable;
+ * EPERM unless the whole disk was opened for writing, ENOSYS if the disk has no choice. It is chosen
+ * again when a new driver comes. */
+int blk_client_cache_mode(struct blk_client *client, enum blk_cache_mode mode);
 /* The pool that requests' buffers lie in. */
 void *blk_client_pool(struct blk_client *client, size_t *len);
 

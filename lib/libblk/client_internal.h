@@ -26,12 +26,14 @@
 /* One driver instance. Handles are HANDLE_NONE while there is none. */
 struct blk_session {
     endpoint_t driver; /* ENDPOINT_NONE: no instance */
+    endpoint_t queue;  /* the driver's thread that serves this session */
     uint64_t id;
     bool open;     /* the driver has this session */
     bool attached; /* ... and its channel */
     handle_t watch;
     handle_t info_grant, pool_grant, copies_grant;
     handle_t region, offer, doorbell;
+    handle_t change_bell;     /* rung by the driver when INFO has changed */
     handle_t driver_doorbell; /* the driver's, made for us */
     void *channel_memory;
     size_t channel_bytes;
@@ -51,7 +53,9 @@ struct blk_client {
     uint8_t *copies; /* of retained writes; NULL: none are kept */
     size_t copies_bytes;
 
-    int error;                 /* not 0: given up; what every request gets */
+    enum blk_cache_mode cache_mode; /* the program's choice; KEEP: it has none */
+    bool changed;                   /* info is another one than the program has seen */
+    int error;                      /* not 0: given up; what every request gets */
     bool broken;               /* this session is to be left: its driver died or can't be trusted */
     unsigned tries;            /* recoveries since a request was last answered */
     uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
@@ -66,7 +70,7 @@ static inline unsigned client_channel_bit(const struct blk_client *client)
     return client->options.notify_bit;
 }
 
-/* For all that is rare: deaths, names, pins. */
+/* For all that is rare: deaths, names, pins, changes of the disk. */
 static inline unsigned client_event_bit(const struct blk_client *client)
 {
     return client->options.notify_bit + 1;
@@ -85,6 +89,10 @@ bool client_driver_alive(const struct blk_client *client);
 int session_begin(struct blk_client *client, endpoint_t driver);
 /* Opens and grants; attaches a channel unless messages are wanted. The memory must be there. */
 int session_establish(struct blk_client *client);
+/* Reads what the disk is now; a change is noted in client->changed. */
+int session_read_info(struct blk_client *client);
+/* Sets the cache's mode to the program's choice, if it has one and it isn't the mode already. */
+int session_set_cache(struct blk_client *client);
 /* Makes a living driver forget the session: 0 means that nothing of ours is in flight there. */
 int session_quit(struct blk_client *client);
 /* Takes back all that the driver was given; waits for pins to go. -EBUSY: some are still there. */
@@ -102,6 +110,8 @@ void client_complain(struct blk_client *client, enum rs_complaint complaint);
 /* One round: sends what may be sent, takes what is answered, recovers if need be. With wait it
  * returns only after something has happened. */
 void client_step(struct blk_client *client, bool wait);
+/* The event bit was rung: the driver died, or the disk changed, or it was something old. */
+void client_event(struct blk_client *client);
 
 /* ---- client.c ---- */
 /* 0 if the disk could do that: EINVAL, ERANGE, EROFS, ENOSYS. Says nothing about the buffer. */

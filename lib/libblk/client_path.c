@@ -16,13 +16,13 @@ static const uint32_t request_types[] = {
 };
 
 static struct message request_message(const struct blk_client *client,
-                                      const struct replay_send *send)
+                                      const struct replay_send *send, uint64_t deadline_ticks)
 {
     const struct blk_session *session = &client->session;
     struct message message = {
-        .endpoint = session->driver,
+        .endpoint = session->queue,
         .type = request_types[send->op],
-        .word = {BLK_ID(send->id, send->flags), session->id},
+        .word = {BLK_ID(send->id, send->flags), session->id, 0, 0, 0, 0, deadline_ticks},
     };
     if (send->op != BLK_OP_FLUSH) {
         message.word[2] = send->sector;
@@ -74,7 +74,9 @@ static void take_answer(struct blk_client *client, const struct message *answer)
         client->broken = true;
         return;
     }
-    status = judge_status(status);
+    /* It never was the request's turn in the device, and what was in the device is what the driver
+     * looks at then: the request is sent once more, to it or to its successor. */
+    status = status == -ANOLE_ETIMEDOUT ? -ANOLE_EBUSY : judge_status(status);
     if (replay_answered(&client->replay, BLK_ID_OF(answer->word[0]), status) != 0) {
         client_complain(client, RS_COMPLAINT_PROTOCOL);
         client->broken = true;
@@ -102,8 +104,10 @@ static void channel_send(struct blk_client *client)
         (replay_in_flight(&client->replay) > 0 || now < client->held_until))
         return;
     client->held_until = 0;
+    uint64_t timeout = ticks_from_us(client->options.timeout_us);
+    uint64_t deadline = timeout < DEADLINE_NEVER - now ? now + timeout : DEADLINE_NEVER;
     while (replay_next(&client->replay, &send, now)) {
-        struct message message = request_message(client, &send);
+        struct message message = request_message(client, &send, deadline);
         /* The ring holds all that can be in flight: only a broken one refuses. */
         if (channel_put(&session->channel, &message) != 0) {
             client->broken = true;
@@ -167,6 +171,11 @@ static uint64_t channel_deadline(const struct blk_client *client)
     return client->complained_ticks + timeout;
 }
 
+void client_event(struct blk_client *client)
+{
+    client->broken = !client_driver_alive(client) || session_read_info(client) != 0;
+}
+
 static void channel_sleep(struct blk_client *client)
 {
     uint64_t mask = NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
@@ -189,7 +198,7 @@ static void channel_sleep(struct blk_client *client)
     else if (error && replay_in_flight(&client->replay) > 0)
         channel_overdue(client);
     else if (!error && (delivery.message.word[0] & NOTIFY_BIT(client_event_bit(client))))
-        client->broken = !client_driver_alive(client);
+        client_event(client);
 }
 
 static void channel_step(struct blk_client *client, bool wait)
@@ -213,8 +222,9 @@ static void message_step(struct blk_client *client)
     client->held_until = 0;
     if (!replay_next(&client->replay, &send, ticks_now()))
         return;
-    struct message message = request_message(client, &send);
-    int error = ipc_call(&message, client_deadline(client));
+    uint64_t deadline = client_deadline(client);
+    struct message message = request_message(client, &send, deadline);
+    int error = ipc_call(&message, deadline);
     switch (error) {
     case 0:
         message.word[0] = send.id; /* whose reply it is the kernel knows */

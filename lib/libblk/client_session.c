@@ -17,7 +17,7 @@ bool client_driver_alive(const struct blk_client *client)
 
 static int call_driver(struct blk_client *client, uint32_t type, struct message *message)
 {
-    return anole_call(client->session.driver, type, message, client_deadline(client));
+    return anole_call(client->session.queue, type, message, client_deadline(client));
 }
 
 /* ---- coming ---- */
@@ -35,7 +35,7 @@ static int check_info(const struct blk_info *info)
     return 0;
 }
 
-static int read_info(struct blk_client *client)
+int session_read_info(struct blk_client *client)
 {
     struct blk_session *session = &client->session;
     int error = kcall_grant(session->driver, &client->info_buffer, sizeof client->info_buffer,
@@ -55,16 +55,29 @@ static int read_info(struct blk_client *client)
     error = check_info(&client->info_buffer);
     if (error)
         return error;
+    client->info_buffer.partition_name[sizeof client->info.partition_name - 1] = '\0';
+    if (memcmp(&client->info, &client->info_buffer, sizeof client->info) != 0)
+        client->changed = true;
     client->info = client->info_buffer;
-    client->info.partition_name[sizeof client->info.partition_name - 1] = '\0';
     return 0;
 }
 
 int session_begin(struct blk_client *client, endpoint_t driver)
 {
-    client->session = (struct blk_session){.driver = driver};
+    client->session = (struct blk_session){.driver = driver, .queue = driver};
     int error = kcall_watch(driver, client_event_bit(client), &client->session.watch);
-    return error ? error : read_info(client);
+    return error ? error : session_read_info(client);
+}
+
+int session_set_cache(struct blk_client *client)
+{
+    bool back = (client->info.flags & BLK_INFO_WRITE_BACK) != 0;
+    enum blk_cache_mode now = back ? BLK_CACHE_WRITE_BACK : BLK_CACHE_WRITE_THROUGH;
+    if (client->cache_mode == BLK_CACHE_KEEP || client->cache_mode == now)
+        return 0;
+    struct message message = {.word = {BLK_ID(0, 0), client->session.id, client->cache_mode}};
+    int error = call_driver(client, BLK_CACHE, &message);
+    return error ? error : session_read_info(client);
 }
 
 static int grant_memory(struct blk_client *client)
@@ -126,19 +139,39 @@ static int attach_channel(struct blk_client *client)
     return 0;
 }
 
+/* Which of the driver's threads is to serve this session. */
+static int choose_queue(struct blk_client *client)
+{
+    uint64_t hart = client->options.hart > 0 ? client->options.hart - 1 : UINT64_MAX;
+    struct message message = {.word = {BLK_ID(0, 0), hart}};
+    if (client->info.queues <= 1)
+        return 0;
+    int error = call_driver(client, BLK_QUEUE, &message);
+    if (!error)
+        client->session.queue = (endpoint_t)message.word[1];
+    return error;
+}
+
 int session_establish(struct blk_client *client)
 {
     struct blk_session *session = &client->session;
     uint32_t flags = client->options.write ? BLK_OPEN_WRITE : 0;
     if (client->options.shared)
         flags |= BLK_OPEN_SHARED;
-    struct message message = {.word = {BLK_ID(0, flags), client->minor}};
-    int error = call_driver(client, BLK_OPEN, &message);
+    int error = choose_queue(client);
+    if (!error)
+        error = kcall_doorbell(session->driver, client_event_bit(client), &session->change_bell);
+    if (error)
+        return error;
+    struct message message = {.word = {BLK_ID(0, flags), client->minor, session->change_bell}};
+    error = call_driver(client, BLK_OPEN, &message);
     if (error)
         return error;
     session->id = message.word[1];
     session->open = true;
-    error = grant_memory(client);
+    error = session_set_cache(client);
+    if (!error)
+        error = grant_memory(client);
     if (!error && !client->options.message)
         error = attach_channel(client);
     if (error)
@@ -223,6 +256,7 @@ int session_release(struct blk_client *client, uint64_t deadline_ticks)
         (void)kcall_unmap(session->channel_memory, session->channel_bytes);
     close_handle(&session->watch);
     close_handle(&session->doorbell);
+    close_handle(&session->change_bell);
     close_handle(&session->offer);
     close_handle(&session->region);
     *session = (struct blk_session){.driver = ENDPOINT_NONE};

@@ -36,7 +36,7 @@ uint32_t blk_gather_limit(const struct blk_device *device)
 
 static int append(struct blk_gathering *gathering, uint64_t address, uint64_t len)
 {
-    uint32_t most = blk_server.device->max_segment_bytes;
+    uint32_t most = blk_server->device->max_segment_bytes;
     gathering->bytes += len;
     if (gathering->count > 0) {
         struct dma_segment *last = &gathering->segments[gathering->count - 1];
@@ -104,8 +104,8 @@ static unsigned direction_of(const struct blk_job *job)
 static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t offset, uint64_t len,
                          struct blk_gathering *gathering, handle_t *mapping)
 {
-    static struct dma_segment segments[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
-    const struct blk_session *session = &blk_server.session[job->session];
+    struct dma_segment *segments = blk_server->scratch.mapped;
+    const struct blk_session *session = &blk_server->session[job->session];
     *mapping = HANDLE_NONE;
     /* A message's request is mapped by itself: DETACH doesn't wait for it. */
     if (job->call_id == 0 && session->pool.grant != HANDLE_NONE && session->pool.grant == grant)
@@ -117,7 +117,7 @@ static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t off
         *mapping = HANDLE_NONE;
         return rc;
     }
-    blk_server.device->stats.dma_maps++;
+    blk_server->device->stats.dma_maps++;
     for (unsigned i = 0; i < used && rc == 0; i++)
         rc = append(gathering, segments[i].device_address, segments[i].len_bytes);
     return rc;
@@ -126,9 +126,9 @@ static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t off
 /* ---- vectors ---- */
 
 /* Reads the vector, once, into elements, and checks all that can be checked of it. */
-static int vector_read(struct blk_job *job, struct blk_segment elements[BLK_VECTOR_MAX])
+static int vector_read(struct blk_job *job, struct blk_segment *elements)
 {
-    const struct blk_session *session = &blk_server.session[job->session];
+    const struct blk_session *session = &blk_server->session[job->session];
     unsigned count = (unsigned)job->length;
     int rc = kcall_copy(session->process, job->grant, job->offset, elements,
                         count * sizeof(elements[0]), COPY_FROM_GRANT);
@@ -137,7 +137,7 @@ static int vector_read(struct blk_job *job, struct blk_segment elements[BLK_VECT
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count; i++) {
         if (elements[i].len_bytes == 0 || elements[i].len_bytes % BLK_SECTOR_SIZE != 0 ||
-            elements[i].len_bytes > blk_server.max_request_bytes - bytes)
+            elements[i].len_bytes > blk_server->max_request_bytes - bytes)
             return -ANOLE_EINVAL;
         bytes += elements[i].len_bytes;
     }
@@ -147,15 +147,15 @@ static int vector_read(struct blk_job *job, struct blk_segment elements[BLK_VECT
 
 static int gather_vector(struct blk_job *job, struct blk_gathering *gathering)
 {
-    static struct blk_segment elements[BLK_VECTOR_MAX];
-    if (blk_server.free_vector == BLK_NONE)
+    struct blk_segment *elements = blk_server->scratch.elements;
+    if (blk_server->free_vector == BLK_NONE)
         return -ANOLE_EAGAIN;
     int rc = vector_read(job, elements);
     if (rc < 0)
         return rc;
-    struct blk_vector *vector = &blk_server.vector[blk_server.free_vector];
-    job->vector = blk_server.free_vector;
-    blk_server.free_vector = vector->next;
+    struct blk_vector *vector = &blk_server->vector[blk_server->free_vector];
+    job->vector = blk_server->free_vector;
+    blk_server->free_vector = vector->next;
     vector->count = 0;
     for (unsigned i = 0; i < job->length && rc == 0; i++) {
         rc = gather_buffer(job, elements[i].grant, elements[i].offset, elements[i].len_bytes,
@@ -182,6 +182,23 @@ int blk_gather(struct blk_job *job, struct blk_gathering *gathering)
     return rc;
 }
 
+int blk_gather_more(struct blk_job *job, struct blk_gathering *gathering)
+{
+    const struct blk_session *session = &blk_server->session[job->session];
+    struct dma_segment *last = &gathering->segments[gathering->count - 1];
+    const struct dma_segment last_before = *last;
+    const unsigned count_before = gathering->count;
+    const uint64_t bytes_before = gathering->bytes;
+    job->bytes = (uint32_t)job->length;
+    int rc = gather_pool(&session->pool, job->offset, job->length, gathering);
+    if (rc == 0 && gathering->count <= blk_server->device->max_segments)
+        return 0;
+    *last = last_before;
+    gathering->count = count_before;
+    gathering->bytes = bytes_before;
+    return rc < 0 ? rc : -ANOLE_EAGAIN;
+}
+
 void blk_gather_release(struct blk_job *job)
 {
     if (job->mapping != HANDLE_NONE) {
@@ -190,10 +207,10 @@ void blk_gather_release(struct blk_job *job)
     }
     if (job->vector == BLK_NONE)
         return;
-    struct blk_vector *vector = &blk_server.vector[job->vector];
+    struct blk_vector *vector = &blk_server->vector[job->vector];
     while (vector->count > 0)
         (void)kcall_dma_unmap(vector->mapping[--vector->count]);
-    vector->next = blk_server.free_vector;
-    blk_server.free_vector = job->vector;
+    vector->next = blk_server->free_vector;
+    blk_server->free_vector = job->vector;
     job->vector = BLK_NONE;
 }

@@ -2,4 +2,4 @@
 LIBS += libblk libblkdrv
 libblk_SRCS := $(wildcard lib/libblk/client*.c)
 libblkdrv_SRCS := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
-	dispatch.c gather.c partition.c gpt.c)
+	dispatch.c submit.c queues.c gather.c partition.c gpt.c)

@@ -13,19 +13,19 @@
 #define STOP_TIMEOUT_US 1000000u
 #define WAIT_US 10000u
 
-struct blk_server blk_server;
+_Thread_local struct blk_server *blk_server;
 
 /* ---- the server's own requests, at start and at stop ---- */
 
 static int own_request(struct blk_piece *piece)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     uint64_t deadline = deadline_in_us(OWN_TIMEOUT_US);
     piece->token = BLK_NONE;
-    blk_server.own_done = false;
+    blk_server->own_done = false;
     device->ops->submit(device, piece);
     device->ops->kick(device);
-    while (!blk_server.own_done) {
+    while (!blk_server->own_done) {
         if (ticks_now() >= deadline) {
             device->ops->stuck(device);
             return -ANOLE_ETIMEDOUT;
@@ -34,7 +34,7 @@ static int own_request(struct blk_piece *piece)
             device->ops->wait(device, deadline_in_us(WAIT_US));
         device->ops->reap(device);
     }
-    return blk_server.own_status;
+    return blk_server->own_status;
 }
 
 struct own_reader {
@@ -45,7 +45,7 @@ struct own_reader {
 static int own_read(struct partition_reader *reader, uint64_t sector, size_t len)
 {
     const struct own_reader *own = (const struct own_reader *)reader; /* its first member */
-    uint64_t most = blk_server.device->max_segment_bytes;
+    uint64_t most = blk_server->device->max_segment_bytes;
     for (size_t done = 0; done < len;) {
         struct dma_segment segment = {.device_address = own->device_address + done};
         segment.len_bytes = len - done < most ? len - done : most;
@@ -105,27 +105,59 @@ static void clamp_device(struct blk_device *device)
     uint64_t block_sectors = block / BLK_SECTOR_SIZE;
     device->max_discard_sectors -= device->max_discard_sectors % block_sectors;
     device->max_zeroes_sectors -= device->max_zeroes_sectors % block_sectors;
+    uint32_t *alignment = &device->discard_alignment_sectors;
+    if (*alignment > device->max_discard_sectors || *alignment % block_sectors != 0)
+        *alignment = 0;
+    /* What can't be flushed can't be told to be volatile. */
+    if ((device->flags & BLK_INFO_FLUSH) == 0)
+        device->flags &= ~(BLK_INFO_WRITE_BACK | BLK_INFO_CACHE_MODES);
     if (device->max_discard_sectors == 0)
         device->flags &= ~BLK_INFO_DISCARD;
     if (device->max_zeroes_sectors == 0)
         device->flags &= ~BLK_INFO_WRITE_ZEROES;
 }
 
+/* The capacity in whole blocks; in bytes it still is a positive number. */
+static uint64_t whole_blocks(const struct blk_device *device, uint64_t sectors)
+{
+    uint64_t most = INT64_MAX / BLK_SECTOR_SIZE;
+    if (sectors > most)
+        sectors = most;
+    return sectors - sectors % (device->logical_block_bytes / BLK_SECTOR_SIZE);
+}
+
+/* Partitions beyond the end shrink. */
+static void follow_capacity(struct blk_device *device)
+{
+    uint64_t capacity = atomic_load_explicit(&blk_shared.capacity_sectors, memory_order_relaxed);
+    device->capacity_sectors = capacity;
+    blk_server->minor_sectors[0] = capacity;
+    for (unsigned i = 1; i < BLK_MINORS; i++) {
+        const struct partition *partition = &blk_shared.table.partition[i];
+        uint64_t left = partition->start_sector < capacity ? capacity - partition->start_sector : 0;
+        blk_server->minor_sectors[i] = partition->sectors < left ? partition->sectors : left;
+    }
+}
+
+void blk_server_follow(void)
+{
+    struct blk_device *device = blk_server->device;
+    uint64_t capacity_before = device->capacity_sectors;
+    uint32_t flags_before = device->flags;
+    follow_capacity(device);
+    device->flags &= ~BLK_INFO_WRITE_BACK;
+    if (blk_cache_mode() == BLK_CACHE_WRITE_BACK)
+        device->flags |= BLK_INFO_WRITE_BACK;
+    if (device->capacity_sectors != capacity_before || device->flags != flags_before)
+        blk_session_tell_change();
+}
+
 void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors)
 {
-    uint64_t most = INT64_MAX / BLK_SECTOR_SIZE; /* in bytes it still is a positive number */
-    if (capacity_sectors > most)
-        capacity_sectors = most;
-    capacity_sectors -= capacity_sectors % (device->logical_block_bytes / BLK_SECTOR_SIZE);
-    device->capacity_sectors = capacity_sectors;
-    blk_server.minor_sectors[0] = capacity_sectors;
-    for (unsigned i = 1; i < BLK_MINORS; i++) {
-        const struct partition *partition = &blk_server.table.partition[i];
-        uint64_t left = partition->start_sector < capacity_sectors
-                            ? capacity_sectors - partition->start_sector
-                            : 0;
-        blk_server.minor_sectors[i] = partition->sectors < left ? partition->sectors : left;
-    }
+    capacity_sectors = whole_blocks(device, capacity_sectors);
+    atomic_store_explicit(&blk_shared.capacity_sectors, capacity_sectors, memory_order_relaxed);
+    blk_server_follow();
+    blk_siblings_ring();
 }
 
 static void init_lists(struct blk_server *server)
@@ -177,23 +209,34 @@ static void read_partitions(struct blk_device *device, void *buffer, uint64_t de
                    device->name, device->logical_block_bytes);
         return;
     }
-    int rc = partition_scan(&own.reader, &blk_server.table);
-    log_partitions(device, &blk_server.table, rc);
+    int rc = partition_scan(&own.reader, &blk_shared.table);
+    log_partitions(device, &blk_shared.table, rc);
+}
+
+void blk_server_init(struct blk_server *server, struct blk_device *device)
+{
+    memset(server, 0, sizeof(*server));
+    server->device = device;
+    server->timer_ticks = DEADLINE_NEVER;
+    server->poll_ticks = ticks_from_us(BLK_POLL_US);
+    server->max_request_bytes = blk_gather_limit(device);
+    init_lists(server);
 }
 
 void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_device_address,
                       size_t len)
 {
-    struct blk_server *server = &blk_server;
-    memset(server, 0, sizeof(*server));
-    server->device = device;
-    server->timer_ticks = DEADLINE_NEVER;
-    server->poll_ticks = ticks_from_us(BLK_POLL_US);
-    init_lists(server);
+    static struct blk_server first;
     clamp_device(device);
-    server->max_request_bytes = blk_gather_limit(device);
+    blk_server_init(&first, device);
+    blk_server = &first;
+    memset(&blk_shared, 0, sizeof(blk_shared));
+    blk_shared.queue[0] = blk_server;
+    blk_shared.queues = 1;
+    blk_shared.write_back = (device->flags & BLK_INFO_WRITE_BACK) != 0;
     uint64_t said = device->capacity_sectors;
-    blk_server_resized(device, said);
+    blk_shared.capacity_sectors = whole_blocks(device, said);
+    blk_server_follow();
     if (device->capacity_sectors != said)
         log_printf(LOG_WARNING, "%s: its %lu sectors aren't whole blocks of %u bytes, using %lu",
                    device->name, (unsigned long)said, device->logical_block_bytes,
@@ -201,38 +244,38 @@ void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_d
     read_serial(device, buffer, buffer_device_address);
     if (device->capacity_sectors > 0)
         read_partitions(device, buffer, buffer_device_address, len);
-    blk_server_resized(device, device->capacity_sectors);
+    blk_server_follow(); /* there are partitions now */
 }
 
 /* ---- the work ---- */
 
 static bool busy(void)
 {
-    return blk_server.device->stats.in_flight_now > 0 || blk_server.pending_mask != 0 ||
-           blk_server.awake_mask != 0;
+    return blk_server->device->stats.in_flight_now > 0 || blk_server->pending_mask != 0 ||
+           blk_server->awake_mask != 0;
 }
 
 /* One round: finish what is finished, take what is there, fill the device, tell everyone. True: more
  * came meanwhile. */
 static bool work_round(bool *submitted)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     if (device->stats.in_flight_now > 0)
         device->ops->reap(device);
-    if (blk_server.awake_mask != 0)
+    if (blk_server->awake_mask != 0)
         blk_channels_take();
     blk_dispatch();
-    if (blk_server.unkicked) {
-        blk_server.unkicked = false;
+    if (blk_server->unkicked) {
+        blk_server->unkicked = false;
         *submitted = true;
         device->ops->kick(device);
     }
-    if (blk_server.reply_mask != 0)
+    if (blk_server->reply_mask != 0)
         blk_channels_publish();
     bool more = false;
     if (device->stats.in_flight_now > 0)
         more = device->ops->arm(device, blk_interrupt_after());
-    if (blk_server.awake_mask != 0)
+    if (blk_server->awake_mask != 0)
         more |= blk_channels_arm();
     return more;
 }
@@ -243,40 +286,42 @@ static void work(void)
     unsigned round = 0;
     while (work_round(&submitted) && ++round < ROUNDS_MAX)
         continue;
-    blk_server.again = round == ROUNDS_MAX;
-    blk_server.device->stats.batches += submitted;
-    if (blk_server.timer_ticks == DEADLINE_NEVER && busy())
-        blk_server.timer_ticks = ticks_now() + blk_server.poll_ticks;
+    blk_server->again = round == ROUNDS_MAX;
+    blk_server->device->stats.batches += submitted;
+    if (blk_server->timer_ticks == DEADLINE_NEVER && busy())
+        blk_server->timer_ticks = ticks_now() + blk_server->poll_ticks;
 }
 
 static void notified(uint64_t bits)
 {
     if ((bits & NOTIFY_BIT(BLK_BIT_CHANNEL)) != 0) {
-        uint64_t mask = blk_server.attached_mask;
+        uint64_t mask = blk_server->attached_mask;
         for (; mask != 0; mask &= mask - 1) {
-            const struct blk_session *session = &blk_server.session[__builtin_ctzll(mask)];
+            const struct blk_session *session = &blk_server->session[__builtin_ctzll(mask)];
             if (session->state == BLK_SESSION_OPEN && !session->detaching && !session->broken)
-                blk_server.awake_mask |= blk_session_bit(session);
+                blk_server->awake_mask |= blk_session_bit(session);
         }
     }
     if ((bits & NOTIFY_BIT(BLK_BIT_WATCH)) != 0)
         blk_session_bury();
+    if ((bits & NOTIFY_BIT(BLK_BIT_SIBLING)) != 0)
+        blk_sibling_rang();
     bits &= ~(NOTIFY_BIT(BLK_DEVICE_BIT) - 1);
     if (bits != 0)
-        blk_server.device->ops->notified(blk_server.device, bits);
+        blk_server->device->ops->notified(blk_server->device, bits);
 }
 
 /* ---- the poll timer ---- */
 
 static uint64_t deadline(void)
 {
-    return blk_server.again ? DEADLINE_POLL : blk_server.timer_ticks;
+    return blk_server->again ? DEADLINE_POLL : blk_server->timer_ticks;
 }
 
 /* Whether a job in the device has been there longer than can be right. */
 static bool overdue(const struct blk_job *job, uint64_t now)
 {
-    uint32_t polls = blk_server.polls - job->submitted_poll;
+    uint32_t polls = blk_server->polls - job->submitted_poll;
     if (job->deadline_ticks == 0)
         return polls >= BLK_DEFAULT_POLLS;
     return polls >= BLK_PATIENCE_POLLS && job->deadline_ticks <= now;
@@ -284,9 +329,9 @@ static bool overdue(const struct blk_job *job, uint64_t now)
 
 static void look_at_deadlines(uint64_t now)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     for (unsigned i = 0; i < BLK_JOBS; i++) {
-        struct blk_job *job = &blk_server.job[i];
+        struct blk_job *job = &blk_server->job[i];
         if (job->state == BLK_JOB_PENDING && job->deadline_ticks != 0 &&
             job->deadline_ticks <= now) {
             blk_job_refuse(job, -ANOLE_ETIMEDOUT);
@@ -302,48 +347,56 @@ static void look_at_deadlines(uint64_t now)
 
 static void timeout(void)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     uint64_t now = ticks_now();
-    if (now < blk_server.timer_ticks)
+    if (now < blk_server->timer_ticks)
         return; /* only another round was wanted */
-    blk_server.polls++;
+    blk_server->polls++;
     device->ops->check(device);
     device->ops->reap(device);
     look_at_deadlines(now);
-    blk_server.timer_ticks = busy() ? now + blk_server.poll_ticks : DEADLINE_NEVER;
+    blk_server->timer_ticks = busy() ? now + blk_server->poll_ticks : DEADLINE_NEVER;
 }
 
 /* ---- stop ---- */
 
-static void stop(void)
+void blk_server_drain(void)
 {
-    struct blk_device *device = blk_server.device;
+    struct blk_device *device = blk_server->device;
     uint64_t until = deadline_in_us(STOP_TIMEOUT_US);
     while (device->stats.in_flight_now > 0 && ticks_now() < until) {
         if (!device->ops->arm(device, 1))
             device->ops->wait(device, deadline_in_us(WAIT_US));
         device->ops->reap(device);
     }
-    if (device->stats.in_flight_now == 0 && device->stats.writes > 0 &&
-        (device->flags & BLK_INFO_FLUSH) != 0) {
+    blk_channels_publish();
+}
+
+static void stop(void)
+{
+    struct blk_device *device = blk_server->device;
+    struct blk_stats stats;
+    blk_siblings_stop();
+    blk_server_drain();
+    blk_stats_sum(&stats);
+    if (stats.in_flight_now == 0 && stats.writes > 0 && (device->flags & BLK_INFO_FLUSH) != 0) {
         struct blk_piece piece = {.type = BLK_FLUSH};
         (void)own_request(&piece); /* nobody is left to be told */
     }
-    blk_channels_publish();
     device->ops->quiesce(device);
 }
 
 _Noreturn void blk_server_run(void)
 {
-    static struct service service = {
+    blk_server->service = (struct service){
+        .name = blk_server->device->name,
         .entries = blk_service_entries,
+        .entry_count = blk_service_entry_count,
         .notified = notified,
         .before_wait = work,
         .stop = stop,
         .deadline = deadline,
         .timeout = timeout,
     };
-    service.name = blk_server.device->name;
-    service.entry_count = blk_service_entry_count;
-    service_run(&service);
+    service_run(&blk_server->service);
 }

@@ -2,7 +2,8 @@
  * libblk, driver side: everything of a block driver that isn't its device. It serves the protocol of
  * <proto/blk.h> by messages and channels, validates it, keeps sessions and partitions, maps clients'
  * memory for DMA, shares the device fairly among clients and watches over deadlines. A driver brings
- * a struct blk_device and calls blk_server_start() and blk_server_run(). One device a process.
+ * a struct blk_device and calls blk_server_start() and blk_server_run(). One disk a process; if it
+ * takes requests in several queues, each has a struct blk_device and a thread.
  *
  * The device may be anything that moves bytes between sectors and device addresses.
  */
@@ -21,15 +22,17 @@
 /* Segments of one piece, at most. */
 #define BLK_PIECE_SEGMENTS_MAX 64u
 
-/* Own notification bits 0 and 1 are the server's; the device's start here. */
+/* Own notification bits below are the server's; the device's start here. */
 #define BLK_DEVICE_BIT 8u
+
+#define BLK_QUEUES 8u /* at most, of a disk: one a hart */
 
 /* One thing for the device to do: a request of a client or a part of one. */
 struct blk_piece {
     uint32_t type;   /* BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES, BLK_IDENTIFY
                         (once, at start: `bytes` of serial number into the segment) */
     uint16_t token;  /* to be given back to blk_server_done() */
-    bool unmap;      /* WRITE_ZEROES: may deallocate */
+    bool unmap;      /* WRITE_ZEROES: may deallocate (with BLK_INFO_ZEROES_UNMAP only) */
     uint64_t sector; /* of the disk */
     uint64_t bytes;
     const struct dma_segment *segments; /* together `bytes`; valid during submit */
@@ -57,11 +60,20 @@ struct blk_device_ops {
     void (*wait)(struct blk_device *device, uint64_t deadline_ticks);
     /* A request's deadline passed inside the device: ends the process as DEATH_DEVICE_RESET. */
     void (*stuck)(struct blk_device *device);
+    /* Chooses the write cache's mode (with BLK_INFO_CACHE_MODES only). What was written before isn't
+     * durable by that. */
+    void (*set_write_back)(struct blk_device *device, bool write_back);
+    /* On the thread of one more queue, before it serves: 0, or why it can't. */
+    int (*enter)(struct blk_device *device);
     /* Makes the device quiet at the end of the process. */
     void (*quiesce)(struct blk_device *device);
 };
 
-/* Filled in by the driver before blk_server_start; whatever it says is clamped to what makes sense. */
+/*
+ * One queue of a disk, used by one thread. The first is filled in by the driver before
+ * blk_server_start; whatever it says is clamped to what makes sense. Others are copies of it from
+ * then on, with stats of their own.
+ */
 struct blk_device {
     const struct blk_device_ops *ops;
     const char *name; /* "vda", for the log */
@@ -69,13 +81,17 @@ struct blk_device {
     uint32_t flags; /* BLK_INFO_* */
     uint32_t logical_block_bytes;
     uint32_t physical_block_bytes;
+    uint32_t alignment_bytes;
+    uint32_t minimum_io_bytes;
     uint32_t optimal_io_bytes;
+    uint32_t cylinders, heads, track_sectors;
     uint32_t max_segments;        /* of a piece: 1..BLK_PIECE_SEGMENTS_MAX */
     uint32_t max_segment_bytes;   /* of each */
     uint32_t max_in_flight;       /* pieces */
     uint64_t max_discard_sectors; /* of a piece */
     uint64_t max_zeroes_sectors;  /* likewise */
-    char serial[20];              /* asked for at start */
+    uint32_t discard_alignment_sectors;
+    char serial[20];        /* asked for at start */
     struct blk_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
 };
 
@@ -97,11 +113,19 @@ struct blk_device {
  */
 void blk_server_start(struct blk_device *device, void *buffer, uint64_t buffer_device_address,
                       size_t len);
+/*
+ * Starts the threads of more queues (devices[0], ... are those beyond the first), each pinned to a
+ * hart: the first, which is the caller's, to hart 0, the next to hart 1. process: the caller's own;
+ * count: of queues with the first, at most BLK_QUEUES. Returns how many serve; one that doesn't is
+ * said in the log.
+ */
+unsigned blk_server_queues_start(endpoint_t process, struct blk_device *const *devices,
+                                 unsigned count);
 /* Serves for ever. The driver has made itself known before. */
 _Noreturn void blk_server_run(void);
 /* A piece is finished: status 0 or a negated error. Called from ops->reap only. */
 void blk_server_done(struct blk_device *device, uint16_t token, int status);
-/* The disk has another size now. Partitions beyond its end shrink. */
+/* The disk has another size now: partitions beyond its end shrink, clients are told. */
 void blk_server_resized(struct blk_device *device, uint64_t capacity_sectors);
 
 #endif

@@ -4,6 +4,7 @@
 #include <libanole/anole.h>
 #include <libvirtio/attach.h>
 #include <libvirtio/mmio_regs.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 _Noreturn void virtio_give_up(const char *name, const char *why, uint64_t detail)
@@ -59,9 +60,8 @@ static int map_pci(struct virtio_attached *attached, const struct device_descrip
 static int bind(struct virtio_attached *attached, unsigned vector, unsigned bit)
 {
     uint64_t mask = (uint64_t)1 << vector;
-    if ((attached->vectors_used & mask) != 0)
+    if ((atomic_fetch_or_explicit(&attached->vectors_used, mask, memory_order_relaxed) & mask) != 0)
         return 0;
-    attached->vectors_used |= mask;
     return kcall_irq_bind(startup_page()->described.windows, vector, bit);
 }
 

@@ -16,9 +16,9 @@
 struct virtio_attached {
     struct virtio_transport *transport;
     struct virtio_platform platform;
-    const char *name;      /* for the log */
-    unsigned bit;          /* own notification bits: see virtio_attach */
-    uint64_t vectors_used; /* bound already */
+    const char *name;              /* for the log */
+    unsigned bit;                  /* own notification bits: see virtio_attach */
+    _Atomic uint64_t vectors_used; /* bound already; queues' threads may bind at the same time */
     union {
         struct virtio_mmio mmio;
         struct virtio_pci pci;

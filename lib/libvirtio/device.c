@@ -192,3 +192,12 @@ int virtio_config_read(struct virtio_device *device, struct virtio_config_field 
     }
     return -ANOLE_EAGAIN;
 }
+
+int virtio_config_write(struct virtio_device *device, const struct virtio_config_field *field)
+{
+    if (field->width > 4 || !field_valid(device, field))
+        return -ANOLE_ERANGE;
+    device->transport->ops->config_write(device->transport, field->offset, field->width,
+                                         (uint32_t)field->value);
+    return 0;
+}

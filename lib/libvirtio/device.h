@@ -87,4 +87,7 @@ struct virtio_config_field {
 int virtio_config_read(struct virtio_device *device, struct virtio_config_field *fields,
                        unsigned count) __attribute__((warn_unused_result));
 
+/* Writes one field of at most 4 bytes that the device lets the driver change. 0; -ERANGE as above. */
+int virtio_config_write(struct virtio_device *device, const struct virtio_config_field *field);
+
 #endif

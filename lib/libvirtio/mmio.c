@@ -116,6 +116,13 @@ static uint64_t mmio_config_field(struct virtio_transport *transport, uint32_t o
     return virtio_field_read(transport->platform, address, width);
 }
 
+static void mmio_config_write(struct virtio_transport *transport, uint32_t offset, unsigned width,
+                              uint32_t value)
+{
+    uintptr_t address = mmio_of(transport)->base + MMIO_CONFIG + offset;
+    virtio_field_write(transport->platform, address, width, value);
+}
+
 static uint32_t mmio_config_generation(struct virtio_transport *transport)
 {
     return reg_read(transport, MMIO_CONFIG_GENERATION);
@@ -150,6 +157,7 @@ static const struct virtio_transport_ops mmio_ops = {
     .notify = mmio_notify,
     .interrupt = mmio_interrupt,
     .config_field = mmio_config_field,
+    .config_write = mmio_config_write,
     .config_generation = mmio_config_generation,
     .registers = mmio_registers,
 };
@@ -217,6 +225,7 @@ static const struct virtio_transport_ops legacy_ops = {
     .notify = mmio_notify,
     .interrupt = mmio_interrupt,
     .config_field = mmio_config_field,
+    .config_write = mmio_config_write,
     .config_generation = legacy_config_generation,
     .registers = mmio_registers,
 };

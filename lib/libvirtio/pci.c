@@ -184,6 +184,12 @@ static uint64_t pci_config_field(struct virtio_transport *transport, uint32_t of
     return virtio_field_read(transport->platform, pci_of(transport)->config + offset, width);
 }
 
+static void pci_config_write(struct virtio_transport *transport, uint32_t offset, unsigned width,
+                             uint32_t value)
+{
+    virtio_field_write(transport->platform, pci_of(transport)->config + offset, width, value);
+}
+
 static uint32_t pci_config_generation(struct virtio_transport *transport)
 {
     return transport->platform->read8(transport->platform,
@@ -217,6 +223,7 @@ static const struct virtio_transport_ops pci_ops = {
     .set_vector = pci_set_vector,
     .interrupt = pci_interrupt,
     .config_field = pci_config_field,
+    .config_write = pci_config_write,
     .config_generation = pci_config_generation,
     .registers = pci_registers,
 };

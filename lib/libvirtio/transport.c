@@ -51,3 +51,14 @@ unsigned virtio_registers_read(struct virtio_platform *platform, uintptr_t base,
     }
     return i;
 }
+
+void virtio_field_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
+                        uint32_t value)
+{
+    if (width == 1)
+        platform->write8(platform, address, (uint8_t)value);
+    else if (width == 2)
+        platform->write16(platform, address, (uint16_t)value);
+    else
+        platform->write32(platform, address, value);
+}

@@ -71,6 +71,9 @@ struct virtio_transport_ops {
     /* Configuration space: one field of 1, 2, 4 or 8 bytes; offset and width were checked against
      * config_len. 8 bytes are two reads: see virtio_config_read. */
     uint64_t (*config_field)(struct virtio_transport *transport, uint32_t offset, unsigned width);
+    /* Writes such a field of 1, 2 or 4 bytes. */
+    void (*config_write)(struct virtio_transport *transport, uint32_t offset, unsigned width,
+                         uint32_t value);
     uint32_t (*config_generation)(struct virtio_transport *transport);
 
     /* For dumps: those registers that can be read without any effect, at most max; how many. */
@@ -116,5 +119,8 @@ uint64_t virtio_field_read(struct virtio_platform *platform, uintptr_t address, 
 unsigned virtio_registers_read(struct virtio_platform *platform, uintptr_t base,
                                const struct virtio_register *which, unsigned count,
                                struct virtio_register_info *registers, unsigned max);
+/* Writes one of 1, 2 or 4 bytes. */
+void virtio_field_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
+                        uint32_t value);
 
 #endif

@@ -7,7 +7,7 @@ ipcbench_SRCS := tests/bench/guest/ipcbench.c
 ipcbench_LIBS := libbench libanole
 
 PROGRAMS += blkbench
-blkbench_SRCS := tests/bench/guest/blkbench.c
+blkbench_SRCS := tests/bench/guest/blkbench.c tests/bench/guest/blkbench_queues.c
 blkbench_LIBS := libbench libblk libchan libanole
 
 PROGRAMS += recoverybench

@@ -12,6 +12,10 @@
  *   blktest_data.c      groups: reads and writes, single and vectored
  *   blktest_bad.c       groups: what must be refused
  *   blktest_limits.c    groups: ends of disks and partitions, high positions, read-only disks
+ *   blktest_features.c  groups: geometry, topology, serial number, cache modes, resizing
+ *   blktest_space.c     groups: discarding, writing zeroes
+ *   blktest_batch.c     groups: merged neighbours, fairness
+ *   blktest_queues.c    group: several queues
  *   blktest_flight.c    groups: many in flight, cancel, deadlines, pins
  *   blktest_hostile.c   group: hostile channels
  *   blktest_clients.c   groups: several processes, one of which dies; its children
@@ -140,6 +144,8 @@ struct session {
 int raw_call(uint32_t type, struct message *message);
 /* Opens a minor; a session that is open ends with the group. */
 int raw_open(struct session **session, unsigned minor, uint32_t flags);
+/* The same with a doorbell that the driver rings when INFO has changed. */
+int raw_open_belled(struct session **session, unsigned minor, uint32_t flags, handle_t bell);
 /* Opens the minor under test on a path; NULL if that failed, which is a failed check. */
 struct session *open_path(enum path path, uint32_t flags);
 int raw_close(struct session *session);
@@ -226,6 +232,16 @@ void group_partitions(enum path path);
 void group_neighbours(enum path path);
 void group_high(enum path path);
 void group_read_only(enum path path);
+void group_geometry(enum path path);
+void group_topology(enum path path);
+void group_identify(enum path path);
+void group_cache(enum path path);
+void group_resize(enum path path);
+void group_discard(enum path path);
+void group_zeroes(enum path path);
+void group_merge(enum path path);
+void group_fairness(enum path path);
+void group_queues(enum path path);
 void group_flood(enum path path);
 void group_cancel(enum path path);
 void group_deadlines(enum path path);

@@ -250,7 +250,7 @@ void group_bad_grants(enum path path)
 static void bad_types(struct session *session)
 {
     for (unsigned number = 0; number < 256; number++) {
-        if (number >= (BLK_INFO & 0xff) && number <= (BLK_DETACH & 0xff))
+        if (number >= (BLK_INFO & 0xff) && number <= (BLK_QUEUE & 0xff))
             continue;
         const struct request request = {.type = MESSAGE_TYPE(PROTO_BLK, number)};
         EXPECT(raw_request(session, &request), -ANOLE_ENOSYS);
@@ -268,7 +268,8 @@ static void bad_types(struct session *session)
 /* What only a message may ask is unknown in a channel. */
 static void message_only_types(struct session *session)
 {
-    static const uint32_t types[] = {BLK_OPEN, BLK_CLOSE, BLK_ATTACH, BLK_DETACH, COMMON_PING};
+    static const uint32_t types[] = {BLK_OPEN,   BLK_CLOSE, BLK_ATTACH,
+                                     BLK_DETACH, BLK_QUEUE, COMMON_PING};
     for (unsigned i = 0; session->channel && i < sizeof types / sizeof types[0]; i++)
         EXPECT(raw_request(session, &(struct request){.type = types[i]}), -ANOLE_ENOSYS);
     struct message ping = {0};

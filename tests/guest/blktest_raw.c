@@ -19,12 +19,17 @@ int raw_call(uint32_t type, struct message *message)
 
 int raw_open(struct session **opened, unsigned minor, uint32_t flags)
 {
+    return raw_open_belled(opened, minor, flags, HANDLE_NONE);
+}
+
+int raw_open_belled(struct session **opened, unsigned minor, uint32_t flags, handle_t bell)
+{
     *opened = NULL;
     for (unsigned i = 0; i < SESSIONS; i++) {
         struct session *session = &sessions[i];
         if (session->open)
             continue;
-        struct message message = {.word = {BLK_ID(i, flags), minor}};
+        struct message message = {.word = {BLK_ID(i, flags), minor, bell}};
         int status = raw_call(BLK_OPEN, &message);
         if (status != 0)
             return status;

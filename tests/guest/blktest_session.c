@@ -110,7 +110,8 @@ void group_open(enum path path)
 static void info_is_sane(const struct blk_info *info)
 {
     const uint32_t known = BLK_INFO_READ_ONLY | BLK_INFO_FLUSH | BLK_INFO_DISCARD |
-                           BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES;
+                           BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES | BLK_INFO_CACHE_MODES |
+                           BLK_INFO_WRITE_BACK | BLK_INFO_ZEROES_UNMAP;
     uint32_t block = info->logical_block_bytes;
     if (!CHECK(block >= BLK_SECTOR_SIZE && block <= 65536 && (block & (block - 1)) == 0))
         return;

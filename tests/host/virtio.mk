@@ -32,7 +32,7 @@ HOST_TESTS += test_partition
 test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c
 
 BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
-    dispatch.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
+    dispatch.c submit.c queues.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
 BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c blk_client.c)
 
 BLK_FIXTURE := $(addprefix tests/host/virtio/, blk_fixture.c fake_disk.c)
@@ -43,14 +43,23 @@ test_blk_server_SRCS := tests/host/virtio/test_blk_server.c $(BLK_FIXTURE) $(BLK
 test_blk_flow_SRCS := tests/host/virtio/test_blk_flow.c $(BLK_FIXTURE) $(BLK_DRIVER_FAKES) \
     $(BLK_DRIVER)
 
+HOST_TESTS += test_blk_features
+test_blk_features_SRCS := tests/host/virtio/test_blk_features.c $(BLK_FIXTURE) \
+    $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
+
+HOST_TESTS += test_blk_queues
+test_blk_queues_SRCS := tests/host/virtio/test_blk_queues.c $(BLK_FIXTURE) $(BLK_DRIVER_FAKES) \
+    $(BLK_DRIVER)
+
 HOST_TESTS += test_blk_channel
 test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
 
 HOST_TESTS += test_virtio_blk
+test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
 test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
     tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
-    drivers/virtio_blk/disk.c drivers/virtio_blk/request.c
+    $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)
 
 # The device's side of libvirtio, against the driver's and against drivers that break every rule.
 VIRTIO_PEER := $(libvirtiodev_SRCS) $(addprefix tests/host/virtio/, device_rig.c fake_memory.c)

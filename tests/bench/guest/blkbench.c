@@ -1,13 +1,15 @@
 /*
  * blkbench DEV: reads through libblk: 4 KiB at random positions one at a time by message and by
- * channel, then with 32 in flight, and 1 MiB (or what one request may have at most) in sequence with
- * 4 in flight. Next to each rate stand the kernel's and the driver's exact counts per read. The disk
+ * channel, then with 32 in flight; 4 KiB in sequence, where the driver merges neighbours, and with
+ * gaps, where it can't; and 1 MiB (or what one request may have at most) in sequence with 4 in
+ * flight; and two clients at one queue and at two, where there are two. Next to each rate stand the kernel's and the driver's exact counts per read. The disk
  * is only read.
  */
+#include "blkbench.h"
+
 #include "bench.h"
 
 #include <libanole/anole.h>
-#include <libblk/client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +17,17 @@
 #define SAMPLES 5u
 #define BIT_BLK 4 /* first of libblk's two own bits */
 #define DRIVER_TIMEOUT_US 5000000ul
-#define POOL_BYTES (4ul << 20)
-#define DEPTH_MAX 32u
-
-struct workload {
-    const char *name;
-    uint64_t read_bytes;
-    uint32_t depth;
-    uint32_t reads; /* of one sample */
-    bool sequential;
-    bool message; /* by messages instead of a channel */
-};
 
 static const struct workload workloads[] = {
-    {"random, by message", 4096, 1, 1000, false, true},
-    {"random, depth 1", 4096, 1, 1000, false, false},
-    {"random, depth 32", 4096, 32, 4096, false, false},
-    {"in sequence, depth 4", 1 << 20, 4, 64, true, false},
+    {"random, by message", 4096, 1, 1000, RANDOM, true},
+    {"random, depth 1", 4096, 1, 1000, RANDOM, false},
+    {"random, depth 32", 4096, 32, 4096, RANDOM, false},
+    {"with gaps, depth 32", 4096, 32, 4096, WITH_GAPS, false},
+    {"in sequence, depth 32", 4096, 32, 4096, IN_SEQUENCE, false},
+    {"in sequence, depth 4", 1 << 20, 4, 64, IN_SEQUENCE, false},
 };
 
-static void must(int status, const char *what)
+void must(int status, const char *what)
 {
     if (status == 0)
         return;
@@ -76,12 +69,18 @@ static uint64_t sector_of(const struct workload *work, const struct blk_info *in
     uint64_t sectors = read_bytes / BLK_SECTOR_SIZE;
     uint64_t places = info->capacity_sectors / sectors;
 
-    return (work->sequential ? n % places : random_next(random) % places) * sectors;
+    switch (work->order) {
+    case IN_SEQUENCE:
+        return n % places * sectors;
+    case WITH_GAPS:
+        return 2ul * n % places * sectors;
+    default:
+        return random_next(random) % places * sectors;
+    }
 }
 
-/* One sample: that many reads, `depth` in flight. Returns nanoseconds. */
-static uint64_t run_sample(struct blk_client *client, const struct workload *work,
-                           uint64_t read_bytes, uint64_t *random)
+uint64_t run_sample(struct blk_client *client, const struct workload *work, uint64_t read_bytes,
+                    uint64_t *random)
 {
     const struct blk_info *info = blk_client_info(client);
     struct blk_completion completions[DEPTH_MAX];
@@ -119,11 +118,11 @@ static void print_result(const struct workload *work, uint64_t median_ns, uint64
                          const struct blk_stats *after)
 {
     uint64_t operations = (uint64_t)work->reads * SAMPLES;
-    char columns[4][24];
+    char columns[5][24];
 
     printf(
         "%4lu KiB %-22s %8lu reads/s %7lu MB/s %8s switches %6s kicks %6s interrupts %6s batches "
-        "%lu copied\n",
+        "%6s merged %lu copied\n",
         (unsigned long)(read_bytes / 1024), work->name,
         (unsigned long)(work->reads * 1000000000ul / (median_ns + 1)),
         (unsigned long)(work->reads * read_bytes * 1000 / (median_ns + 1)),
@@ -131,6 +130,7 @@ static void print_result(const struct workload *work, uint64_t median_ns, uint64
         bench_per_op(columns[1], 24, after->kicks - before->kicks, operations),
         bench_per_op(columns[2], 24, after->interrupts - before->interrupts, operations),
         bench_per_op(columns[3], 24, after->batches - before->batches, operations),
+        bench_per_op(columns[4], 24, after->merged - before->merged, operations),
         (unsigned long)(spent->copied_bytes + after->copied_bytes - before->copied_bytes));
     fflush(stdout);
 }
@@ -188,5 +188,6 @@ int main(int argc, char *argv[])
            info_page()->harts, info_page()->harts == 1 ? "" : "s");
     for (unsigned i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++)
         run(argv[1], &workloads[i]);
+    bench_queues(argv[1]);
     return 0;
 }

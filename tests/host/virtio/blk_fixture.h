@@ -12,7 +12,7 @@
 #define PART_START 100u /* partition 1; partition 2 follows it */
 #define PART_LEN 50u
 #define BUFFER_LEN (64u * 4096u)
-#define ALL_FLAGS (BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES)
+#define ALL_FLAGS (BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES)
 
 extern struct fake_disk disk;
 extern unsigned char *buffer; /* of client A, page-aligned */

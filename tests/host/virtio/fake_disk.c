@@ -40,6 +40,8 @@ static void submit(struct blk_device *device, const struct blk_piece *piece)
           piece->sector <= disk->sectors - piece->bytes / BLK_SECTOR_SIZE);
     disk->held[disk->held_count++].piece = *piece;
     disk->unkicked++;
+    CHECK(!piece->unmap || (device->flags & BLK_INFO_ZEROES_UNMAP) != 0);
+    disk->unmaps += piece->unmap;
     disk->pieces[piece->type & 0xf]++;
     if (disk->ordered < 4096)
         disk->order[disk->ordered++] = piece->sector;
@@ -126,6 +128,17 @@ static void stuck(struct blk_device *device)
     disk_of(device)->stuck = true;
 }
 
+static int enter(struct blk_device *device)
+{
+    return disk_of(device)->enter_fails;
+}
+
+static void set_write_back(struct blk_device *device, bool write_back)
+{
+    CHECK((device->flags & BLK_INFO_CACHE_MODES) != 0);
+    disk_of(device)->write_back = write_back;
+}
+
 static void quiesce(struct blk_device *device)
 {
     disk_of(device)->quiesced = true;
@@ -141,6 +154,8 @@ static const struct blk_device_ops ops = {
     .check = check,
     .wait = wait,
     .stuck = stuck,
+    .enter = enter,
+    .set_write_back = set_write_back,
     .quiesce = quiesce,
 };
 
@@ -150,7 +165,8 @@ void fake_disk_init(struct fake_disk *disk, uint64_t sectors, unsigned in_flight
         .blk = {.ops = &ops,
                 .name = "vda",
                 .capacity_sectors = sectors,
-                .flags = BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES,
+                .flags = BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK | BLK_INFO_DISCARD |
+                         BLK_INFO_WRITE_ZEROES,
                 .logical_block_bytes = 512,
                 .max_segments = segments,
                 .max_segment_bytes = UINT32_MAX,

@@ -15,10 +15,13 @@ struct fake_disk {
     struct blk_device blk; /* first */
     unsigned char *data;
     uint64_t sectors;
-    bool hold;     /* finishes only what the test tells */
-    int fail_next; /* status of the next piece that finishes; 0: as it is */
-    bool stuck;    /* ops->stuck was called */
+    bool hold;       /* finishes only what the test tells */
+    int fail_next;   /* status of the next piece that finishes; 0: as it is */
+    int enter_fails; /* ... of a queue beyond the first */
+    bool stuck;      /* ops->stuck was called */
     bool quiesced;
+    bool write_back; /* as chosen last */
+    unsigned unmaps;
     struct {
         struct blk_piece piece;
         struct dma_segment segments[BLK_PIECE_SEGMENTS_MAX];

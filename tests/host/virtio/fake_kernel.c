@@ -6,6 +6,8 @@
 #include "fake_memory.h"
 
 #include <libanole/anole.h>
+#include <libblk/blkdrv.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +77,11 @@ void fake_kernel_reset(void)
 
 void fake_kernel_enter(void (*function)(void))
 {
-    jmp_buf here;
+    jmp_buf here, *before = entered;
     entered = &here;
     if (setjmp(here) == 0)
         function();
-    entered = NULL;
+    entered = before;
 }
 
 unsigned fake_kernel_held(void)
@@ -174,6 +176,65 @@ int kcall_close(handle_t handle)
     CHECK(own[handle - OWN_ID].kind == OWN_WATCH || own[handle - OWN_ID].kind == OWN_DOORBELL);
     own[handle - OWN_ID].kind = OWN_NONE;
     return 0;
+}
+
+/* ---- threads ---- */
+
+static struct __lock *locked;
+
+void lock_acquire(struct __lock *lock)
+{
+    CHECK(locked == NULL);
+    locked = lock;
+}
+
+void lock_release(struct __lock *lock)
+{
+    CHECK(locked == lock);
+    locked = NULL;
+}
+
+/* Runs the thread until it serves or ends. Whoever is looked at by a test is the caller's server
+ * then, as before. */
+int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint64_t hart_mask,
+                 endpoint_t *endpoint)
+{
+    const struct service *service = fake_kernel.service;
+    struct blk_server *server = blk_server;
+    jmp_buf here, *before = entered;
+    CHECK(stack_bytes >= 16384 && hart_mask != 0);
+    if (fake_kernel.fail_thread != 0)
+        return fake_kernel.fail_thread;
+    *endpoint = FAKE_THREAD + fake_kernel.threads++;
+    fake_kernel.hart_mask = hart_mask;
+    entered = &here;
+    if (setjmp(here) == 0)
+        entry(argument);
+    entered = before;
+    blk_server = server;
+    fake_kernel.service = service;
+    return 0;
+}
+
+_Noreturn void kcall_thread_exit(void)
+{
+    fake_kernel.thread_exits++;
+    CHECK(entered != NULL);
+    longjmp(*entered, 1);
+}
+
+int kcall_thread_pin(uint64_t hart_mask)
+{
+    CHECK(hart_mask != 0);
+    return 0;
+}
+
+void sleep_us(uint64_t microseconds)
+{
+    CHECK(locked == NULL);
+    fake_kernel.now_ticks += microseconds * FAKE_TICKS_PER_US;
+    if (fake_kernel.sleeping != NULL)
+        fake_kernel.sleeping();
 }
 
 int ipc_notify(endpoint_t maker, uint64_t doorbell)

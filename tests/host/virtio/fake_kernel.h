@@ -14,6 +14,7 @@
 #include <libanole/service.h>
 
 #define FAKE_TICKS_PER_US 10u
+#define FAKE_THREAD 0xc01u /* the first thread that thread_start() starts */
 
 struct fake_reply {
     endpoint_t endpoint;
@@ -32,6 +33,11 @@ struct fake_kernel {
     const struct service *service; /* given to service_run */
     unsigned calls;                /* kernel calls made */
     unsigned logs;
+    unsigned threads;   /* started */
+    int fail_thread;    /* the next thread isn't started */
+    uint64_t hart_mask; /* of the thread that was started last */
+    unsigned thread_exits;
+    void (*sleeping)(void); /* called while somebody sleeps */
     bool died;
     uint64_t death_cause, death_detail;
 };

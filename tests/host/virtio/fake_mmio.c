@@ -17,6 +17,7 @@
 #define ACCESS_PLATFORM 33
 #define RO 5
 #define FLUSH 9
+#define CONFIG_WCE 11
 #define DISCARD 13
 #define WRITE_ZEROES 14
 #define HELD_MAX 1024u
@@ -121,10 +122,18 @@ static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
     }
 }
 
+void fake_config_write(struct fake_mmio *fake, uint32_t offset, uint8_t value)
+{
+    /* Nothing but the cache's mode is the driver's to write (virtio 1.4, 5.2.4.1). */
+    CHECK(offset == 32 && (fake->accepted & FEATURE(CONFIG_WCE)) != 0);
+    CHECK((fake->status & 8) != 0 && value <= 1);
+    fake->config[32] = value;
+}
+
 static void write8(struct virtio_platform *platform, uintptr_t address, uint8_t value)
 {
-    (void)platform;
-    fail_msg("byte %u written to %#lx", value, (unsigned long)address);
+    CHECK(offset_of(address) >= 0x100);
+    fake_config_write(fake_of(platform), offset_of(address) - 0x100, value);
 }
 
 static void write16(struct virtio_platform *platform, uintptr_t address, uint16_t value)
@@ -300,18 +309,26 @@ static uint64_t move(struct fake_mmio *fake, const struct model_chain *chain, un
     return moved;
 }
 
+/* DISCARD and WRITE_ZEROES: ranges within the limits that the configuration tells. */
 static uint8_t zero(struct fake_mmio *fake, const struct model_chain *chain, uint32_t type)
 {
-    uint64_t sector;
-    uint32_t sectors, flags;
-    CHECK(chain->count == 3 && chain->segment[1].len == 16 && !chain->segment[1].writable);
-    const char *space = fake_memory_at(chain->segment[1].address, 16, FAKE_READ);
-    memcpy(&sector, space, 8);
-    memcpy(&sectors, space + 8, 4);
-    memcpy(&flags, space + 12, 4);
-    CHECK(type == 13 || flags == 0); /* BLK-REQ-14 */
-    CHECK(sectors > 0 && (sector + sectors) * 512 <= fake->disk_len);
-    memset(fake->disk + sector * 512, 0, (size_t)sectors * 512);
+    uint32_t limits[2]; /* sectors of a range, ranges */
+    memcpy(limits, fake->config + (type == 11 ? 36 : 48), sizeof(limits));
+    CHECK(chain->count == 3 && !chain->segment[1].writable);
+    uint32_t len = chain->segment[1].len;
+    CHECK(len > 0 && len % 16 == 0 && len / 16 <= limits[1]); /* BLK-REQ-07, 09, 11 */
+    const char *range = fake_memory_at(chain->segment[1].address, len, FAKE_READ);
+    for (const char *end = range + len; range < end; range += 16) {
+        uint64_t sector;
+        uint32_t sectors, flags;
+        memcpy(&sector, range, 8);
+        memcpy(&sectors, range + 8, 4);
+        memcpy(&flags, range + 12, 4);
+        CHECK(flags == 0 || (type == 13 && flags == 1 && fake->config[56] != 0)); /* BLK-REQ-14 */
+        CHECK(sectors > 0 && sectors <= limits[0] && (sector + sectors) * 512 <= fake->disk_len);
+        memset(fake->disk + sector * 512, 0, (size_t)sectors * 512);
+        fake->ranges++;
+    }
     return 0;
 }
 

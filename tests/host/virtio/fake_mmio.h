@@ -58,6 +58,7 @@ struct fake_mmio {
     bool interrupt_line; /* rang and not noticed yet */
     unsigned notifies, resets, interrupts, acks;
     unsigned requests[16]; /* by type */
+    unsigned ranges;       /* of DISCARD and WRITE_ZEROES */
     uint64_t now_us;
     struct ring_model ring;
     struct model_chain *held;
@@ -82,6 +83,8 @@ uint32_t fake_status_read(struct fake_mmio *fake);
 void fake_status_write(struct fake_mmio *fake, uint32_t value);
 void fake_driver_features_write(struct fake_mmio *fake, uint32_t value);
 /* A field of configuration space. */
+/* Fails the test but for what a driver may write. */
+void fake_config_write(struct fake_mmio *fake, uint32_t offset, uint8_t value);
 uint64_t fake_config_read(struct fake_mmio *fake, uint32_t offset, unsigned width);
 /* Half of one of the three addresses of the queue: which 0..2, shift 0 or 32. */
 void fake_address_write(struct fake_mmio *fake, unsigned which, unsigned shift, uint32_t value);

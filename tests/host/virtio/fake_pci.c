@@ -28,11 +28,16 @@ static uint32_t common_offset(const struct fake_pci *fake, uintptr_t address, un
                                                                                  : UINT32_MAX;
 }
 
-static uint64_t config(struct fake_pci *fake, uintptr_t address, unsigned width)
+static uint32_t config_offset(uintptr_t address)
 {
     uint64_t offset = address - FAKE_PCI_REGISTERS - FAKE_PCI_CONFIG;
     CHECK(offset < FAKE_PCI_WINDOW_LEN);
-    return fake_config_read(&fake->device, (uint32_t)offset, width);
+    return (uint32_t)offset;
+}
+
+static uint64_t config(struct fake_pci *fake, uintptr_t address, unsigned width)
+{
+    return fake_config_read(&fake->device, config_offset(address), width);
 }
 
 static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
@@ -104,7 +109,12 @@ static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
 static void write8(struct virtio_platform *platform, uintptr_t address, uint8_t value)
 {
     struct fake_pci *fake = pci_of(platform);
-    CHECK(common_offset(fake, address, 1) == 20);
+    uint32_t offset = common_offset(fake, address, 1);
+    if (offset == UINT32_MAX) {
+        fake_config_write(&fake->device, config_offset(address), value);
+        return;
+    }
+    CHECK(offset == 20);
     fake_status_write(&fake->device, value);
     if (value == 0)
         fake->config_vector = fake->queue_vector = NO_VECTOR;

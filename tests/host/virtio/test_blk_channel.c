@@ -173,7 +173,7 @@ static void test_every_type(void **state)
                                      0,
                                      1,
                                      MESSAGE_TYPE(PROTO_BLK, 0),
-                                     MESSAGE_TYPE(PROTO_BLK, 14),
+                                     MESSAGE_TYPE(PROTO_BLK, 15),
                                      MESSAGE_TYPE(PROTO_NET, 4),
                                      UINT32_MAX};
     unsigned count = sizeof(never) / sizeof(never[0]);
@@ -258,7 +258,7 @@ static void test_detach(void **state)
     (void)state;
     disk.hold = true;
     for (uint32_t i = 0; i < 30; i++)
-        send_read(i, 10 + i, i * 4096, 512);
+        send_read(i, 10 + 2 * i, i * 4096, 512);
     blk_channel_go(&channel);
     assert_int_equal(disk.held_count, 16);
     assert_int_equal(detach(500), SERVICE_NO_REPLY);
@@ -287,7 +287,7 @@ static void test_cancel(void **state)
     (void)state;
     disk.hold = true;
     for (uint32_t i = 0; i < 20; i++)
-        send_read(i, 10 + i, i * 4096, 512);
+        send_read(i, 10 + 2 * i, i * 4096, 512);
     blk_channel_go(&channel);
     struct message message = {.type = BLK_CANCEL, .word = {100, session, 18}};
     blk_channel_send(&channel, &message); /* waits */
@@ -474,11 +474,11 @@ static void test_turns(void **state)
     blk_work();
     disk.hold = true;
     for (uint32_t i = 0; i < ENTRIES; i++)
-        send_read(i, 100 + i, i * 4096, 512);
+        send_read(i, 100 + 2 * i, i * 4096, 512);
     blk_channel_go(&channel);
     for (uint32_t i = 0; i < 4; i++) {
-        struct message message = blk_message(BLK_READ, i, other_session, 2000 + i, other_grant, 0,
-                                             512);
+        struct message message = blk_message(BLK_READ, i, other_session, 2000 + 2 * i, other_grant,
+                                             0, 512);
         blk_channel_send(&other, &message);
     }
     blk_channel_go(&other);

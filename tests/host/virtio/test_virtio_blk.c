@@ -19,10 +19,13 @@
 #define RING (BIT(VIRTIO_F_EVENT_IDX.number) | BIT(VIRTIO_F_INDIRECT_DESC.number))
 #define SEG_MAX 2
 #define SIZE_MAX_BIT 1
+#define GEOMETRY 4
 #define RO 5
 #define BLK_SIZE 6
 #define FLUSH 9
 #define TOPOLOGY 10
+#define CONFIG_WCE 11
+#define MQ 12
 #define DISCARD 13
 #define WRITE_ZEROES 14
 #define GOOD                                                                                       \
@@ -42,6 +45,16 @@ static uint64_t next_call;
 static uint32_t max_request_bytes;
 static unsigned died;
 
+struct startup_page fake_startup_page;
+
+/* For queues with vectors, which this device hasn't. */
+int virtio_attach_queue(struct virtio_attached *attached, unsigned queue)
+{
+    (void)attached;
+    fail_msg("a vector for queue %u", queue);
+    return 0;
+}
+
 void disk_die(struct disk *dying, enum disk_evidence evidence)
 {
     CHECK(dying == &disk);
@@ -59,6 +72,13 @@ static void config_default(void)
     fake_config_put(&fake, 40, 4, 1);    /* max_discard_seg */
     fake_config_put(&fake, 48, 4, 1000); /* max_write_zeroes_sectors */
     fake_config_put(&fake, 52, 4, 1);    /* max_write_zeroes_seg */
+    fake_config_put(&fake, 16, 2, 1024); /* cylinders, heads, sectors */
+    fake_config_put(&fake, 18, 1, 16);
+    fake_config_put(&fake, 19, 1, 63);
+    fake_config_put(&fake, 25, 1, 3);  /* alignment_offset */
+    fake_config_put(&fake, 26, 2, 8);  /* min_io_size */
+    fake_config_put(&fake, 32, 1, 1);  /* writeback */
+    fake_config_put(&fake, 44, 4, 10); /* discard_sector_alignment */
 }
 
 static void device_with(uint64_t features)
@@ -85,7 +105,7 @@ static void waiting(struct fake_mmio *device)
 static int open_disk(void)
 {
     CHECK(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, FAKE_MMIO_LEN) == 0);
-    return disk_open(&disk, &mmio.transport, "vda");
+    return disk_open(&disk, &mmio.transport, NULL, "vda", 1);
 }
 
 static void serve(uint32_t flags)
@@ -94,11 +114,11 @@ static void serve(uint32_t flags)
     fake.waiting = waiting;
     uint64_t address;
     void *scan = fake_memory_alloc(16384, &address);
-    blk_server_start(&disk.blk, scan, address, 16384);
+    blk_server_start(&disk.first.blk, scan, address, 16384);
     fake_kernel_enter(blk_server_run);
     CHECK(fake_kernel.service != NULL);
     memset(fake.requests, 0, sizeof(fake.requests));
-    fake.notifies = 0;
+    fake.notifies = fake.ranges = 0;
     struct message info = {.type = BLK_INFO, .word = {1, 0, grant, 0}};
     CHECK(blk_send(CLIENT_A, 1, &info) == 0);
     max_request_bytes = ((struct blk_info *)(void *)buffer)->max_request_bytes;
@@ -163,15 +183,91 @@ static void test_description(void **state)
     serve(BLK_OPEN_WRITE);
     assert_int_equal(fake.accepted, GOOD);
     assert_int_equal(fake.status, 1 | 2 | 4 | 8);
-    assert_int_equal(disk.blk.capacity_sectors, SECTORS);
-    assert_int_equal(disk.blk.logical_block_bytes, 512);
-    assert_int_equal(disk.blk.physical_block_bytes, 4096);
-    assert_int_equal(disk.blk.optimal_io_bytes, 4096);
-    assert_int_equal(disk.blk.max_in_flight, 256);
-    assert_int_equal(disk.blk.max_segments, 59);
-    assert_int_equal(disk.blk.flags,
-                     BLK_INFO_FLUSH | BLK_INFO_DISCARD | BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES);
-    assert_memory_equal(disk.blk.serial, "SERIAL-OF-TWENTY-BYT", 20);
+    assert_int_equal(disk.first.blk.capacity_sectors, SECTORS);
+    assert_int_equal(disk.first.blk.logical_block_bytes, 512);
+    assert_int_equal(disk.first.blk.physical_block_bytes, 4096);
+    assert_int_equal(disk.first.blk.optimal_io_bytes, 4096);
+    assert_int_equal(disk.first.blk.max_in_flight, 256);
+    assert_int_equal(disk.first.blk.max_segments, 59);
+    assert_int_equal(disk.first.blk.flags, BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK | BLK_INFO_DISCARD |
+                                               BLK_INFO_WRITE_ZEROES | BLK_INFO_BATCHES);
+    assert_memory_equal(disk.first.blk.serial, "SERIAL-OF-TWENTY-BYT", 20);
+}
+
+static void test_full_description(void **state)
+{
+    (void)state;
+    const struct blk_info *info = (struct blk_info *)(void *)buffer;
+    device_with(GOOD | BIT(GEOMETRY) | BIT(CONFIG_WCE));
+    fake_config_put(&fake, 32, 1, 0);
+    fake_config_put(&fake, 56, 1, 1); /* write_zeroes_may_unmap */
+    serve(BLK_OPEN_WRITE);
+    assert_int_equal(fake.accepted, fake.offered);
+    assert_int_equal(info->cylinders, 1024);
+    assert_int_equal(info->heads, 16);
+    assert_int_equal(info->track_sectors, 63);
+    assert_int_equal(info->physical_block_bytes, 4096);
+    assert_int_equal(info->alignment_bytes, 3 * 512);
+    assert_int_equal(info->minimum_io_bytes, 4096);
+    assert_int_equal(info->optimal_io_bytes, 4096);
+    assert_int_equal(info->discard_alignment_sectors, 10);
+    assert_int_equal(info->max_discard_sectors, 255 * 1000);
+    assert_int_equal(info->max_zeroes_sectors, 256 * 1000);
+    assert_int_equal(info->flags, BLK_INFO_FLUSH | BLK_INFO_CACHE_MODES | BLK_INFO_DISCARD |
+                                      BLK_INFO_WRITE_ZEROES | BLK_INFO_ZEROES_UNMAP |
+                                      BLK_INFO_BATCHES);
+}
+
+/* Who can't flush takes no choice of modes: the device then writes through. */
+static void test_cache_modes(void **state)
+{
+    (void)state;
+    device_with((GOOD & ~BIT(FLUSH)) | BIT(CONFIG_WCE));
+    serve(BLK_OPEN_WRITE);
+    assert_int_equal(fake.accepted, GOOD & ~BIT(FLUSH));
+    assert_int_equal(disk.first.blk.flags & (BLK_INFO_FLUSH | BLK_INFO_WRITE_BACK), 0);
+
+    device_with(GOOD | BIT(CONFIG_WCE));
+    serve(BLK_OPEN_WRITE);
+    for (unsigned mode = BLK_CACHE_WRITE_THROUGH; mode <= BLK_CACHE_WRITE_BACK; mode++) {
+        struct message message = {.type = BLK_CACHE, .word = {1, session, mode}};
+        uint64_t call = next_call++;
+        assert_int_equal(blk_send(CLIENT_A, call, &message), SERVICE_NO_REPLY);
+        run();
+        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(blk_reply_to(call)->word[1], mode);
+        assert_int_equal(fake.config[32], mode == BLK_CACHE_WRITE_BACK);
+    }
+}
+
+/* One request for many ranges, each within the limits. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    static const uint32_t segments[] = {1, 2, 7, 58, 59, 1000, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+        for (unsigned indirect = 0; indirect < 2; indirect++) {
+            device_with(indirect ? GOOD : GOOD & ~BIT(VIRTIO_F_INDIRECT_DESC.number));
+            fake_config_put(&fake, 36, 4, 30);
+            fake_config_put(&fake, 40, 4, segments[i]);
+            fake_config_put(&fake, 44, 4, 0);
+            fake_config_put(&fake, 48, 4, 30);
+            fake_config_put(&fake, 52, 4, segments[i]);
+            serve(BLK_OPEN_WRITE);
+            unsigned most = segments[i] < 58 ? segments[i] : 58;
+            unsigned ranges = indirect ? 100 : 10; /* long chains leave few requests in flight */
+            unsigned requests = (ranges + most - 1) / most;
+            assert_int_equal(request(BLK_WRITE_ZEROES, 0, 200, 0, ranges * 30 * 512), 0);
+            assert_int_equal(request(BLK_DISCARD, 0, 210, 0, ranges * 30 * 512), 0);
+            unsigned end = (210 + ranges * 30) * 512;
+            for (unsigned byte = 200 * 512; byte < end; byte++)
+                assert_int_equal(fake.disk[byte], 0);
+            assert_int_not_equal(fake.disk[200 * 512 - 1], 0);
+            assert_int_not_equal(fake.disk[end + 1], 0);
+            assert_int_equal(fake.ranges, 2 * ranges);
+            assert_int_equal(fake.requests[11] + fake.requests[13], 2 * requests);
+        }
+    }
 }
 
 /* Fields without their feature are never read: the space may end before them. */
@@ -181,8 +277,8 @@ static void test_minimal_device(void **state)
     device_with(BIT(VIRTIO_F_VERSION_1.number));
     fake.config_len = 8;
     serve(BLK_OPEN_WRITE);
-    assert_int_equal(disk.blk.flags, 0);
-    assert_int_equal(disk.blk.logical_block_bytes, 512);
+    assert_int_equal(disk.first.blk.flags, 0);
+    assert_int_equal(disk.first.blk.logical_block_bytes, 512);
     assert_int_equal(request(BLK_READ, 0, 9, 0, 4096), 0);
     assert_memory_equal(buffer, fake.disk + 9 * 512, 4096);
     assert_int_equal(fake.requests[4], 0); /* no FLUSH without the feature */
@@ -205,9 +301,9 @@ static void test_absurd_configuration(void **state)
         device_with(GOOD | BIT(SIZE_MAX_BIT));
         fake_config_put(&fake, fields[i].offset, fields[i].width, fields[i].value);
         serve(0);
-        assert_int_equal(disk.blk.logical_block_bytes, 512);
-        assert_true(disk.blk.max_segments >= 1 && disk.blk.max_segments <= 59);
-        assert_true(disk.blk.max_segment_bytes >= 512);
+        assert_int_equal(disk.first.blk.logical_block_bytes, 512);
+        assert_true(disk.first.blk.max_segments >= 1 && disk.first.blk.max_segments <= 59);
+        assert_true(disk.first.blk.max_segment_bytes >= 512);
         assert_int_equal(request(BLK_READ, 0, 77, 0, 8192), 0);
         assert_memory_equal(buffer, fake.disk + 77 * 512, 8192);
         assert_int_equal(died, 0);
@@ -216,7 +312,7 @@ static void test_absurd_configuration(void **state)
     device_with(GOOD);
     fake_config_put(&fake, 0, 8, UINT64_MAX);
     serve(0);
-    assert_true(disk.blk.capacity_sectors <= INT64_MAX / 512);
+    assert_true(disk.first.blk.capacity_sectors <= INT64_MAX / 512);
     device_with(GOOD);
     fake_config_put(&fake, 0, 8, 0);
     serve(0);
@@ -243,16 +339,36 @@ static void test_queue_sizes(void **state)
             }
             serve(0);
             fake_kernel.scatter = true;
-            unsigned count = disk.blk.max_in_flight + 10;
+            unsigned count = disk.first.blk.max_in_flight + 10;
             for (unsigned i = 0; i < count && i < 300; i++)
                 send(1000 + i, BLK_READ, 0, 10 + i, i % 64 * 4096 + i % 3 * 128, 2048);
             run();
             for (unsigned i = 0; i < count && i < 300; i++)
                 assert_int_equal(blk_reply_to(1000 + i)->status, 0);
             assert_int_equal(died, 0);
-            assert_int_equal(disk.free_slots, disk.blk.max_in_flight);
-            assert_int_equal(disk.queue.free_slots, disk.queue.size);
+            assert_int_equal(disk.first.free_slots, disk.first.blk.max_in_flight);
+            assert_int_equal(disk.first.queue.free_slots, disk.first.queue.size);
         }
+    }
+}
+
+/* What a device says of its queues is believed as far as they exist. */
+static void test_numbers_of_queues(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned said, harts;
+        int status;
+    } cases[] = {{0, 4, 0}, {1, 4, 0}, {65535, 1, 0}, {2, 4, -ANOLE_EBUSY}};
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        device_with(GOOD | BIT(MQ));
+        fake_config_put(&fake, 34, 2, cases[i].said);
+        CHECK(virtio_mmio_probe(&mmio, &fake.platform, FAKE_MMIO_BASE, FAKE_MMIO_LEN) == 0);
+        assert_int_equal(disk_open(&disk, &mmio.transport, NULL, "vda", cases[i].harts),
+                         cases[i].status);
+        assert_int_equal(fake.status & 128, cases[i].status == 0 ? 0 : 128);
+        assert_int_equal(disk.queues, 1);
+        free(disk.queue[1]);
     }
 }
 
@@ -347,7 +463,7 @@ static void test_as_many_as_the_ring_holds(void **state)
     for (unsigned i = 0; i < 300; i++)
         send(1000 + i, BLK_READ, 0, 10 + i, 0, 512);
     blk_work();
-    assert_int_equal(disk.blk.stats.in_flight_now, 256);
+    assert_int_equal(disk.first.blk.stats.in_flight_now, 256);
     assert_int_equal(fake.notifies, 1); /* a batch is one kick */
     fake.hold_requests = false;
     run();
@@ -360,7 +476,7 @@ static void test_read_only(void **state)
     (void)state;
     device_with(GOOD | BIT(RO));
     serve(0);
-    assert_int_equal(disk.blk.flags & BLK_INFO_READ_ONLY, BLK_INFO_READ_ONLY);
+    assert_int_equal(disk.first.blk.flags & BLK_INFO_READ_ONLY, BLK_INFO_READ_ONLY);
     struct message message = blk_message(BLK_WRITE, 1, session, 0, grant, 0, 512);
     assert_int_equal(blk_send(CLIENT_A, 99, &message), -ANOLE_EROFS);
 }
@@ -440,10 +556,10 @@ static void test_spurious_interrupts(void **state)
 {
     (void)state;
     serve(0);
-    uint64_t before = disk.blk.stats.spurious_interrupts;
+    uint64_t before = disk.first.blk.stats.spurious_interrupts;
     for (unsigned i = 0; i < 10; i++)
         blk_notify(NOTIFY_BIT(BLK_DEVICE_BIT));
-    assert_int_equal(disk.blk.stats.spurious_interrupts, before + 10);
+    assert_int_equal(disk.first.blk.stats.spurious_interrupts, before + 10);
     assert_int_equal(request(BLK_READ, 0, 10, 0, 512), 0);
 }
 
@@ -505,7 +621,7 @@ static void test_resize(void **state)
     fake.disk_len = 100 * 512;
     fake_mmio_config_changed(&fake);
     blk_notify(NOTIFY_BIT(BLK_DEVICE_BIT));
-    assert_int_equal(disk.blk.capacity_sectors, 100);
+    assert_int_equal(disk.first.blk.capacity_sectors, 100);
     assert_int_equal(request(BLK_READ, 0, 99, 0, 512), 0);
     struct message message = blk_message(BLK_READ, 1, session, 100, grant, 0, 512);
     assert_int_equal(blk_send(CLIENT_A, 99, &message), -ANOLE_ERANGE);
@@ -513,7 +629,7 @@ static void test_resize(void **state)
     fake.unstable_reads = UINT32_MAX;
     fake_mmio_config_changed(&fake);
     blk_notify(NOTIFY_BIT(BLK_DEVICE_BIT));
-    assert_int_equal(disk.blk.capacity_sectors, 100);
+    assert_int_equal(disk.first.blk.capacity_sectors, 100);
     assert_int_equal(died, 0);
 }
 
@@ -535,9 +651,13 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_description),
+        TEST(test_full_description),
+        TEST(test_cache_modes),
+        TEST(test_ranges),
         TEST(test_minimal_device),
         TEST(test_absurd_configuration),
         TEST(test_queue_sizes),
+        TEST(test_numbers_of_queues),
         TEST(test_bring_up_fails),
         TEST(test_silent_from_the_start),
         TEST(test_random_life),

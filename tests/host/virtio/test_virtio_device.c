@@ -8,6 +8,7 @@
 
 #include <anole/error.h>
 #include <libvirtio/device.h>
+#include <libvirtio/feature_bits.h>
 #include <libvirtio/mmio.h>
 
 #define BIT(n) ((uint64_t)1 << (n))
@@ -25,6 +26,7 @@ static const struct feature_rule rules[] = {
     {VIRTIO_F_EVENT_IDX, FEATURE_NEEDS_NOTHING, false},
     {VIRTIO_F_INDIRECT_DESC, FEATURE_NEEDS_NOTHING, false},
     {VIRTIO_F_ACCESS_PLATFORM, FEATURE_NEEDS_NOTHING, false},
+    {VIRTIO_BLK_F_CONFIG_WCE, FEATURE_NEEDS_NOTHING, false},
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 
@@ -100,7 +102,8 @@ static void test_unknown_features_are_left_alone(void **state)
     (void)state;
     fake.offered = ~(uint64_t)0;
     assert_int_equal(open_device(), 0);
-    assert_int_equal(fake.accepted, GOOD | MASK(VIRTIO_F_ACCESS_PLATFORM));
+    assert_int_equal(fake.accepted,
+                     GOOD | MASK(VIRTIO_F_ACCESS_PLATFORM) | MASK(VIRTIO_BLK_F_CONFIG_WCE));
 }
 
 static void test_access_platform_refused_without(void **state)
@@ -253,6 +256,20 @@ static void test_config(void **state)
     }
 }
 
+static void test_config_write(void **state)
+{
+    (void)state;
+    fake.offered |= MASK(VIRTIO_BLK_F_CONFIG_WCE);
+    assert_int_equal(open_device(), 0);
+    struct virtio_config_field mode = {.offset = 32, .width = 1, .value = 1};
+    assert_int_equal(virtio_config_write(&device, &mode), 0);
+    assert_int_equal(fake.config[32], 1);
+    static const struct virtio_config_field bad[] = {
+        {.offset = 32, .width = 8}, {.offset = UINT32_MAX, .width = 1}, {.offset = 33, .width = 2}};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(virtio_config_write(&device, &bad[i]), -ANOLE_ERANGE);
+}
+
 static void test_interrupt(void **state)
 {
     (void)state;
@@ -362,6 +379,7 @@ int main(void)
         TEST(test_queue),
         TEST(test_needs_reset),
         TEST(test_config),
+        TEST(test_config_write),
         TEST(test_interrupt),
         TEST(test_legacy),
         TEST(test_legacy_without_any_layout),

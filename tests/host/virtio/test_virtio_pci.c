@@ -8,6 +8,7 @@
 
 #include <anole/error.h>
 #include <libvirtio/device.h>
+#include <libvirtio/feature_bits.h>
 #include <libvirtio/pci.h>
 
 #define MASK(feature) ((uint64_t)1 << (feature).number)
@@ -27,6 +28,7 @@ static const struct feature_rule rules[] = {
     {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},
     ALLOW(VIRTIO_F_EVENT_IDX),
     ALLOW(VIRTIO_F_INDIRECT_DESC),
+    ALLOW(VIRTIO_BLK_F_CONFIG_WCE),
     ALLOW(VIRTIO_F_RING_RESET),
     ALLOW(VIRTIO_F_NOTIFICATION_DATA),
     ALLOW(VIRTIO_F_NOTIF_CONFIG_DATA),
@@ -152,7 +154,7 @@ static void test_features_of_the_bus(void **state)
     (void)state;
     uint64_t all = MASK(VIRTIO_F_RING_RESET) | MASK(VIRTIO_F_NOTIFICATION_DATA) |
                    MASK(VIRTIO_F_NOTIF_CONFIG_DATA);
-    fake.device.offered = ~(uint64_t)0 & ~MASK(VIRTIO_F_ACCESS_PLATFORM);
+    fake.device.offered = ~(MASK(VIRTIO_F_ACCESS_PLATFORM) | MASK(VIRTIO_BLK_F_CONFIG_WCE));
     assert_int_equal(open_device(), 0);
     assert_int_equal(fake.device.accepted, GOOD | all);
     /* Registers that the structure doesn't have. */
@@ -317,6 +319,20 @@ static void test_config(void **state)
     assert_int_equal(virtio_config_read(&device, &beyond, 1), -ANOLE_ERANGE);
 }
 
+static void test_config_write(void **state)
+{
+    (void)state;
+    fake.device.offered |= MASK(VIRTIO_BLK_F_CONFIG_WCE);
+    assert_int_equal(open_device(), 0);
+    struct virtio_config_field mode = {.offset = 32, .width = 1, .value = 1};
+    assert_int_equal(virtio_config_write(&device, &mode), 0);
+    assert_int_equal(fake.device.config[32], 1);
+    static const struct virtio_config_field bad[] = {
+        {.offset = 32, .width = 8}, {.offset = UINT32_MAX, .width = 1}, {.offset = 33, .width = 2}};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(virtio_config_write(&device, &bad[i]), -ANOLE_ERANGE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -333,6 +349,7 @@ int main(void)
         TEST(test_line),
         TEST(test_queue_reset),
         TEST(test_config),
+        TEST(test_config_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,303 @@
+/*
+ * From pending requests to pieces in the device. While the device has room, sessions take turns, one
+ * request each. A request whose memory is more scattered than the device can take at once goes in as
+ * several pieces and is answered when the last one is done; neighbours go in as one.
+ */
+#include "blkdrv.h"
+
+#include <libanole/anole.h>
+#include <libanole/fault.h>
+
+/* ---- cutting ---- */
+
+/* Where the next piece of a gathering begins. */
+struct cursor {
+    unsigned index;
+    uint64_t skip; /* bytes of segments[index] that are done */
+};
+
+/*
+ * Cuts the next piece: as many segments as the device takes, trimmed to whole blocks unless it is the
+ * last. Copies them to out; returns their bytes, 0 if not even a block fits.
+ */
+static uint64_t cut(const struct blk_gathering *gathering, struct cursor *cursor,
+                    struct dma_segment *out, unsigned *out_count)
+{
+    const struct blk_device *device = blk_server->device;
+    struct cursor at = *cursor;
+    uint64_t bytes = 0;
+    unsigned used = 0;
+    for (; used < device->max_segments && at.index < gathering->count; used++) {
+        out[used] = gathering->segments[at.index++];
+        out[used].device_address += at.skip;
+        out[used].len_bytes -= at.skip;
+        bytes += out[used].len_bytes;
+        at.skip = 0;
+    }
+    uint64_t excess = bytes % device->logical_block_bytes;
+    bytes -= excess;
+    while (excess > 0 && used > 0) {
+        struct dma_segment *last = &out[used - 1];
+        at.index--;
+        if (last->len_bytes > excess) {
+            last->len_bytes -= excess;
+            at.skip = last->device_address + last->len_bytes -
+                      gathering->segments[at.index].device_address;
+            break;
+        }
+        excess -= last->len_bytes;
+        at.skip = last->device_address - gathering->segments[at.index].device_address;
+        used--;
+    }
+    *cursor = at;
+    *out_count = used;
+    return bytes;
+}
+
+/* How many pieces a gathering makes, or -EINVAL: a block of it is too scattered for the device. */
+static int count_pieces(const struct blk_gathering *gathering)
+{
+    struct dma_segment scratch[BLK_PIECE_SEGMENTS_MAX];
+    struct cursor cursor = {0};
+    int pieces = 0;
+    while (cursor.index < gathering->count) {
+        unsigned used;
+        if (cut(gathering, &cursor, scratch, &used) == 0)
+            return -ANOLE_EINVAL;
+        pieces++;
+    }
+    return pieces;
+}
+
+static void submit(struct blk_job *job, struct blk_piece *piece)
+{
+    struct blk_device *device = blk_server->device;
+    piece->token = blk_job_index(job);
+    job->pieces++;
+    blk_server->unkicked = true;
+    device->ops->submit(device, piece);
+}
+
+static void submit_pieces(struct blk_job *job, const struct blk_gathering *gathering)
+{
+    struct dma_segment segments[BLK_PIECE_SEGMENTS_MAX];
+    struct cursor cursor = {0};
+    struct blk_piece piece = {
+        .type = job->type,
+        .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
+        .segments = segments,
+    };
+    while (cursor.index < gathering->count) {
+        piece.bytes = cut(gathering, &cursor, segments, &piece.segment_count);
+        submit(job, &piece);
+        piece.sector += piece.bytes / BLK_SECTOR_SIZE;
+    }
+}
+
+/* ---- merging ---- */
+
+/* A read or write in the pool: its memory is found without a kernel call, and nothing can fail that
+ * isn't its own fault. One that is to be durable has a flush of its own. */
+static bool mergeable(const struct blk_job *job)
+{
+    const struct blk_session *session = &blk_server->session[job->session];
+    return (job->type == BLK_READ || job->type == BLK_WRITE) && job->flags == 0 && !job->alone &&
+           blk_job_by_channel(job) && job->grant == session->pool.grant;
+}
+
+/* Whether `next` goes on where a request that ends before `sector` stops, in the same direction. */
+static bool continues(const struct blk_job *job, const struct blk_job *next, uint64_t sector)
+{
+    return next->type == job->type && next->sector == sector && mergeable(next) &&
+           blk_check_range(&blk_server->session[next->session], next->sector, next->length) == 0;
+}
+
+/* Adds those of the session's next requests that continue this one, as long as all of it is one
+ * piece. They are chained to it. */
+static void merge(struct blk_job *job, struct blk_gathering *gathering)
+{
+    struct blk_job *last = job;
+    uint64_t sector = job->sector + gathering->bytes / BLK_SECTOR_SIZE;
+    if (!mergeable(job))
+        return;
+    while (last->next != BLK_NONE && gathering->bytes < BLK_MERGED_BYTES_MAX) {
+        struct blk_job *next = &blk_server->job[last->next];
+        if (!continues(job, next, sector) || blk_gather_more(next, gathering) < 0)
+            return;
+        last->merged = blk_job_index(next);
+        last = next;
+        sector += next->bytes / BLK_SECTOR_SIZE;
+        blk_server->device->stats.merged++;
+    }
+}
+
+/* ---- starting ---- */
+
+/* READ and WRITE: 0, -EAGAIN: later, or the request's error. */
+static int start_data(struct blk_job *job, unsigned room)
+{
+    struct blk_gathering *gathering = &blk_server->scratch.gathering;
+    const struct blk_device *device = blk_server->device;
+    int rc = blk_gather(job, gathering);
+    if (rc < 0)
+        return rc;
+    job->cached = blk_cache_mode() == BLK_CACHE_WRITE_BACK;
+    if (gathering->count <= device->max_segments) {
+        merge(job, gathering);
+        struct blk_piece piece = {
+            .type = job->type,
+            .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
+            .bytes = gathering->bytes,
+            .segments = gathering->segments,
+            .segment_count = gathering->count,
+        };
+        submit(job, &piece);
+        return 0;
+    }
+    int pieces = count_pieces(gathering);
+    if (pieces > 0 && (unsigned)pieces <= room) {
+        submit_pieces(job, gathering);
+        return 0;
+    }
+    blk_gather_release(job);
+    if (pieces < 0 || (unsigned)pieces > device->max_in_flight)
+        return -ANOLE_EINVAL;
+    return -ANOLE_EAGAIN;
+}
+
+/*
+ * Sectors of the next piece of a DISCARD or WRITE_ZEROES that begins at a sector of the disk: as many
+ * as the device takes; a DISCARD that goes on is cut where the device likes it.
+ */
+static uint64_t space_cut(uint32_t type, uint64_t sector, uint64_t left)
+{
+    const struct blk_device *device = blk_server->device;
+    bool discard = type == BLK_DISCARD;
+    uint64_t most = discard ? device->max_discard_sectors : device->max_zeroes_sectors;
+    if (left <= most)
+        return left;
+    if (discard && device->discard_alignment_sectors > 0)
+        most -= (sector + most) % device->discard_alignment_sectors;
+    return most;
+}
+
+unsigned blk_space_pieces(uint32_t type, uint64_t sector, uint64_t sectors)
+{
+    unsigned pieces = 0;
+    while (sectors > 0 && pieces <= blk_server->device->max_in_flight) {
+        uint64_t part = space_cut(type, sector, sectors);
+        sector += part;
+        sectors -= part;
+        pieces++;
+    }
+    return pieces;
+}
+
+/* DISCARD and WRITE_ZEROES: message.c has made sure that the pieces fit an idle device. */
+static int start_space(struct blk_job *job, unsigned room)
+{
+    uint64_t left = job->length / BLK_SECTOR_SIZE;
+    struct blk_piece piece = {
+        .type = job->type,
+        .unmap = (job->flags & BLK_UNMAP) != 0 &&
+                 (blk_server->device->flags & BLK_INFO_ZEROES_UNMAP) != 0,
+        .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
+    };
+    if (blk_space_pieces(job->type, piece.sector, left) > room)
+        return -ANOLE_EAGAIN;
+    while (left > 0) {
+        uint64_t sectors = space_cut(job->type, piece.sector, left);
+        piece.bytes = sectors * BLK_SECTOR_SIZE;
+        submit(job, &piece);
+        piece.sector += sectors;
+        left -= sectors;
+    }
+    return 0;
+}
+
+static int start_flush(struct blk_job *job)
+{
+    struct blk_piece piece = {.type = BLK_FLUSH};
+    submit(job, &piece);
+    return 0;
+}
+
+/*
+ * What is written from now on is treated so; what was written before is durable after a flush. Each
+ * queue's thread takes the cache for volatile while it may be.
+ */
+static int start_cache_mode(struct blk_job *job)
+{
+    struct blk_device *device = blk_server->device;
+    bool write_back = job->sector == BLK_CACHE_WRITE_BACK;
+    if (write_back)
+        blk_cache_mode_set(true);
+    device->ops->set_write_back(device, write_back);
+    if (!write_back)
+        blk_cache_mode_set(false);
+    return start_flush(job);
+}
+
+static int start(struct blk_job *job, unsigned room)
+{
+    if (job->type == BLK_FLUSH || job->flushing)
+        return start_flush(job);
+    if (job->type == BLK_CACHE)
+        return start_cache_mode(job);
+    /* The disk may have shrunk since the request was accepted; a vector is checked when it is read. */
+    int rc = (job->flags & BLK_VECTOR) != 0
+                 ? 0
+                 : blk_check_range(&blk_server->session[job->session], job->sector, job->length);
+    if (rc < 0)
+        return rc;
+    if (job->type == BLK_READ || job->type == BLK_WRITE)
+        return start_data(job, room);
+    return start_space(job, room);
+}
+
+/* Takes the request and those merged with it off the list: they are in the device. */
+static void started_all(struct blk_job *job)
+{
+    while (true) {
+        struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server->job[job->merged];
+        blk_job_unlink(job, BLK_NONE);
+        blk_job_started(job);
+        if (fault_any() && job->type == BLK_WRITE && blk_job_by_channel(job) &&
+            fault_take(FAULT_EARLY))
+            blk_job_reply(job, 0);
+        if (next == NULL)
+            return;
+        job = next;
+    }
+}
+
+/* The session whose turn it is: the first with pending requests from blk_server->turn on. */
+static struct blk_session *next_in_turn(void)
+{
+    uint64_t mask = blk_server->pending_mask;
+    uint64_t later = mask & ~(((uint64_t)1 << blk_server->turn) - 1);
+    return &blk_server->session[__builtin_ctzll(later != 0 ? later : mask)];
+}
+
+void blk_dispatch(void)
+{
+    struct blk_device *device = blk_server->device;
+    while (blk_server->pending_mask != 0) {
+        unsigned room = device->ops->room(device);
+        if (room == 0)
+            return;
+        struct blk_session *session = next_in_turn();
+        struct blk_job *job = &blk_server->job[session->pending_first];
+        int rc = start(job, room);
+        if (rc == -ANOLE_EAGAIN)
+            return; /* its turn comes again first when something is finished */
+        blk_server->turn = (uint16_t)((blk_session_index(session) + 1) % BLK_SESSIONS);
+        if (rc == 0) {
+            started_all(job);
+        } else {
+            blk_job_unlink(job, BLK_NONE);
+            device->stats.refused++;
+            blk_job_finish(job, rc);
+        }
+    }
+}
