@@ -9,7 +9,7 @@
 
 /* Rounds of work before the loop looks for messages again. */
 #define ROUNDS_MAX 4u
-#define OWN_TIMEOUT_US 5000000u
+#define OWN_TIMEOUT_US 3000000u /* before RS loses patience with a start */
 #define STOP_TIMEOUT_US 1000000u
 #define WAIT_US 10000u
 

@@ -164,6 +164,9 @@ static void recover(struct rs_service *service)
         }
         return;
     }
+    if (!service->was_ready) {
+        policy_vain(&service->history, now_ms);
+    }
     if (policy_death(&service->config->recovery, &service->history, now_ms, &wait_ms) ==
         POLICY_GIVE_UP) {
         service_give_up(service);

@@ -11,6 +11,17 @@ void policy_forget(struct policy_history *history)
     history->backoff_ms = 0;
 }
 
+void policy_vain(struct policy_history *history, uint64_t now_ms)
+{
+    if (history->count == 0) {
+        return;
+    }
+    uint64_t passed = now_ms - history->death_ms[history->count - 1];
+    for (unsigned i = 0; i < history->count; i++) {
+        history->death_ms[i] += passed;
+    }
+}
+
 static bool was_quiet(const struct config_recovery *recovery, const struct policy_history *history,
                       uint64_t now_ms)
 {

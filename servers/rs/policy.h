@@ -30,6 +30,8 @@ enum policy_verdict policy_outlook(const struct config_recovery *recovery,
 /* How many deaths count at now_ms: the last ones of the history. */
 unsigned policy_counting(const struct config_recovery *recovery,
                          const struct policy_history *history, uint64_t now_ms);
+/* The life that ends at now_ms never came to be of use: no time has passed since the death before. */
+void policy_vain(struct policy_history *history, uint64_t now_ms);
 /* Forgets what was: after a start by order. */
 void policy_forget(struct policy_history *history);
 

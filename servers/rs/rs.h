@@ -70,6 +70,7 @@ struct rs_service {
     bool ordered;          /* its next death was ordered and counts for nothing */
     bool detected;         /* its death is decided upon and logged */
     bool killed;           /* RS killed it, the kernel hasn't said so yet */
+    bool was_ready;        /* it said so in this life */
     bool served;           /* RS_SERVED was logged for this life */
     bool fell_back;        /* program is the fallback */
     enum fault_kind fault; /* ordered, to be fetched; 0: none */

@@ -132,6 +132,7 @@ int request_ready(struct message *message, const struct rs_caller *caller)
         return -ANOLE_EINVAL;
     }
     service->state = RS_STATE_UP;
+    service->was_ready = true;
     service->timer = DEADLINE_NEVER;
     service->up_since_ticks = ticks_now();
     log_event(service, RS_EVENT_READY, 0);

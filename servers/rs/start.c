@@ -78,6 +78,7 @@ void service_start(struct rs_service *service)
     service->ordered = service->next_fault != 0;
     service->detected = false;
     service->killed = false;
+    service->was_ready = false;
     service->served = false;
     service->fault = 0;
     service->liveness = (struct liveness_memory){0};

@@ -136,10 +136,29 @@ static void test_counting(void **state)
     assert_int_equal(policy_counting(&recovery, &history, 60000), 0);
 }
 
+/* Starts that take long and come to nothing: the limit is reached all the same. */
+static void test_starts_in_vain(void **state)
+{
+    struct policy_history history = {0};
+    uint64_t now_ms = 1000;
+    uint32_t wait_ms;
+    unsigned deaths = 1;
+    (void)state;
+    policy_vain(&history, now_ms); /* of no death yet */
+    while (policy_death(&usual, &history, now_ms, &wait_ms) == POLICY_RESTART) {
+        now_ms += wait_ms + usual.window_ms + usual.quiet_ms;
+        policy_vain(&history, now_ms);
+        deaths++;
+        assert_true(deaths <= usual.limit);
+    }
+    assert_int_equal(deaths, usual.limit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_at_once_then_doubling),
+        cmocka_unit_test(test_starts_in_vain),
         cmocka_unit_test(test_limit_gives_up),
         cmocka_unit_test(test_quiet_time_resets),
         cmocka_unit_test(test_window_forgets_old_deaths),

@@ -11,15 +11,16 @@ PATIENCE = 10.0  # seconds
 
 
 class VhostDisk:
-    """An image behind a vhost-user device; faults are words of --fault (tests/vhost/fault.h)."""
+    """An image behind a vhost-user device; words are what follows --fault (tests/vhost/fault.h), or
+    whole options (tests/vhost/identity.h)."""
 
-    def __init__(self, directory, image, faults, seed=1):
+    def __init__(self, directory, image, words, seed=1):
         self.image = image
         self.socket = directory / "vhost"
         self.output = directory / "vhost.out"
         command = [PROGRAM, "--socket", self.socket, "--image", image, "--seed", str(seed)]
-        for fault in faults:
-            command += ["--fault", fault]
+        for word in words:
+            command += word.split() if word.startswith("--") else ["--fault", word]
         # A search for leaks would stop the process with a debugger's means, which not every
         # build machine lets it have.
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
