@@ -35,8 +35,8 @@ struct irq_chip {
     int (*enable)(uint32_t number, unsigned hart);
     /* No hart is told of the interrupt any more, or of a message at most once more. */
     void (*disable)(uint32_t number, unsigned hart);
-    /* Another hart has interrupted this one: that may have been for the controller. NULL: never. */
-    void (*asked)(void);
+    /* Makes those harts enter the kernel. NULL: the firmware has to. */
+    void (*interrupt_harts)(uint64_t index_mask);
 };
 
 extern const struct irq_chip *irq_chip; /* chosen when the machine is read */

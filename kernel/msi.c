@@ -14,7 +14,9 @@ static uint32_t line_identities;          /* the lowest that is a line's */
 
 uint32_t msi_capacity(void)
 {
-    return machine.msi_identities * hart_count;
+    return machine.msi_identities > MSI_IDENTITY_HARTS
+               ? (machine.msi_identities - MSI_IDENTITY_HARTS) * hart_count
+               : 0;
 }
 
 void msi_init(void)
@@ -25,7 +27,7 @@ void msi_init(void)
     msi_count = 0;
     line_identities = machine.msi_identities + 1;
     for (unsigned hart = 0; hart < MAX_HARTS; hart++) {
-        next_identity[hart] = 1;
+        next_identity[hart] = MSI_IDENTITY_HARTS + 1;
         for (unsigned i = 0; i <= MSI_IDENTITIES; i++)
             numbers[hart][i] = 0;
     }

@@ -10,6 +10,8 @@
 
 #include "types.h"
 
+#define MSI_IDENTITY_HARTS 1 /* what harts interrupt each other with; the others follow */
+
 struct msi {
     uint64_t key; /* of the allocation */
     uint16_t count;

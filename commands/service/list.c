@@ -40,7 +40,7 @@ static void add_row(struct table *table, const struct rs_service_info *service,
         table_cell(table, "%lu", ms_of_ticks(process->cpu_ticks));
     }
     table_cell(table, "%s", rs_spare_text(service->spare));
-    table_cell(table, "%.31s", service->device);
+    table_cell(table, "%.31s", service->device[0] == '\0' ? "-" : service->device);
 }
 
 int service_list(void)

@@ -2,6 +2,7 @@
  * Harts: their structures and stacks, the big lock, clocks, and starting the others.
  */
 #include "hart.h"
+#include "irq.h"
 #include "kprintf.h"
 #include "machine.h"
 #include "mmu.h"
@@ -158,10 +159,14 @@ void hart_interrupt(uint64_t index_mask)
     index_mask &= ~((uint64_t)1 << this_hart()->index);
     if (!index_mask)
         return;
+    this_hart()->counters.ipis++;
+    if (irq_chip->interrupt_harts) {
+        irq_chip->interrupt_harts(index_mask);
+        return;
+    }
     for (unsigned i = 0; i < hart_count; i++)
         if (index_mask & (uint64_t)1 << i)
             ids |= (uint64_t)1 << harts[i]->hart_id;
-    this_hart()->counters.ipis++;
     sbi_send_ipi(ids);
 }
 

@@ -63,6 +63,7 @@ static void imsic_init_hart(void)
         aplic_init();
     for (unsigned word = 0; word <= machine.msi_identities / 64; word++)
         register_write(SELECT_EIE + 2 * word, 0);
+    enable_bits(0, 1u << MSI_IDENTITY_HARTS);
     register_write(SELECT_EITHRESHOLD, 0);
     register_write(SELECT_EIDELIVERY, 1);
 }
@@ -76,14 +77,37 @@ static uint32_t claim(void)
     return (uint32_t)(top >> TOPEI_IDENTITY_SHIFT);
 }
 
+static void enable_asked(void)
+{
+    uint64_t *words = asked[this_hart()->index];
+
+    for (unsigned word = 0; word < WORDS; word++) {
+        if (words[word] == 0)
+            continue;
+        enable_bits(word, words[word]);
+        words[word] = 0;
+    }
+}
+
 static void imsic_serve(void)
 {
     unsigned hart = this_hart()->index;
     uint32_t identity;
 
-    for (unsigned i = 0; i < STEP_ITEMS && (identity = claim()) != 0; i++)
-        irq_claimed(msi_number(hart, identity));
+    for (unsigned i = 0; i < STEP_ITEMS && (identity = claim()) != 0; i++) {
+        if (identity == MSI_IDENTITY_HARTS)
+            enable_asked();
+        else
+            irq_claimed(msi_number(hart, identity));
+    }
     look_again();
+}
+
+static void imsic_interrupt_harts(uint64_t index_mask)
+{
+    for (unsigned hart = 0; hart < hart_count; hart++)
+        if (index_mask >> hart & 1)
+            mmio_write(machine.msi_pages[hart], 0, MSI_IDENTITY_HARTS);
 }
 
 static void imsic_complete(uint32_t number, unsigned hart)
@@ -102,19 +126,6 @@ static void listen(unsigned hart, uint32_t identity)
     } else {
         asked[hart][identity / 64] |= bit;
         hart_interrupt((uint64_t)1 << hart);
-    }
-}
-
-static void imsic_asked(void)
-{
-    uint64_t *words = asked[this_hart()->index];
-
-    for (unsigned word = 0; word < WORDS; word++) {
-        if (words[word] == 0)
-            continue;
-        enable_bits(word, words[word]);
-        words[word] = 0;
-        look_again();
     }
 }
 
@@ -156,7 +167,7 @@ static const struct irq_chip imsic_chip = {
     .complete = imsic_complete,
     .enable = imsic_enable,
     .disable = imsic_disable,
-    .asked = imsic_asked,
+    .interrupt_harts = imsic_interrupt_harts,
 };
 
 /* The node of the supervisors' IMSICs; the other ones are the firmware's. */

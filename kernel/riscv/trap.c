@@ -51,11 +51,8 @@ void interrupts_poll(void)
 {
     uint64_t pending = csr_read(sip);
 
-    if (pending & SIE_SOFTWARE) {
+    if (pending & SIE_SOFTWARE)
         csr_clear(sip, SIE_SOFTWARE);
-        if (irq_chip->asked)
-            irq_chip->asked();
-    }
     if (this_hart()->drop_space)
         mmu_load(NULL);
     if (pending & SIE_TIMER && this_hart()->programmed <= this_hart()->now)

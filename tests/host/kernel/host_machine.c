@@ -138,10 +138,12 @@ static void timer_interrupt(void)
         timer_program(timer_next());
 }
 
+static void listen_as_asked(void);
+
 void interrupts_poll(void)
 {
     interrupted[host_hart->index] = false;
-    irq_chip->asked();
+    listen_as_asked();
     if (host_hart->drop_space)
         mmu_load(NULL);
     if (host_hart->programmed <= host_hart->now)
@@ -204,7 +206,7 @@ static void chip_disable(uint32_t number, unsigned hart)
         listens[hart][msi->identity] = false;
 }
 
-static void chip_asked(void)
+static void listen_as_asked(void)
 {
     for (unsigned i = 0; i <= MSI_IDENTITIES; i++) {
         listens[host_hart->index][i] |= asked[host_hart->index][i];
@@ -217,7 +219,6 @@ static const struct irq_chip chip = {
     .complete = chip_complete,
     .enable = chip_enable,
     .disable = chip_disable,
-    .asked = chip_asked,
 };
 
 static void boot_chip(uint32_t identities)
