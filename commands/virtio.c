@@ -45,9 +45,9 @@ static void print_device(const struct virtio_info *info)
            info->device_id, info->transport == DEVICE_VIRTIO_PCI ? "PCI" : "MMIO",
            info->legacy != 0 ? ", legacy" : "");
     if (info->vectors > 0)
-        printf("%-15s%u vectors\n", "interrupts", info->vectors);
+        printf("%-15s%u\n", "vectors", info->vectors);
     else
-        printf("%-15sone line\n", "interrupts");
+        printf("%-15snone, a line for everything\n", "vectors");
     print_status("driver status", info->driver_status);
     print_status("device status", info->device_status);
     print_features("accepted", info, info->accepted);

@@ -90,7 +90,7 @@ static unsigned queue_limit(const struct disk *disk, const struct disk_config *c
 
 static int open_failed(struct disk *disk, const char *step, int error)
 {
-    log_printf(LOG_ERROR, "%s: %s: %s", disk->first.blk.name, step, anole_error_text(error));
+    disk->failed_step = step;
     virtio_device_fail(&disk->device);
     return error;
 }

@@ -86,6 +86,7 @@ struct disk_queue {
     struct blk_device blk; /* first: libblk hands it back */
     struct disk *disk;
     struct virtq queue;
+    struct virtio_counters counters; /* of what the device did, for `virtio dump` */
     struct disk_slot_memory *memory;
     uint64_t memory_device_address;
     handle_t bell;                /* rings DISK_RING_BIT of its thread; the first one needs none */
@@ -101,6 +102,7 @@ struct disk {
     struct virtio_attached *attached; /* NULL: there is one queue, and its interrupt is bound */
     uint32_t discard_range_sectors;   /* at most, each */
     uint32_t zeroes_range_sectors;
+    const char *failed_step; /* of a disk_open() that failed */
     unsigned queues;
     struct disk_queue *queue[BLK_QUEUES]; /* [0] is &first, the others are allocated */
     struct disk_queue first;
@@ -109,7 +111,7 @@ struct disk {
 /*
  * Brings the device up to DRIVER_OK, with as many queues as it has, but at most queues_max, and
  * describes it in disk->first.blk. attached: for the interrupts of queues beyond the first. 0, or an
- * error with a line in the log.
+ * error, with FAILED set and disk->failed_step to say where.
  */
 int disk_open(struct disk *disk, struct virtio_transport *transport,
               struct virtio_attached *attached, const char *name, unsigned queues_max);

@@ -50,7 +50,7 @@ static void probe(void)
     virtio_attach(&attached, disk_name, VIRTIO_ID_BLOCK, BLK_DEVICE_BIT);
     int rc = disk_open(&disk, attached.transport, &attached, disk_name, info_page()->harts);
     if (rc < 0)
-        virtio_open_failed(disk_name, &disk.device, "bringing it up", rc);
+        virtio_open_failed(disk_name, &disk.device, disk.failed_step, rc);
     rc = virtio_attach_queue(&attached, 0);
     if (rc < 0)
         fail("the interrupt of its queue", rc);
@@ -80,6 +80,24 @@ static void announce(void)
                blk->max_in_flight, blk->max_segments);
 }
 
+/* What all queues have done together, for `virtio dump`. */
+static void count(struct virtio_counters *counters)
+{
+    for (unsigned i = 0; i < disk.queues; i++) {
+        const struct virtio_counters *done = &disk.queue[i]->counters;
+        const struct blk_stats *stats = &disk.queue[i]->blk.stats;
+        counters->operations += done->operations;
+        counters->bytes += done->bytes;
+        counters->errors += done->errors;
+        for (unsigned size = 0; size < VIRTIO_SIZES; size++)
+            counters->sizes[size] += done->sizes[size];
+        counters->kicks += stats->kicks;
+        counters->kicks_suppressed += stats->kicks_suppressed;
+        counters->interrupts += stats->interrupts;
+        counters->spurious_interrupts += stats->spurious_interrupts;
+    }
+}
+
 int main(void)
 {
     make_name(startup_page()->unit);
@@ -96,6 +114,7 @@ int main(void)
     announce();
 
     start_queues();
+    virtio_info_serve(&attached, &disk.device, count);
 
     service_ready();
     rc = service_publish(disk_name);

@@ -7,6 +7,7 @@
 
 #include <libanole/anole.h>
 #include <libvirtio/barrier.h>
+#include <libvirtio/info.h>
 #include <stdatomic.h>
 
 /* Request types and status values (virtio 1.4, 5.2.6). */
@@ -141,6 +142,8 @@ static void disk_submit(struct blk_device *device, const struct blk_piece *piece
         .device_address = device_address(queue, slot, offsetof(struct disk_slot_memory, table)),
         .entries = DISK_TABLE_ENTRIES,
     };
+    if (queue->queue.added == 0)
+        virtq_set_time(&queue->queue, virtio_clock_ms()); /* once a batch will do */
     if (virtq_add(&queue->queue, chain, reads ? 1 : 1 + data, reads ? data + 1 : 1, &table, slot) <
         0)
         disk_die(queue->disk, DISK_BROKEN_RING);
@@ -202,6 +205,8 @@ static void disk_reap(struct blk_device *device)
         private->next_free = queue->free_slot;
         queue->free_slot = slot;
         queue->free_slots++;
+        bool moves = private->type == BLK_READ || private->type == BLK_WRITE;
+        virtio_count(&queue->counters, moves ? private->bytes : 0, status < 0);
         blk_server_done(device, private->token, status);
     }
     atomic_store_explicit(&queue->outstanding, outstanding(queue), memory_order_relaxed);

@@ -1,7 +1,6 @@
 /*
  * Telling about a device and its queues, see info.h. What the device says is handed on as it is.
  */
-#include <libanole/anole.h>
 #include <libanole/service.h>
 #include <libvirtio/info.h>
 #include <string.h>
@@ -45,11 +44,6 @@ static int info(struct ipc_delivery *request)
     info.counters.resets = startup_page()->instance;
     memcpy(info.label, startup_page()->device, sizeof(info.label));
     return give(request, &info, sizeof(info));
-}
-
-uint32_t virtio_clock_ms(void)
-{
-    return (uint32_t)(ticks_to_us(ticks_now()) / 1000);
 }
 
 static int queue_info(struct ipc_delivery *request)

@@ -5,6 +5,7 @@
 #ifndef LIBVIRTIO_INFO_H
 #define LIBVIRTIO_INFO_H
 
+#include <libanole/anole.h>
 #include <libvirtio/attach.h>
 #include <proto/virtio.h>
 
@@ -14,6 +15,9 @@ void virtio_info_serve(const struct virtio_attached *attached, struct virtio_dev
                        void (*count)(struct virtio_counters *counters));
 
 /* The clock of virtq_set_time() for queues that are told about. */
-uint32_t virtio_clock_ms(void);
+static inline uint32_t virtio_clock_ms(void)
+{
+    return (uint32_t)(ticks_to_us(ticks_now()) / 1000);
+}
 
 #endif

@@ -33,7 +33,8 @@ test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c
 
 BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
     dispatch.c submit.c queues.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
-BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c blk_client.c)
+BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_thread.c fake_memory.c \
+    blk_client.c)
 
 BLK_FIXTURE := $(addprefix tests/host/virtio/, blk_fixture.c fake_disk.c)
 

@@ -6,7 +6,7 @@
 #include "fake_memory.h"
 
 #include <libanole/anole.h>
-#include <libblk/blkdrv.h>
+#include <libanole/lock.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,13 +75,23 @@ void fake_kernel_reset(void)
     memset(mapped, 0, sizeof(mapped));
 }
 
-void fake_kernel_enter(void (*function)(void))
+void fake_kernel_run(void (*function)(void *argument), void *argument)
 {
     jmp_buf here, *before = entered;
     entered = &here;
     if (setjmp(here) == 0)
-        function();
+        function(argument);
     entered = before;
+}
+
+static void enter(void *function)
+{
+    (*(void (**)(void))function)();
+}
+
+void fake_kernel_enter(void (*function)(void))
+{
+    fake_kernel_run(enter, (void *)&function);
 }
 
 unsigned fake_kernel_held(void)
@@ -192,28 +202,6 @@ void lock_release(struct __lock *lock)
 {
     CHECK(locked == lock);
     locked = NULL;
-}
-
-/* Runs the thread until it serves or ends. Whoever is looked at by a test is the caller's server
- * then, as before. */
-int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint64_t hart_mask,
-                 endpoint_t *endpoint)
-{
-    const struct service *service = fake_kernel.service;
-    struct blk_server *server = blk_server;
-    jmp_buf here, *before = entered;
-    CHECK(stack_bytes >= 16384 && hart_mask != 0);
-    if (fake_kernel.fail_thread != 0)
-        return fake_kernel.fail_thread;
-    *endpoint = FAKE_THREAD + fake_kernel.threads++;
-    fake_kernel.hart_mask = hart_mask;
-    entered = &here;
-    if (setjmp(here) == 0)
-        entry(argument);
-    entered = before;
-    blk_server = server;
-    fake_kernel.service = service;
-    return 0;
 }
 
 _Noreturn void kcall_thread_exit(void)

@@ -59,5 +59,7 @@ unsigned fake_rings(endpoint_t maker, handle_t doorbell);
 unsigned fake_kernel_held(void);
 /* Runs a function that ends in service_run() or kcall_exit(). */
 void fake_kernel_enter(void (*function)(void));
+/* The same with an argument, also within itself. */
+void fake_kernel_run(void (*function)(void *argument), void *argument);
 
 #endif
