@@ -43,8 +43,8 @@ struct pci_function {
     uint8_t *table; /* its MSI-X table; NULL: it has its interrupt line */
 };
 
-/* A candidate of the device tree or of the PCI bus. Its number is its rank by address, or DEVICES and
- * its address on the bus: the same after each restart. */
+/* A candidate of the device tree or of the PCI bus. Its number is its rank by address, or DEVICES
+ * and its address on the bus: the same after each restart. */
 struct device {
     const struct device_kind *kind;
     char node[32];
@@ -67,7 +67,7 @@ void device_name(struct device *device, uint32_t virtio_id);
 /* map.c: maps whole pages around [address, address + len). NULL: it can't be; the log says why. */
 uint8_t *registers_map(const char *node, uint64_t address, uint64_t len);
 
-/* pci_virtio.c: all that is needed of a device whose BARs are placed. NULL, or why it isn't used. */
+/* pci_virtio.c: all that is needed of a device with BARs in place. NULL, or why it isn't used. */
 const char *pci_virtio_take(const struct pci_host *host, struct device *device);
 
 /* tree.c: where in its region the blob begins (in the first page, aligned to 8 bytes); *len becomes

@@ -2,8 +2,8 @@
  * PCI, as far as devman needs it: one host bridge with configuration space in memory (ECAM), the
  * functions of its first bus, and of these what virtio devices have.
  *
- * Configuration space is what a device says of itself: nothing in it is believed before it is checked.
- * Functions that refuse say why in a text for the log; NULL: all is well.
+ * Configuration space is what a device says of itself: nothing in it is believed before it is
+ * checked. Functions that refuse say why in a text for the log; NULL: all is well.
  */
 #ifndef DEVMAN_PCI_H
 #define DEVMAN_PCI_H
@@ -112,7 +112,7 @@ const char *pci_capabilities_read(pci_address function, const struct pci_bar bar
                                   struct pci_capabilities *found);
 
 /* ---- pci_describe.c: what the driver is told ---- */
-/* Windows around the parts, without any page of the MSI-X tables, and where the parts are in them. */
+/* Windows around the parts, with no page of the MSI-X tables; where the parts are in them. */
 const char *pci_describe(const struct pci_bar bars[PCI_BARS],
                          const struct pci_capabilities *capabilities, struct rs_device_told *told);
 

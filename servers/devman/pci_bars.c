@@ -1,5 +1,6 @@
 /*
- * Base address registers: how long, and where. See struct pci_bar in pci.h for how places are chosen.
+ * Base address registers: how long, and where. See struct pci_bar in pci.h for how places are
+ * chosen.
  */
 #include "pci.h"
 #include <anole/layout.h>
@@ -124,8 +125,8 @@ static uint64_t odd_multiple(uint64_t address, uint64_t len)
 }
 
 /*
- * A place in the window, as the bus counts; 0: there is none. A short BAR is looked for as if it were
- * a page, and stands that far into it. Each step leaves a range that is used behind.
+ * A place in the window, as the bus counts; 0: there is none. A short BAR is looked for as if it
+ * were a page, and stands that far into it. Each step leaves a range that is used behind.
  */
 static uint64_t place_find(const struct pci_space *space, const struct pci_window *window,
                            uint64_t len)

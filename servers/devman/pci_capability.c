@@ -1,6 +1,6 @@
 /*
- * Capabilities of a function: virtio's register blocks and MSI-X. A device writes this list; the walk
- * is bounded, and a structure counts only if it lies in a BAR that is there.
+ * Capabilities of a function: virtio's register blocks and MSI-X. A device writes this list; the
+ * walk is bounded, and a structure counts only if it lies in a BAR that is there.
  */
 #include "pci.h"
 
@@ -12,7 +12,7 @@ enum {
     TYPE_DEVICE = 4,
 };
 
-/* What a block must have to be of use, how it is aligned, and how much of a longer one is mapped. */
+/* What a block must have to be of use, its alignment, and how much of a longer one is mapped. */
 static const struct {
     uint8_t type;
     uint32_t least_bytes;

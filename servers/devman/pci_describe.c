@@ -1,7 +1,7 @@
 /*
- * From a device's register blocks to windows that its driver may map: whole pages around the blocks.
- * MSI-X tables decide where the device writes and which interrupt that becomes; no page of theirs is
- * ever in a window, so a device that has blocks in such a page isn't used.
+ * From a device's register blocks to windows that its driver may map: whole pages around the
+ * blocks. MSI-X tables decide where the device writes and which interrupt that becomes; no page of
+ * theirs is ever in a window, so a device that has blocks in such a page isn't used.
  */
 #include "pci.h"
 #include <anole/layout.h>

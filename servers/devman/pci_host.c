@@ -57,8 +57,8 @@ static bool config_read(const void *fdt, int node, int parent_cells, struct pci_
 
 /* ---- windows ---- */
 
-/* Windows that reach higher come first: they are for BARs of 64 bits, which leaves the lower ones to
- * those that have no choice. */
+/* Windows that reach higher come first: they are for BARs of 64 bits, which leaves the lower ones
+ * to those that have no choice. */
 static void window_add(struct pci_host *host, struct pci_window window)
 {
     unsigned at = host->window_count;

@@ -1,6 +1,6 @@
 /*
- * Configuration space of a PCI function, as offsets from its start (PCI Local Bus 3.0, chapter 6), and
- * of its capabilities those that devman reads: MSI-X (6.8.2) and virtio's (virtio 1.4, 4.1.4).
+ * Configuration space of a PCI function, as offsets from its start (PCI Local Bus 3.0, chapter 6),
+ * and of its capabilities those that devman reads: MSI-X (6.8.2) and virtio's (virtio 1.4, 4.1.4).
  */
 #ifndef DEVMAN_PCI_REGS_H
 #define DEVMAN_PCI_REGS_H

@@ -1,6 +1,6 @@
 /*
- * PCI configuration space on the build machine: functions whose bytes a test fills in, with the bits
- * that can be written, and devman's way to them (servers/devman/pci.h).
+ * PCI configuration space on the build machine: functions whose bytes a test fills in, with the
+ * bits that can be written, and devman's way to them (servers/devman/pci.h).
  */
 #ifndef TESTS_FAKE_PCI_CONFIG_H
 #define TESTS_FAKE_PCI_CONFIG_H

@@ -1,6 +1,6 @@
 /*
- * One PCI function, as its configuration space describes it: BARs, capabilities, and the windows that
- * come of them. Everything that a device could have wrong is refused with a reason of its own.
+ * One PCI function, as its configuration space describes it: BARs, capabilities, and the windows
+ * that come of them. Everything that a device could have wrong is refused with a reason of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * devman on a PCI bus: which functions it uses and which it makes quiet, that a second devman disturbs
- * nobody, and what is on and off between a reset and a hand-over.
+ * devman on a PCI bus: which functions it uses and which it makes quiet, that a second devman
+ * disturbs nobody, and what is on and off between a reset and a hand-over.
  */
 #include <setjmp.h>
 #include <stdarg.h>

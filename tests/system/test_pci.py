@@ -1,4 +1,4 @@
-"""devman on the PCI bus: what it finds, shares out and refuses, and that its own death is no event."""
+"""devman on the PCI bus: what it finds, shares out and refuses; its own death is no event."""
 
 import pytest
 
@@ -82,8 +82,8 @@ def test_what_is_not_used(passes, random_disk):
             if "devman: pci:" in line]
     for node, what in (("05.0", "not used: it has no "), ("06.0", "a bridge; "),
                        ("08.0", "no virtio device (1b36:0005)")):
-        assert len([line for line in said if line.startswith(f"pci:00:{node}: ") and what in line]) \
-            == 1, str(result)
+        lines = [line for line in said if line.startswith(f"pci:00:{node}: ")]
+        assert len(lines) == 1 and what in lines[0], str(result)
     assert list(device_rows(result.output))[-1] == "pci:00:01.0", str(result)
 
 

@@ -1,7 +1,7 @@
 /*
- * devman on a PCI bus whose configuration spaces say anything: what it tells RS of a device must pass
- * RS's own check and share no page with another device or an MSI-X table, what it refuses must be
- * quiet, and a second devman must find the same without touching what is in use.
+ * devman on a PCI bus whose configuration spaces say anything: what it tells RS of a device must
+ * pass RS's own check and share no page with another device or an MSI-X table, what it refuses must
+ * be quiet, and a second devman must find the same without touching what is in use.
  */
 #include "../input.h"
 #include <anole/error.h>
