@@ -35,7 +35,7 @@ PROGRAMS += lsdev
 lsdev_SRCS := \
     commands/lsdev/detail.c \
     commands/lsdev/main.c
-lsdev_LIBS := libcommand librs libanole
+lsdev_LIBS := libcommand libvirtio librs libanole
 
 PROGRAMS += dmesg
 dmesg_SRCS := commands/dmesg.c

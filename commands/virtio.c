@@ -31,11 +31,8 @@ static void print_status(const char *title, uint8_t status)
 
 static void print_features(const char *title, const struct virtio_info *info, uint64_t mask)
 {
-    char text[16];
     printf("%-15s0x%016lx", title, (unsigned long)mask);
-    for (unsigned bit = 0; bit < 64; bit++)
-        if ((mask >> bit & 1) != 0)
-            printf(" %s", virtio_feature_text(info->device_id, bit, text));
+    virtio_print_features(info->device_id, mask);
     printf("\n");
 }
 

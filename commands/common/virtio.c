@@ -40,13 +40,17 @@ int virtio_query_queue(endpoint_t driver, unsigned which, struct virtio_queue_in
     return query(driver, VIRTIO_QUEUE, which, queue, sizeof(*queue));
 }
 
-const char *virtio_feature_text(uint32_t device_id, unsigned bit, char text[16])
+void virtio_print_features(uint32_t device_id, uint64_t mask)
 {
-    const char *name = feature_name(device_id, FEATURE_BIT((uint8_t)bit));
-    if (name != NULL)
-        return name;
-    snprintf(text, 16, "bit %u", bit);
-    return text;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *name = feature_name(device_id, FEATURE_BIT((uint8_t)bit));
+        if ((mask >> bit & 1) == 0)
+            continue;
+        if (name != NULL)
+            printf(" %s", name);
+        else
+            printf(" bit %u", bit);
+    }
 }
 
 const char *virtio_kind_text(uint32_t device_id)

@@ -12,8 +12,8 @@ int virtio_query(endpoint_t driver, struct virtio_info *info);
 /* Queue number `which` of info->queues. */
 int virtio_query_queue(endpoint_t driver, unsigned which, struct virtio_queue_info *queue);
 
-/* "BLK_SIZE" for a bit of a set of features; a number for one without a name. text: at least 16. */
-const char *virtio_feature_text(uint32_t device_id, unsigned bit, char text[16]);
+/* Prints " BLK_SIZE" for each bit of a set of features; a number for one without a name. */
+void virtio_print_features(uint32_t device_id, uint64_t mask);
 /* "block device"; "?" if it is of no kind that is known here. */
 const char *virtio_kind_text(uint32_t device_id);
 

@@ -3,6 +3,9 @@
  */
 #include "detail.h"
 
+#include "../common/virtio.h"
+
+#include <libanole/anole.h>
 #include <librs/rs_client.h>
 #include <stdio.h>
 
@@ -86,10 +89,32 @@ static void print_parts(const struct rs_device_told *told)
     }
 }
 
+/* What driver and device agreed upon, if the driver is there to tell. */
+static void print_features(const struct rs_service_info *driver)
+{
+    struct virtio_info info;
+
+    if (driver == NULL || driver->state != RS_STATE_UP)
+        return;
+    int status = virtio_query(driver->endpoint, &info);
+    if (status != 0) {
+        printf(FIELD "? (%s)\n", "features", anole_error_text(status));
+        return;
+    }
+    printf(FIELD "0x%016lx", "features", (unsigned long)info.accepted);
+    virtio_print_features(info.device_id, info.accepted);
+    printf("\n");
+}
+
 void print_detail(const struct device_info *device, const struct rs_service_info *driver)
 {
-    printf("%u  %.31s: %.31s\n", device->told.description.number, device->node,
+    uint32_t virtio_id = device->told.description.virtio_id;
+
+    printf("%u  %.31s: %.31s", device->told.description.number, device->node,
            device->told.compatible);
+    if (virtio_id != 0)
+        printf(" (%s)", virtio_kind_text(virtio_id));
+    printf("\n");
     printf(FIELD "%s, reset %u times\n", "state", device_state_text(device->state), device->resets);
     if (driver != NULL)
         printf(FIELD "%.15s, %s\n", "driver", driver->name, rs_state_text(driver->state));
@@ -99,4 +124,6 @@ void print_detail(const struct device_info *device, const struct rs_service_info
     print_windows(&device->told);
     print_interrupts(&device->told);
     print_parts(&device->told);
+    if (virtio_id != 0)
+        print_features(driver);
 }
