@@ -22,6 +22,8 @@ const char *device_state_text(uint32_t state)
         return "resetting";
     case DEVICE_GONE:
         return "gone";
+    case DEVICE_REFUSED:
+        return "refused";
     default:
         return "?";
     }

@@ -64,8 +64,13 @@ static void add_row(struct table *table, const struct device_info *device)
     table_cell(table, "%u", told->description.number);
     table_cell(table, "%.31s", device->node);
     table_cell(table, "%.31s", told->compatible);
-    table_cell(table, "0x%lx", (unsigned long)told->windows[0].base);
-    table_cell(table, "0x%lx", (unsigned long)told->windows[0].len_bytes);
+    if (told->description.windows > 0) {
+        table_cell(table, "0x%lx", (unsigned long)told->windows[0].base);
+        table_cell(table, "0x%lx", (unsigned long)told->windows[0].len_bytes);
+    } else {
+        table_cell(table, "-");
+        table_cell(table, "-");
+    }
     table_cell(table, "%u", told->interrupt);
     table_cell(table, "%s", device_state_text(device->state));
     table_cell(table, "%u", device->resets);

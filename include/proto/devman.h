@@ -18,7 +18,8 @@ enum device_state {
     DEVICE_READY = 1,  /* reset, handed over or waiting for a driver */
     DEVICE_FAILED = 2, /* it didn't come out of reset */
     DEVICE_RESETTING = 3,
-    DEVICE_GONE = 4, /* it can't be reached any more */
+    DEVICE_GONE = 4,    /* it can't be reached any more */
+    DEVICE_REFUSED = 5, /* it isn't used; the log says why */
 };
 
 struct device_info {

@@ -50,7 +50,6 @@ struct device {
     char node[32];
     struct rs_device_told told; /* compatible and label are for identify() to fill in */
     bool present;
-    bool refused;       /* on PCI: it is odd, and left alone */
     uint8_t *registers; /* its window, or virtio's common configuration; NULL: not mapped */
     enum device_state state;
     uint32_t resets;

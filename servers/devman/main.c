@@ -55,6 +55,7 @@ static void device_announce(struct device *device)
     if (error) {
         log_printf(LOG_ERROR, "%s: RS refuses it: %s", device->node, anole_error_text(error));
         device->present = false;
+        device->state = DEVICE_REFUSED;
         return;
     }
     device->state = message.word[0] == DEVICE_FAILED ? DEVICE_FAILED : DEVICE_READY;
@@ -189,7 +190,7 @@ static int request_list(struct ipc_delivery *request)
     size_t count = 0;
     for (unsigned i = 0; i < device_count; i++) {
         const struct device *device = &devices[i];
-        if (!device->present) {
+        if (!device->present && device->state != DEVICE_REFUSED) {
             continue;
         }
         struct device_info *info = &infos[count++];

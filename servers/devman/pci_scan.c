@@ -42,7 +42,7 @@ static void device_refuse(struct device *device, const char *why)
 {
     log_printf(LOG_WARNING, "%s: not used: %s", device->node, why);
     function_quiet(device->pci.function);
-    device->refused = true;
+    device->state = DEVICE_REFUSED;
 }
 
 /* ---- one function ---- */
@@ -132,7 +132,7 @@ static void devices_place(struct scan *scan)
     for (unsigned i = 0; i < scan->count; i++) {
         struct device *device = &scan->devices[i];
         struct pci_function *pci = &device->pci;
-        if (device->refused || pci->placed) {
+        if (device->state == DEVICE_REFUSED || pci->placed) {
             continue;
         }
         const char *error = pci_bars_place(&scan->space, pci->function, pci->bars);
@@ -159,11 +159,14 @@ unsigned pci_scan(const struct pci_host *host, bool first, struct device *device
     bus_walk(&scan);
     devices_place(&scan);
     for (unsigned i = 0; i < scan.count; i++) {
-        const char *error = devices[i].refused ? NULL : pci_virtio_take(host, &devices[i]);
+        if (devices[i].state == DEVICE_REFUSED) {
+            continue;
+        }
+        const char *error = pci_virtio_take(host, &devices[i]);
         if (error) {
             device_refuse(&devices[i], error);
         }
-        devices[i].present = !devices[i].refused;
+        devices[i].present = !error;
     }
     return scan.count;
 }

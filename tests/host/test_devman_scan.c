@@ -203,6 +203,7 @@ static void test_refuses(void **state)
         bool good = i == 0 || i == 6;
         assert_int_equal(devices[i].present, good);
         if (!good) {
+            assert_int_equal(devices[i].state, DEVICE_REFUSED);
             assert_quiet(devices[i].pci.function);
         }
     }

@@ -83,7 +83,9 @@ def test_what_is_not_used(passes, random_disk):
                        ("08.0", "no virtio device (1b36:0005)")):
         lines = [line for line in said if line.startswith(f"pci:00:{node}: ")]
         assert len(lines) == 1 and what in lines[0], str(result)
-    assert list(device_rows(result.output))[-1] == "pci:00:01.0", str(result)
+    states = {node: row[6] for node, row in device_rows(result.output).items()}
+    assert states["pci:00:01.0"] == "ready" and states["pci:00:05.0"] == "refused", str(result)
+    assert "pci:00:06.0" not in states and "pci:00:08.0" not in states, str(result)
 
 
 @INTERRUPTS

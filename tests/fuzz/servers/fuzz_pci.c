@@ -171,7 +171,7 @@ static void device_check(const struct device *device)
     if (!device->present) {
         /* Quiet, if it can be written at all. */
         uint8_t writable = fake_pci[device->pci.function].writable[PCI_COMMAND];
-        REQUIRE(device->refused && (command & writable & PCI_COMMAND_MASTER) == 0);
+        REQUIRE(device->state == DEVICE_REFUSED && (command & writable & PCI_COMMAND_MASTER) == 0);
         return;
     }
     REQUIRE(told_is_fit(&device->told));
