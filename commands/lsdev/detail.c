@@ -118,6 +118,8 @@ void print_detail(const struct device_info *device, const struct rs_service_info
         printf(" (%s)", virtio_kind_text(virtio_id));
     printf("\n");
     printf(FIELD "%s, reset %u times\n", "state", device_state_text(device->state), device->resets);
+    if (device->state == DEVICE_REFUSED)
+        return; /* what else it says of itself is of no use */
     if (driver != NULL)
         printf(FIELD "%.15s, %s\n", "driver", driver->name, rs_state_text(driver->state));
     else
