@@ -81,3 +81,12 @@ test_vdev_ring_SRCS := tests/host/virtio/test_vdev_ring.c tests/host/virtio/fake
 HOST_TESTS += test_vdev_packed
 test_vdev_packed_SRCS := tests/host/virtio/test_vdev_packed.c tests/host/virtio/fake_memory.c \
     $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)
+
+HOST_TESTS += test_vdev_threads test_vdev_tsan
+test_vdev_threads_SRCS := tests/host/virtio/test_vdev_threads.c $(VIRTIO_RING) \
+    $(addprefix lib/libvirtio/device/, queue.c split.c packed.c)
+test_vdev_threads_LDLIBS := -pthread
+test_vdev_tsan_SRCS := $(test_vdev_threads_SRCS)
+test_vdev_tsan_CFLAGS := -fno-sanitize=all -fsanitize=thread -DLIBVIRTIO_TSAN \
+    -include tests/host/virtio/tsan_barrier.h
+test_vdev_tsan_LDLIBS := -pthread

@@ -74,11 +74,12 @@ static void give(struct cursor cursor, const void *from, uint32_t len_bytes)
     const uint8_t *at = from;
     while (next_piece(&cursor, &piece)) {
         uint32_t copied = piece.len_bytes < len_bytes ? piece.len_bytes : len_bytes;
-        if (copied > 0)
+        if (copied > 0) {
             memcpy(piece.data, at, copied);
+            at += copied;
+            len_bytes -= copied;
+        }
         memset(piece.data + copied, 0, piece.len_bytes - copied);
-        at += copied;
-        len_bytes -= copied;
     }
 }
 

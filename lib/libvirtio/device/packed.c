@@ -48,13 +48,19 @@ static bool says_available(unsigned flags, bool wrap)
            ((flags & PACKED_DESCRIPTOR_USED) != 0) != wrap;
 }
 
+/* The flags in a slot, and whether they say that it is available; then the rest of it is, too. */
+static bool flags_at(const struct vdev_queue *queue, struct vdev_place place, uint16_t *flags)
+{
+    const struct packed_descriptor *slot = &queue->packed.ring[place.offset];
+    *flags = atomic_load_explicit(&slot->flags, memory_order_relaxed);
+    dma_rmb();
+    return says_available(*flags, place.wrap);
+}
+
 static bool packed_pending(struct vdev_queue *queue)
 {
-    const struct vdev_packed *packed = &queue->packed;
-    const struct packed_descriptor *head = &packed->ring[packed->available.offset];
-    unsigned flags = atomic_load_explicit(&head->flags, memory_order_relaxed);
-    dma_rmb();
-    return says_available(flags, packed->available.wrap);
+    uint16_t flags;
+    return flags_at(queue, queue->packed.available, &flags);
 }
 
 /* A descriptor as it was at one moment. */
@@ -95,12 +101,13 @@ static const char *walk_table(const struct vdev_queue *queue, struct vdev_chain 
 static const char *walk_slot(const struct vdev_queue *queue, struct vdev_chain *chain,
                              struct vdev_place place, bool *more)
 {
-    struct snapshot descriptor;
+    struct snapshot descriptor = {0};
     if (queue->packed.in_flight + chain->slots >= queue->size)
         return "more slots are available than the queue has";
-    vdev_read_once(&descriptor, &queue->packed.ring[place.offset], sizeof(descriptor));
-    if (!says_available(descriptor.flags, place.wrap))
+    if (!flags_at(queue, place, &descriptor.flags))
         return "a list goes on in a slot that isn't available";
+    vdev_read_once(&descriptor, &queue->packed.ring[place.offset],
+                   offsetof(struct snapshot, flags));
     chain->id = descriptor.id; /* the last one's counts */
     *more = (descriptor.flags & PACKED_DESCRIPTOR_NEXT) != 0;
     if ((descriptor.flags & PACKED_DESCRIPTOR_INDIRECT) != 0)

@@ -3,12 +3,12 @@
  * anyone, and resets in any order: it must find only what it can use, and end every reset.
  */
 #include "../input.h"
+#include "../require.h"
 #include "devman_inside.h"
 #include <libanole/anole.h>
 #include <libfdt.h>
 #include <proto/rs.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tests/host/fake_kernel.h>
 
@@ -16,14 +16,6 @@
 #define BLOB_BYTES 8192u
 #define NODES 80u
 #define REGISTER_BYTES 65536u
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static struct input input;
 static _Alignas(8) uint8_t blob[BLOB_BYTES];

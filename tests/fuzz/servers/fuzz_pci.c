@@ -4,11 +4,10 @@
  * be quiet, and a second devman must find the same without touching what is in use.
  */
 #include "../input.h"
+#include "../require.h"
 #include <anole/error.h>
 #include <servers/devman/devman.h>
 #include <servers/rs/rs.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tests/host/fake_kernel.h>
 #include <tests/host/fake_pci_config.h>
@@ -17,14 +16,6 @@
 #define FUNCTIONS 10u
 #define REGISTER_BYTES 65536u
 #define FIRST_MSI 100u
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static struct input input;
 static struct pci_host host;

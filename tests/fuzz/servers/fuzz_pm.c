@@ -4,23 +4,14 @@
  * with more than his share, no caller forgotten.
  */
 #include "../input.h"
+#include "../require.h"
 #include <libanole/service.h>
 #include <proto/common.h>
 #include <proto/pm.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tests/host/pm_boot.h>
 
 #define STEPS 400u
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* ---- what must be true ---- */
 

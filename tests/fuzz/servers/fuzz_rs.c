@@ -4,24 +4,15 @@
  * itself and with the kernel's processes; none may be lost.
  */
 #include "../input.h"
+#include "../require.h"
 #include "rs_inside.h"
 #include <proto/common.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tests/host/fake_kernel.h>
 #include <tests/host/rs_system.h>
 
 #define STEPS 400u
 #define CLIENTS 24u /* programs and threads at a time */
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* ---- what must be true ---- */
 
