@@ -173,7 +173,9 @@ static int outcome(const struct disk_queue *queue, uint16_t slot, uint32_t writt
 {
     const struct disk_slot *private = &queue->slots[slot];
     bool reads = private->type == BLK_READ || private->type == BLK_IDENTIFY;
-    uint64_t needed = (reads ? private->bytes : 0) + 1;
+    /* Legacy devices say what they like about lengths (virtio 1.4, 5.2.6.4). */
+    bool legacy = queue->disk->device.transport->legacy;
+    uint64_t needed = legacy ? 0 : (reads ? private->bytes : 0) + 1;
     switch (atomic_load_explicit(&queue->memory[slot].status, memory_order_relaxed)) {
     case VIRTIO_BLK_S_OK:
         /* Less was written than was asked for: some of it is old. */

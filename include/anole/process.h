@@ -67,8 +67,7 @@ enum death_cause {
     DEATH_DEVICE_GONE = 14, /* ... because its device is gone */
     DEATH_STOPPED = 15,     /* ... because it was told to stop */
     DEATH_BAD_CALL = 16,    /* unknown system call; detail = its number */
-    DEATH_UNUSABLE = 17,    /* KCALL_EXIT: no driver of this kind can drive its device; detail = why,
-                               an error */
+    DEATH_UNUSABLE = 17,    /* KCALL_EXIT: it can't drive its device at all; detail = error */
     DEATH_CAUSES = 18,
 };
 

@@ -28,8 +28,9 @@ def dump_of(result):
     return dict(re.findall(r"^(\w+(?: \w+)?) {2,}(\S.*)$", result.output, re.MULTILINE))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS, ids=name)
-@pytest.mark.parametrize("harts", [1, 3])
+@pytest.mark.parametrize("transport,harts", [
+    *((transport, 1) for transport in TRANSPORTS[1:]), (["mmio-legacy"], 3), (["pci"], 3),
+    (["pci", "--aia"], 3)], ids=lambda value: name(value) if isinstance(value, list) else str(value))
 def test_blktest(passes, transport, harts):
     result = passes("blktest vda --rw", "--transport", *transport, "--smp", harts,
                     timeout=BLKTEST_TIMEOUT)
@@ -103,6 +104,14 @@ def test_dump_of_what_is_no_virtio_driver(boot):
 
 
 def test_dump_of_a_dead_driver(boot):
-    """A driver that was stopped, and one that is silent: clear words, no waiting for ever."""
+    """Clear words, and no waiting for ever."""
     result = boot("service stop virtio_rng; virtio dump random", *rng(["mmio"]))
     assert "virtio: random: " in result.output + result.errors and result.status == 1, str(result)
+
+
+def test_dump_of_a_busy_driver(passes, random_disk):
+    """Everyone is answered while requests are in flight."""
+    disk = random_disk(65536)
+    result = passes("together blktest vda --rw --group longwrite --mib 24 -- "
+                    "virtio dump vda -- virtio dump vda -- virtio dump vda", "--disk", disk)
+    assert len(result.lines("operations ")) == 3, str(result)

@@ -240,6 +240,33 @@ static void test_cache_modes(void **state)
     }
 }
 
+/* A legacy device: rings in one block, lengths that mean nothing, and its status byte still does. */
+static void test_legacy(void **state)
+{
+    (void)state;
+    device_with(GOOD & UINT32_MAX);
+    fake.version = 1;
+    serve(BLK_OPEN_WRITE);
+    assert_int_equal(fake.accepted, GOOD & UINT32_MAX);
+    assert_int_equal(disk.first.blk.capacity_sectors, SECTORS);
+    static const int32_t changes[] = {0, -1, -4097, 100000};
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        fake.used_len_change = changes[i];
+        memset(buffer, 0, 4096);
+        assert_int_equal(request(BLK_READ, 0, 64, 0, 4096), 0);
+        assert_memory_equal(buffer, fake.disk + 64 * 512, 4096);
+        memset(buffer, (int)i + 1, 4096);
+        assert_int_equal(request(BLK_WRITE, BLK_FUA, 128, 0, 4096), 0);
+        assert_memory_equal(buffer, fake.disk + 128 * 512, 4096);
+    }
+    fake.status_byte = 1;
+    assert_int_equal(request(BLK_READ, 0, 64, 0, 512), -ANOLE_EIO);
+    fake.status_byte = -2;
+    send(next_call, BLK_READ, 0, 64, 0, 512);
+    run();
+    assert_int_equal(died, DISK_BROKEN_RING);
+}
+
 /* One request for many ranges, each within the limits. */
 static void test_ranges(void **state)
 {
@@ -653,6 +680,7 @@ int main(void)
         TEST(test_description),
         TEST(test_full_description),
         TEST(test_cache_modes),
+        TEST(test_legacy),
         TEST(test_ranges),
         TEST(test_minimal_device),
         TEST(test_absurd_configuration),

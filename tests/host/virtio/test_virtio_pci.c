@@ -280,6 +280,32 @@ static void test_line(void **state)
     assert_int_equal(fake.device.interrupt_status, 0);
 }
 
+/* A request goes through: the addresses, the doorbell and the interrupt lead where they should. */
+static void test_request(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 512; i++)
+        fake.device.disk[3 * 512 + i] = (unsigned char)(i * 7);
+    start();
+    uint64_t address;
+    unsigned char *memory = fake_memory_alloc(1024, &address);
+    memory[8] = 3; /* sector 3 */
+    memory[16 + 512] = 0xff;
+    const struct virtq_segment segments[] = {
+        {address, 16}, {address + 16, 512}, {address + 528, 1}};
+    assert_int_equal(virtq_add(&queue, segments, 1, 2, NULL, 77), 0);
+    assert_int_equal(virtq_kick(&queue), 1);
+    assert_int_equal(fake.device.notifies, 1);
+    assert_true(fake_mmio_run(&fake.device));
+    assert_int_equal(virtio_interrupt_causes(&pci.transport, true, false), VIRTIO_INTERRUPT_RING);
+    struct virtq_used used;
+    assert_int_equal(virtq_take(&queue, &used), 1);
+    assert_int_equal(used.token, 77);
+    assert_int_equal(used.len_bytes, 513);
+    assert_memory_equal(memory + 16, fake.device.disk + 3 * 512, 512);
+    assert_int_equal(memory[16 + 512], 0);
+}
+
 static void test_queue_reset(void **state)
 {
     (void)state;
@@ -347,6 +373,7 @@ int main(void)
         TEST(test_notification_data),
         TEST(test_vectors),
         TEST(test_line),
+        TEST(test_request),
         TEST(test_queue_reset),
         TEST(test_config),
         TEST(test_config_write),
