@@ -182,8 +182,10 @@ static void skip_overdue(struct source *source)
         if (!binding->owes)
             continue;
         binding->owes = false;
-        kprintf(LOG_INFO, "interrupt %u: %s hasn't waited for %u ms, skipped", binding->number,
-                binding->thread->process->name, IRQ_OVERDUE_MS);
+        if (!binding->was_late)
+            kprintf(LOG_INFO, "interrupt %u: %s hasn't waited for %u ms, skipped as often as that",
+                    binding->number, binding->thread->process->name, IRQ_OVERDUE_MS);
+        binding->was_late = true;
     }
     complete(source);
 }

@@ -20,7 +20,8 @@ struct irq_binding {
     struct thread *thread;
     uint32_t number;
     uint8_t bit;
-    bool owes; /* it was rung and hasn't waited since the bit was delivered */
+    bool owes;     /* it was rung and hasn't waited since the bit was delivered */
+    bool was_late; /* the log says so once */
 };
 
 /* The machine's interrupt controllers. All but init_hart are called with the big lock held. */

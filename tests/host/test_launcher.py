@@ -108,6 +108,15 @@ def test_vhost_disk_refused(tmp_path, vhost_socket):
     assert "--drive-opts" in refused("--disk", f"vhost:{escaped}", "--drive-opts", "readonly=on")
 
 
+@pytest.mark.parametrize("given, expected", [
+    ("logical_block_size=4096", "logical_block_size=4096,physical_block_size=4096"),
+    ("physical_block_size=8192,logical_block_size=1024",) * 2, ("physical_block_size=4096",) * 2,
+])
+def test_block_sizes(given, expected):
+    assert after(dry("--disk", f"null-co://,{given}"), "-device") == [
+        f"virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0,{expected}"]
+
+
 LEGACY = "virtio-mmio.force-legacy=false"
 
 

@@ -22,6 +22,21 @@ def test_interrupts_of_the_dead(passes):
            "blktest vda", "--aia", "--smp", 2)
 
 
+@pytest.mark.parametrize("chips, vectors", [
+    ([], ",vectors=0"), (["--aia"], ",vectors=0"), (["--aia"], ""),
+], ids=["plic-line", "aplic-line", "messages"])
+def test_two_drivers_at_once(passes, blank_disk, chips, vectors):
+    """Slots 1 and 5 have one line; with vectors, and controllers for them, each has its own."""
+    result = passes('lsdev; together rngtest -- blktest vda; faulttest virtio_blk silent; '
+                    "rngtest", *chips, "--transport", "pci", "--smp", 2,
+                    "--disk", f"{blank_disk(64 << 20)},addr=1{vectors}",
+                    "--device", f"virtio-rng-pci,disable-legacy=on,addr=5{vectors}")
+    blk, rng = (next(line for line in result.output.splitlines() if name in line).split()
+                for name in ("pci:00:01.0", "pci:00:05.0"))
+    assert (blk[5] == rng[5]) == (vectors != ""), str(result)
+    assert summary(result, "rngtest")[1] == 0, str(result)
+
+
 @pytest.mark.parametrize("harts", [1, 4])
 def test_malice(passes, harts):
     result = passes(f"malice --attempts 20000 --seed {harts}; hexdump vda 0 512", "--aia",

@@ -21,10 +21,19 @@ def boot_arguments(options):
     return " ".join(words)
 
 
+def device_options(disk):
+    """What the user said of the device. QEMU wants physical blocks no smaller than logical ones."""
+    given = dict(option.split("=", 1) for option in disk.device_options)
+    words = [escape(option) for option in disk.device_options]
+    if "logical_block_size" in given and "physical_block_size" not in given:
+        words.append(f"physical_block_size={given['logical_block_size']}")
+    return words
+
+
 def attached(kind, suffix, options, disk, index):
     """The -device of a disk: its type, and where it is. QEMU itself finds a place on PCI, and gives
     the disk as many queues there as the machine has harts."""
-    words = [escape(o) for o in disk.device_options]
+    words = device_options(disk)
     if options.transport == "pci":
         return [f"{kind}-pci", "disable-legacy=on", *words]
     if not any(o.startswith("bus=") for o in disk.device_options):
