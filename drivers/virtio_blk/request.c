@@ -196,6 +196,7 @@ static void disk_reap(struct blk_device *device)
     struct disk_queue *queue = disk_queue_of(device);
     struct virtq_used used;
     int rc;
+    virtq_disarm(&queue->queue); /* awake: the server arms before it waits */
     while ((rc = virtq_take(&queue->queue, &used)) > 0) {
         uint16_t slot = used.token;
         struct disk_slot *private = &queue->slots[slot];

@@ -11,50 +11,41 @@
 
 #include <libvirtio/virtq.h>
 
-/* Records a buffer of so many ring slots; its ids are those from the free list's head to `last`. */
-static inline void chain_open(struct virtq *queue, uint16_t last, unsigned slots,
-                              const struct virtq_segment *writable, unsigned writable_count,
-                              uint16_t token)
+/* Takes the ids from the free list's head to `last` for a buffer of so many ring slots. */
+static inline void chain_open(struct virtq *queue, uint16_t last, unsigned slots)
 {
-    struct virtq_chain *chain = &queue->chains[queue->free_head];
-    uint32_t writable_bytes = 0; /* virtq_add has seen that it is less than 2^32 */
-    for (unsigned i = 0; i < writable_count; i++)
-        writable_bytes += writable[i].len_bytes;
-    chain->writable_bytes = writable_bytes;
-    chain->order = queue->order++;
-    chain->added_ms = queue->now_ms;
-    chain->descriptors = (uint16_t)slots;
-    chain->token = token;
+    queue->chains[queue->free_head].descriptors = (uint16_t)slots;
     queue->free_head = queue->chains[last].next;
     queue->free_slots = (uint16_t)(queue->free_slots - slots);
 }
 
 /*
- * The buffer of a used element, if the device can have used it so: NULL if there is no such id, it
- * isn't in flight, the device wasn't shown it yet, or it can't hold so many bytes. A length that the
- * specification doesn't vouch for (exact: false) is cut to what can be true instead.
+ * Whether a used element can be true: the id is that of a buffer in flight, which the device was
+ * shown, and which can hold so many bytes. A length that the specification doesn't vouch for (exact:
+ * false) is cut to what can be true instead.
  */
-static inline struct virtq_chain *chain_used(const struct virtq *queue, uint32_t id,
-                                             uint32_t *len_bytes, bool exact)
+static inline bool chain_used(const struct virtq *queue, uint32_t id, uint32_t *len_bytes,
+                              bool exact)
 {
     if (id >= queue->size)
-        return NULL;
-    struct virtq_chain *chain = &queue->chains[id];
-    if (chain->descriptors == 0 || queue->order - chain->order <= queue->added)
-        return NULL;
+        return false;
+    const struct virtq_chain *chain = &queue->chains[id];
+    if (chain->descriptors == 0 ||
+        (queue->added != 0 && queue->order - chain->order <= queue->added))
+        return false;
     if (*len_bytes > chain->writable_bytes) {
         if (exact)
-            return NULL;
+            return false;
         *len_bytes = chain->writable_bytes;
     }
-    return chain;
+    return true;
 }
 
 /* IN_ORDER: begins the run of buffers that end with this one; false: it is longer than it can be. */
-static inline bool chain_start_run(struct virtq *queue, const struct virtq_chain *last,
-                                   uint32_t len_bytes, unsigned most)
+static inline bool chain_start_run(struct virtq *queue, uint16_t last, uint32_t len_bytes,
+                                   unsigned most)
 {
-    uint32_t run = last->order - queue->chains[queue->oldest].order + 1;
+    uint32_t run = queue->chains[last].order - queue->chains[queue->oldest].order + 1;
     if (run > most)
         return false;
     queue->run_left = (uint16_t)run;
@@ -62,20 +53,11 @@ static inline bool chain_start_run(struct virtq *queue, const struct virtq_chain
     return true;
 }
 
-/* Ends a buffer: gives its id (split: its `links` ids) back and says what came of it. */
-static inline void chain_close(struct virtq *queue, struct virtq_chain *chain, unsigned links,
-                               uint32_t len_bytes, struct virtq_used *used)
+/* Ends a buffer and says what came of it; its ids are still taken. */
+static inline void chain_close(struct virtq *queue, uint16_t id, uint32_t len_bytes,
+                               struct virtq_used *used)
 {
-    uint16_t id = (uint16_t)(chain - queue->chains);
-    uint16_t last = id;
-    for (unsigned i = 1; i < links; i++)
-        last = queue->chains[last].next;
-    if (queue->in_order) {
-        queue->oldest = queue->chains[last].next;
-    } else {
-        queue->chains[last].next = queue->free_head;
-        queue->free_head = id;
-    }
+    struct virtq_chain *chain = &queue->chains[id];
     queue->free_slots = (uint16_t)(queue->free_slots + chain->descriptors);
     queue->shown--;
     chain->descriptors = 0;
@@ -83,13 +65,31 @@ static inline void chain_close(struct virtq *queue, struct virtq_chain *chain, u
     used->len_bytes = len_bytes;
 }
 
-/* IN_ORDER: the next buffer of the run, and the length to report for it. */
-static inline struct virtq_chain *chain_next_of_run(struct virtq *queue, uint32_t *len_bytes)
+/* The last of a buffer's `links` linked ids. */
+static inline uint16_t chain_last(const struct virtq *queue, uint16_t id, unsigned links)
 {
-    struct virtq_chain *chain = &queue->chains[queue->oldest];
+    for (unsigned i = 1; i < links; i++)
+        id = queue->chains[id].next;
+    return id;
+}
+
+/* Puts a buffer's linked ids into the free list. */
+static inline void chain_free(struct virtq *queue, uint16_t id, unsigned links)
+{
+    queue->chains[chain_last(queue, id, links)].next = queue->free_head;
+    queue->free_head = id;
+}
+
+/* IN_ORDER: ends the next buffer of a run, which is the oldest; the next free ids are behind all that
+ * are taken anyway. */
+static inline void chain_close_oldest(struct virtq *queue, unsigned links, struct virtq_used *used)
+{
+    uint16_t id = queue->oldest;
     queue->run_left--;
-    *len_bytes = queue->run_left == 0 ? queue->run_len_bytes : chain->writable_bytes;
-    return chain;
+    queue->oldest = queue->chains[chain_last(queue, id, links)].next;
+    chain_close(queue, id,
+                queue->run_left == 0 ? queue->run_len_bytes : queue->chains[id].writable_bytes,
+                used);
 }
 
 #endif

@@ -77,26 +77,6 @@ static uint16_t position_word(uint16_t slot, bool wrap)
 
 /* ---- driver to device ---- */
 
-/* Fills the next slot in; the flags of a batch's first one wait for packed_publish. */
-static void put_descriptor(struct virtq *queue, struct virtq_segment segment, uint16_t id,
-                           unsigned flags)
-{
-    struct virtq_packed *packed = &queue->packed;
-    struct packed_descriptor *descriptor = &packed->ring[packed->available];
-    flags |= packed->available_wrap ? PACKED_DESCRIPTOR_AVAIL : PACKED_DESCRIPTOR_USED;
-    descriptor->address = segment.device_address;
-    atomic_store_explicit(&descriptor->len_bytes, segment.len_bytes, memory_order_relaxed);
-    atomic_store_explicit(&descriptor->id, id, memory_order_relaxed);
-    if (packed->batch_slots == 0) {
-        packed->batch_first = packed->available;
-        packed->batch_flags = (uint16_t)flags;
-    } else {
-        atomic_store_explicit(&descriptor->flags, (uint16_t)flags, memory_order_relaxed);
-    }
-    packed->batch_slots++;
-    advance(queue, &packed->available, &packed->available_wrap, 1);
-}
-
 /* The buffer in the caller's table: its flags are WRITE alone, its ids unused (virtio 1.4, 2.8.7). */
 static struct virtq_segment put_indirect(const struct virtq_segment *segments, unsigned readable,
                                          unsigned count, const struct virtq_table *table)
@@ -115,25 +95,50 @@ static struct virtq_segment put_indirect(const struct virtq_segment *segments, u
     };
 }
 
-static void packed_add(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
-                       unsigned writable, const struct virtq_table *table, uint16_t token)
+/* Fills in a buffer's slots from `available` on; the flags of a batch's first one wait for
+ * packed_publish. `flags` are for all of them. */
+static void put_chain(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
+                      unsigned count, unsigned flags)
 {
     struct virtq_packed *packed = &queue->packed;
-    unsigned count = readable + writable;
-    unsigned slots = table != NULL ? 1 : count;
-    uint16_t id = queue->free_head;
-    if (slots > packed->longest)
-        packed->longest = (uint16_t)slots;
+    uint16_t slot = packed->available;
+    bool wrap = packed->available_wrap;
+    for (unsigned i = 0; i < count; i++) {
+        struct packed_descriptor *descriptor = &packed->ring[slot];
+        unsigned own = flags | (wrap ? PACKED_DESCRIPTOR_AVAIL : PACKED_DESCRIPTOR_USED) |
+                       (i < readable ? 0 : PACKED_DESCRIPTOR_WRITE) |
+                       (i + 1 < count ? PACKED_DESCRIPTOR_NEXT : 0);
+        descriptor->address = segments[i].device_address;
+        atomic_store_explicit(&descriptor->len_bytes, segments[i].len_bytes, memory_order_relaxed);
+        atomic_store_explicit(&descriptor->id, queue->free_head, memory_order_relaxed);
+        if (i > 0 || packed->batch_slots > 0) {
+            atomic_store_explicit(&descriptor->flags, (uint16_t)own, memory_order_relaxed);
+        } else {
+            packed->batch_first = slot;
+            packed->batch_flags = (uint16_t)own;
+        }
+        advance(queue, &slot, &wrap, 1);
+    }
+    packed->batch_slots = (uint16_t)(packed->batch_slots + count);
+    packed->available = slot;
+    packed->available_wrap = wrap;
+}
 
-    if (table != NULL)
-        put_descriptor(queue, put_indirect(segments, readable, count, table), id,
-                       PACKED_DESCRIPTOR_INDIRECT);
-    else
-        for (unsigned i = 0; i < count; i++)
-            put_descriptor(queue, segments[i], id,
-                           (i + 1 < count ? PACKED_DESCRIPTOR_NEXT : 0) |
-                               (i < readable ? 0 : PACKED_DESCRIPTOR_WRITE));
-    chain_open(queue, id, slots, segments + readable, writable, token);
+static void packed_add(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
+                       unsigned count, const struct virtq_table *table)
+{
+    if (table != NULL) {
+        struct virtq_segment indirect = put_indirect(segments, readable, count, table);
+        put_chain(queue, &indirect, 1, 1, PACKED_DESCRIPTOR_INDIRECT);
+        count = 1;
+    } else {
+        put_chain(queue, segments, readable, count, 0);
+    }
+    if (queue->free_slots == queue->size)
+        queue->packed.longest = 0;
+    if (count > queue->packed.longest)
+        queue->packed.longest = (uint16_t)count;
+    chain_open(queue, queue->free_head, count);
 }
 
 /* Whether the device asks for a notification anywhere in a batch of so many slots that ends at
@@ -164,8 +169,8 @@ static bool packed_publish(struct virtq *queue)
     struct virtq_packed *packed = &queue->packed;
     struct packed_descriptor *first = &packed->ring[packed->batch_first];
     uint16_t batch_slots = packed->batch_slots;
-    /* Made available in a lap that isn't on: the device never gets past it. (QEMU 7.2 looks for ever at
-     * a packed ring that it has found broken, so what makes it ask for a reset isn't shown to it.) */
+    /* Of the wrong lap: nothing from here on is there for the device. (QEMU 7.2 must not be told
+     * anything that is wrong in itself: it looks at a packed ring that it gave up for ever.) */
     if (fault_here(FAULT_AVAIL))
         packed->batch_flags ^= BOTH_BITS;
     dma_wmb();
@@ -185,10 +190,10 @@ static bool packed_publish(struct virtq *queue)
  * id and length, 0, -EPROTO. While the device has buffers the position's slot is one of theirs, of
  * this lap; otherwise nothing there is of this lap yet.
  */
-static int used_at(const struct virtq *queue, uint16_t slot, bool wrap, unsigned left,
-                   struct virtq_chain **chain, uint32_t *len_bytes)
+static int used_at(const struct virtq *queue, uint16_t slot, bool wrap, unsigned left, uint16_t *id,
+                   uint32_t *len_bytes)
 {
-    struct packed_descriptor *element = &queue->packed.ring[slot];
+    const struct packed_descriptor *element = &queue->packed.ring[slot];
     unsigned flags = atomic_load_explicit(&element->flags, memory_order_relaxed);
     bool ours = ((flags & PACKED_DESCRIPTOR_AVAIL) != 0) == wrap;
     if (ours != (left > 0))
@@ -196,43 +201,36 @@ static int used_at(const struct virtq *queue, uint16_t slot, bool wrap, unsigned
     if (!ours || ((flags & PACKED_DESCRIPTOR_USED) != 0) != wrap)
         return 0;
     dma_rmb();
-    uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
+    *id = atomic_load_explicit(&element->id, memory_order_relaxed);
     *len_bytes = atomic_load_explicit(&element->len_bytes, memory_order_relaxed);
     if (fault_here(FAULT_USED))
-        id |= FAULTY_ID;
+        *id |= FAULTY_ID;
     /* Without WRITE the length may be anything (virtio 1.4, 2.8.5). But QEMU never sets WRITE: what
      * the length says is believed as far as it can be true. */
-    *chain = chain_used(queue, id, len_bytes, (flags & PACKED_DESCRIPTOR_WRITE) != 0);
-    return *chain == NULL ? -ANOLE_EPROTO : 1;
-}
-
-/* The next buffer that is used, and its length: 1, 0: none, -EPROTO. */
-static int next_used(struct virtq *queue, struct virtq_chain **chain, uint32_t *len_bytes)
-{
-    const struct virtq_packed *packed = &queue->packed;
-    if (queue->run_left == 0) {
-        int rc = used_at(queue, packed->used, packed->used_wrap, queue->shown, chain, len_bytes);
-        if (rc <= 0 || !queue->in_order)
-            return rc;
-        if (!chain_start_run(queue, *chain, *len_bytes, queue->shown))
-            return -ANOLE_EPROTO;
-    }
-    *chain = chain_next_of_run(queue, len_bytes);
-    return 1;
+    bool exact = (flags & PACKED_DESCRIPTOR_WRITE) != 0;
+    return chain_used(queue, *id, len_bytes, exact) ? 1 : -ANOLE_EPROTO;
 }
 
 static int packed_take(struct virtq *queue, struct virtq_used *used)
 {
     struct virtq_packed *packed = &queue->packed;
-    struct virtq_chain *chain;
-    uint32_t len_bytes;
-    int rc = next_used(queue, &chain, &len_bytes);
-    if (rc <= 0)
-        return rc;
-    advance(queue, &packed->used, &packed->used_wrap, chain->descriptors);
-    chain_close(queue, chain, 1, len_bytes, used);
-    if (queue->shown == 0 && queue->added == 0)
-        packed->longest = 0;
+    if (queue->run_left == 0) {
+        uint16_t id;
+        uint32_t len_bytes;
+        int rc = used_at(queue, packed->used, packed->used_wrap, queue->shown, &id, &len_bytes);
+        if (rc <= 0)
+            return rc;
+        if (!queue->in_order) {
+            advance(queue, &packed->used, &packed->used_wrap, queue->chains[id].descriptors);
+            chain_free(queue, id, 1);
+            chain_close(queue, id, len_bytes, used);
+            return 1;
+        }
+        if (!chain_start_run(queue, id, len_bytes, queue->shown))
+            return -ANOLE_EPROTO;
+    }
+    advance(queue, &packed->used, &packed->used_wrap, queue->chains[queue->oldest].descriptors);
+    chain_close_oldest(queue, 1, used);
     return 1;
 }
 
@@ -259,16 +257,16 @@ static int look(const struct virtq *queue, struct cursor *cursor, unsigned after
     while (cursor->count < after) {
         unsigned left = queue->shown - cursor->count;
         if (cursor->run_left == 0) {
-            struct virtq_chain *chain;
+            uint16_t id;
             uint32_t len_bytes;
-            int rc = used_at(queue, cursor->slot, cursor->wrap, left, &chain, &len_bytes);
+            int rc = used_at(queue, cursor->slot, cursor->wrap, left, &id, &len_bytes);
             if (rc <= 0)
                 return rc;
             if (!queue->in_order) {
-                cursor_step(queue, cursor, chain->descriptors);
+                cursor_step(queue, cursor, queue->chains[id].descriptors);
                 continue;
             }
-            cursor->run_left = chain->order - queue->chains[cursor->id].order + 1;
+            cursor->run_left = queue->chains[id].order - queue->chains[cursor->id].order + 1;
             if (cursor->run_left > left)
                 return -ANOLE_EPROTO;
         }

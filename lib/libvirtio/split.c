@@ -86,53 +86,63 @@ static void legacy_init(struct virtq *queue, const struct dma_memory *memory,
     lay_out(queue, memory, used_offset(queue->size, LEGACY_ALIGNMENT), addresses);
 }
 
-static struct split_descriptor descriptor_of(const struct virtq_segment *segments, unsigned i,
-                                             unsigned readable, unsigned count, uint16_t next)
+static inline void put(struct split_descriptor *descriptor, const struct virtq_segment *segment,
+                       unsigned flags, unsigned next)
 {
-    bool last = i + 1 == count;
-    unsigned flags = (last ? 0 : SPLIT_DESCRIPTOR_NEXT) |
-                     (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE);
-    return (struct split_descriptor){
-        .address = segments[i].device_address,
-        .len_bytes = segments[i].len_bytes,
+    *descriptor = (struct split_descriptor){
+        .address = segment->device_address,
+        .len_bytes = segment->len_bytes,
         .flags = (uint16_t)flags,
-        .next = last ? 0 : next,
+        .next = (uint16_t)next,
     };
 }
 
-/* The buffer in the caller's table, the table in one slot (virtio 1.4, 2.7.5.3). */
-static void put_indirect(struct virtq *queue, uint16_t head, const struct virtq_segment *segments,
-                         unsigned readable, unsigned count, const struct virtq_table *table)
+/* The buffer in the caller's table (virtio 1.4, 2.7.5.3). */
+static void put_table(const struct virtq_table *table, const struct virtq_segment *segments,
+                      unsigned readable, unsigned count)
 {
     struct split_descriptor *entries = table->address;
-    for (unsigned i = 0; i < count; i++)
-        entries[i] = descriptor_of(segments, i, readable, count, (uint16_t)(i + 1));
-    queue->split.descriptors[head] = (struct split_descriptor){
-        .address = table->device_address,
-        .len_bytes = (uint32_t)(count * sizeof(struct split_descriptor)),
-        .flags = SPLIT_DESCRIPTOR_INDIRECT,
-    };
+    unsigned i = 0;
+    for (; i + 1 < count; i++)
+        put(&entries[i], &segments[i],
+            SPLIT_DESCRIPTOR_NEXT | (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE), i + 1);
+    put(&entries[i], &segments[i], i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE, 0);
+}
+
+/* The buffer in ring slots from a head on; returns the last of them. */
+static uint16_t put_slots(struct virtq *queue, uint16_t slot, const struct virtq_segment *segments,
+                          unsigned readable, unsigned count)
+{
+    struct split_descriptor *descriptors = queue->split.descriptors;
+    unsigned i = 0;
+    for (; i + 1 < count; i++) {
+        uint16_t next = queue->chains[slot].next;
+        put(&descriptors[slot], &segments[i],
+            SPLIT_DESCRIPTOR_NEXT | (i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE), next);
+        slot = next;
+    }
+    put(&descriptors[slot], &segments[i], i < readable ? 0 : SPLIT_DESCRIPTOR_WRITE, 0);
+    return slot;
 }
 
 static void split_add(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
-                      unsigned writable, const struct virtq_table *table, uint16_t token)
+                      unsigned count, const struct virtq_table *table)
 {
     struct virtq_split *split = &queue->split;
-    unsigned count = readable + writable;
-    unsigned slots = table != NULL ? 1 : count;
     uint16_t head = queue->free_head;
-    uint16_t slot = head;
-
-    if (table != NULL)
-        put_indirect(queue, head, segments, readable, count, table);
-    else
-        for (unsigned i = 0; i < count; i++) {
-            uint16_t next = queue->chains[slot].next;
-            split->descriptors[slot] = descriptor_of(segments, i, readable, count, next);
-            if (i + 1 < count)
-                slot = next;
-        }
-    chain_open(queue, slot, slots, segments + readable, writable, token);
+    uint16_t last = head;
+    if (table != NULL) {
+        put_table(table, segments, readable, count);
+        struct virtq_segment whole = {
+            .device_address = table->device_address,
+            .len_bytes = (uint32_t)(count * sizeof(struct split_descriptor)),
+        };
+        put(&split->descriptors[head], &whole, SPLIT_DESCRIPTOR_INDIRECT, 0);
+        count = 1;
+    } else {
+        last = put_slots(queue, head, segments, readable, count);
+    }
+    chain_open(queue, last, count);
 
     unsigned position = split->available_index & (queue->size - 1u);
     atomic_store_explicit(&split->available->ring[position], head, memory_order_relaxed);
@@ -170,44 +180,44 @@ static int used_pending(const struct virtq *queue)
     return pending > queue->shown ? -ANOLE_EPROTO : pending;
 }
 
-/* The next buffer that is used, and its length: 1, 0: none, -EPROTO. */
-static int next_used(struct virtq *queue, struct virtq_chain **chain, uint32_t *len_bytes)
+/* Reads the next used element. False: it can't be true. */
+static inline bool read_used(const struct virtq *queue, uint16_t *id, uint32_t *len_bytes)
 {
-    struct virtq_split *split = &queue->split;
-    if (queue->run_left != 0) {
-        *chain = chain_next_of_run(queue, len_bytes);
-        return 1;
-    }
-    int pending = used_pending(queue);
-    if (pending <= 0)
-        return pending;
-    dma_rmb();
-    struct split_used_element *element = &split->used->ring[split->used_index & (queue->size - 1u)];
-    uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
+    const struct virtq_split *split = &queue->split;
+    const struct split_used_element *element = &split->used
+                                                    ->ring[split->used_index & (queue->size - 1u)];
+    uint32_t head = atomic_load_explicit(&element->id, memory_order_relaxed);
     *len_bytes = atomic_load_explicit(&element->len_bytes, memory_order_relaxed);
+    *id = (uint16_t)head;
     /* Legacy devices' lengths are often wrong (virtio 1.4, 2.7.8.1). */
-    *chain = chain_used(queue, id, len_bytes, !queue->legacy);
-    if (*chain == NULL)
-        return -ANOLE_EPROTO;
-    if (!queue->in_order)
-        return 1;
-    if (!chain_start_run(queue, *chain, *len_bytes, (unsigned)pending))
-        return -ANOLE_EPROTO;
-    *chain = chain_next_of_run(queue, len_bytes);
-    return 1;
+    return chain_used(queue, head, len_bytes, !queue->legacy);
 }
 
 static int split_take(struct virtq *queue, struct virtq_used *used)
 {
-    struct virtq_chain *chain;
-    uint32_t len_bytes;
+    struct virtq_split *split = &queue->split;
     if (fault_here(FAULT_USED))
-        queue->split.used_index = (uint16_t)(queue->split.used_index - FAULTY_DISTANCE);
-    int rc = next_used(queue, &chain, &len_bytes);
-    if (rc <= 0)
-        return rc;
-    queue->split.used_index++;
-    chain_close(queue, chain, chain->descriptors, len_bytes, used);
+        split->used_index = (uint16_t)(split->used_index - FAULTY_DISTANCE);
+    if (queue->run_left == 0) {
+        uint16_t id;
+        uint32_t len_bytes;
+        int pending = used_pending(queue);
+        if (pending <= 0)
+            return pending;
+        dma_rmb();
+        if (!read_used(queue, &id, &len_bytes))
+            return -ANOLE_EPROTO;
+        if (!queue->in_order) {
+            split->used_index++;
+            chain_free(queue, id, queue->chains[id].descriptors);
+            chain_close(queue, id, len_bytes, used);
+            return 1;
+        }
+        if (!chain_start_run(queue, id, len_bytes, (unsigned)pending))
+            return -ANOLE_EPROTO;
+    }
+    split->used_index++;
+    chain_close_oldest(queue, queue->chains[queue->oldest].descriptors, used);
     return 1;
 }
 

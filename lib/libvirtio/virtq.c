@@ -84,11 +84,8 @@ int virtq_reset(struct virtq *queue, void (*lost)(void *context, uint16_t token)
 }
 
 /* Whether the segments make a buffer that the specification allows (virtio 1.4, 2.7.5). */
-static bool buffer_valid(const struct virtq *queue, const struct virtq_segment *segments,
-                         unsigned count)
+static bool buffer_valid(const struct virtq_segment *segments, unsigned count)
 {
-    if (count == 0 || count > queue->size)
-        return false;
     uint64_t total = 0;
     for (unsigned i = 0; i < count; i++) {
         if (segments[i].len_bytes == 0)
@@ -98,22 +95,35 @@ static bool buffer_valid(const struct virtq *queue, const struct virtq_segment *
     return total <= UINT32_MAX;
 }
 
+/* Records a buffer, all but what it takes of the ring, as the chain of the next free id. */
+static void chain_begin(struct virtq *queue, const struct virtq_segment *writable,
+                        unsigned writable_count, uint16_t token)
+{
+    struct virtq_chain *chain = &queue->chains[queue->free_head];
+    uint32_t writable_bytes = 0;
+    for (unsigned i = 0; i < writable_count; i++)
+        writable_bytes += writable[i].len_bytes;
+    chain->writable_bytes = writable_bytes;
+    chain->order = queue->order++;
+    chain->added_ms = queue->now_ms;
+    chain->token = token;
+}
+
 int virtq_add(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
               unsigned writable, const struct virtq_table *table, uint16_t token)
 {
     if (queue->broken)
         return -ANOLE_EPROTO;
-    if (readable > queue->size || writable > queue->size)
-        return -ANOLE_EINVAL;
     unsigned count = readable + writable;
-    if (!buffer_valid(queue, segments, count))
+    if (count < readable || count == 0 || count > queue->size || !buffer_valid(segments, count))
         return -ANOLE_EINVAL;
     if (!queue->indirect || count == 1 || (table != NULL && table->entries < count))
         table = NULL;
     if ((table != NULL ? 1 : count) > queue->free_slots)
         return -ANOLE_EAGAIN;
     fault_step(FAULT_DIE_RING);
-    queue->format->add(queue, segments, readable, writable, table, token);
+    chain_begin(queue, segments + readable, writable, token);
+    queue->format->add(queue, segments, readable, count, table);
     queue->added++;
     return 0;
 }

@@ -59,8 +59,10 @@ struct virtq_format {
     uint64_t (*memory_len)(uint16_t size);
     void (*init)(struct virtq *queue, const struct dma_memory *memory,
                  struct virtq_addresses *addresses);
+    /* Fills in a buffer's descriptors. Its chain is that of the free list's head, where all but what
+     * it takes of the ring is recorded already. */
     void (*add)(struct virtq *queue, const struct virtq_segment *segments, unsigned readable,
-                unsigned writable, const struct virtq_table *table, uint16_t token);
+                unsigned count, const struct virtq_table *table);
     /* Shows what was added; true: the device asks to be notified. */
     bool (*publish)(struct virtq *queue);
     int (*take)(struct virtq *queue, struct virtq_used *used);
@@ -93,7 +95,7 @@ struct virtq_packed {
     uint16_t batch_first; /* what was added since the last kick: its first slot, */
     uint16_t batch_flags; /* the flags to go there, */
     uint16_t batch_slots; /* and how many slots it is */
-    uint16_t longest;     /* slots of the longest chain since nothing was in flight */
+    uint16_t longest;     /* slots of the longest chain since the ring was empty */
 };
 
 struct virtq {
