@@ -8,30 +8,21 @@
 #include <libvirtio/feature_bits.h>
 #include <stdlib.h>
 
-#define ALLOW(feature)                                                                             \
-    {                                                                                              \
-        .bit = (feature), .needs = FEATURE_NEEDS_NOTHING                                           \
-    }
-
 static const struct feature_rule allowed[] = {
-    {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},
-    ALLOW(VIRTIO_F_EVENT_IDX),
-    ALLOW(VIRTIO_F_INDIRECT_DESC),
-    ALLOW(VIRTIO_F_RING_PACKED),
-    ALLOW(VIRTIO_F_ACCESS_PLATFORM),
-    ALLOW(VIRTIO_F_ORDER_PLATFORM),
-    ALLOW(VIRTIO_BLK_F_SIZE_MAX),
-    ALLOW(VIRTIO_BLK_F_SEG_MAX),
-    ALLOW(VIRTIO_BLK_F_GEOMETRY),
-    ALLOW(VIRTIO_BLK_F_RO),
-    ALLOW(VIRTIO_BLK_F_BLK_SIZE),
-    ALLOW(VIRTIO_BLK_F_FLUSH),
-    ALLOW(VIRTIO_BLK_F_TOPOLOGY),
+    VIRTIO_RULES_COMMON,
+    FEATURE_ALLOW(VIRTIO_F_INDIRECT_DESC),
+    FEATURE_ALLOW(VIRTIO_BLK_F_SIZE_MAX),
+    FEATURE_ALLOW(VIRTIO_BLK_F_SEG_MAX),
+    FEATURE_ALLOW(VIRTIO_BLK_F_GEOMETRY),
+    FEATURE_ALLOW(VIRTIO_BLK_F_RO),
+    FEATURE_ALLOW(VIRTIO_BLK_F_BLK_SIZE),
+    FEATURE_ALLOW(VIRTIO_BLK_F_FLUSH),
+    FEATURE_ALLOW(VIRTIO_BLK_F_TOPOLOGY),
     /* Write-back is nothing for who can't flush. */
     {.bit = VIRTIO_BLK_F_CONFIG_WCE, .needs = VIRTIO_BLK_F_FLUSH},
-    ALLOW(VIRTIO_BLK_F_MQ),
-    ALLOW(VIRTIO_BLK_F_DISCARD),
-    ALLOW(VIRTIO_BLK_F_WRITE_ZEROES),
+    FEATURE_ALLOW(VIRTIO_BLK_F_MQ),
+    FEATURE_ALLOW(VIRTIO_BLK_F_DISCARD),
+    FEATURE_ALLOW(VIRTIO_BLK_F_WRITE_ZEROES),
 };
 
 /* ---- queues ---- */

@@ -18,16 +18,6 @@
 /* Own notification bits from here on are the frame's; the driver has those below. */
 #define VIRTIO_DRIVER_BIT 8u
 
-/* What any driver can accept, for its allow-list. */
-#define VIRTIO_RULES_COMMON                                                                        \
-    {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},                 \
-        {.bit = VIRTIO_F_EVENT_IDX, .needs = FEATURE_NEEDS_NOTHING},                               \
-        {.bit = VIRTIO_F_RING_PACKED, .needs = FEATURE_NEEDS_NOTHING},                             \
-        {.bit = VIRTIO_F_ACCESS_PLATFORM, .needs = FEATURE_NEEDS_NOTHING},                         \
-    {                                                                                              \
-        .bit = VIRTIO_F_ORDER_PLATFORM, .needs = FEATURE_NEEDS_NOTHING                             \
-    }
-
 struct virtio_driver {
     const char *name; /* of the program, for the log */
     const char

@@ -66,6 +66,20 @@ struct feature_rule {
     bool required;            /* the driver can't work without it */
 };
 
+/* A line for what a driver can use and do without. */
+#define FEATURE_ALLOW(feature)                                                                     \
+    {                                                                                              \
+        .bit = (feature), .needs = FEATURE_NEEDS_NOTHING                                           \
+    }
+
+/* What this library does for any driver, which has to know nothing of it. */
+#define VIRTIO_RULES_COMMON                                                                        \
+    {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},                 \
+        FEATURE_ALLOW(VIRTIO_F_EVENT_IDX), FEATURE_ALLOW(VIRTIO_F_RING_PACKED),                    \
+        FEATURE_ALLOW(VIRTIO_F_IN_ORDER), FEATURE_ALLOW(VIRTIO_F_NOTIFICATION_DATA),               \
+        FEATURE_ALLOW(VIRTIO_F_NOTIF_CONFIG_DATA), FEATURE_ALLOW(VIRTIO_F_ACCESS_PLATFORM),        \
+        FEATURE_ALLOW(VIRTIO_F_ORDER_PLATFORM)
+
 /*
  * Picks from what the device offers what the rules allow and the transport doesn't bar, without bits
  * whose need isn't met. 0, or -ENODEV with a required bit that is missing.
