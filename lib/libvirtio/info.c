@@ -55,8 +55,7 @@ static int queue_info(struct ipc_delivery *request)
     if (i == VIRTIO_QUEUES)
         return -ANOLE_ENOENT;
     struct virtq_state state;
-    virtq_set_time(device->queues[i], virtio_clock_ms());
-    virtq_describe(device->queues[i], &state);
+    virtq_describe(device->queues[i], virtio_clock_ms(), &state);
     struct virtio_queue_info queue = {
         .index = state.index,
         .size = state.size,

@@ -176,7 +176,7 @@ void virtq_disarm(struct virtq *queue)
         queue->format->disarm(queue);
 }
 
-void virtq_describe(const struct virtq *queue, struct virtq_state *state)
+void virtq_describe(const struct virtq *queue, uint32_t now_ms, struct virtq_state *state)
 {
     *state = (struct virtq_state){
         .index = queue->index,
@@ -187,7 +187,7 @@ void virtq_describe(const struct virtq *queue, struct virtq_state *state)
         .broken = queue->broken,
     };
     for (unsigned id = 0; id < queue->size; id++) {
-        uint32_t age_ms = queue->now_ms - queue->chains[id].added_ms;
+        uint32_t age_ms = now_ms - queue->chains[id].added_ms;
         if (queue->chains[id].descriptors != 0 && age_ms > state->oldest_ms)
             state->oldest_ms = age_ms;
     }

@@ -220,11 +220,13 @@ struct virtq_state {
     uint16_t used;         /* up to where it has taken used buffers */
     uint32_t driver_event; /* as it lies in memory: used_event, or the whole event structure */
     uint32_t device_event; /* avail_event likewise: the device's word, not to be relied on */
-    uint32_t oldest_ms;    /* age of the oldest buffer in flight, 0: none */
+    uint32_t oldest_ms;    /* age of the oldest buffer of both, 0: none */
     bool broken;
 };
 
-void virtq_describe(const struct virtq *queue, struct virtq_state *state);
+/* now_ms: of the clock of virtq_set_time. Another thread than the owner's sees values of different
+ * moments. */
+void virtq_describe(const struct virtq *queue, uint32_t now_ms, struct virtq_state *state);
 
 /* Whether each buffer takes one slot, given a table. */
 static inline bool virtq_has_indirect(const struct virtq *queue)

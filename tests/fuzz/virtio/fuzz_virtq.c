@@ -199,7 +199,7 @@ static void step(void)
         if (input_below(&input, 8) == 0)
             reset();
     }
-    virtq_describe(&queue, &state);
+    virtq_describe(&queue, 0, &state);
     REQUIRE(state.free_slots <= queue.size);
     REQUIRE(state.broken || state.in_flight + state.added == in_flight);
 }
