@@ -43,10 +43,8 @@ static int check_window(struct resource *window)
 }
 
 /* Lines may be shared, messages are one process's. */
-static int check_interrupts(struct resource *interrupts)
+static int check_interrupts(const struct resource *interrupts)
 {
-    if (interrupts->len == 0)
-        interrupts->len = 1;
     if (!irq_exist(interrupts->base, interrupts->len))
         return -ANOLE_EINVAL;
     return interrupts->base > machine.irq_count && resource_taken(interrupts) ? -ANOLE_EBUSY : 0;

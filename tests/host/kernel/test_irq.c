@@ -230,7 +230,7 @@ static void resources_are_checked(void **state)
     (void)state;
     assert_int_equal(give(a, 0, 1), -ANOLE_EINVAL);
     assert_int_equal(give(a, HOST_LINES, 1), 0);
-    assert_int_equal(give(a, HOST_LINES, 0), 0); /* one */
+    assert_int_equal(give(a, HOST_LINES, 0), -ANOLE_EINVAL);
     assert_int_equal(give(a, HOST_LINES, 2), -ANOLE_EINVAL);
     assert_int_equal(give(a, 1, ~(uint64_t)0), -ANOLE_EINVAL);
     assert_int_equal(give(a, ~(uint64_t)0, 2), -ANOLE_EINVAL);
