@@ -254,8 +254,6 @@ int blk_session_close(const struct blk_source *source, const struct message *req
                       struct message *reply);
 /* Rings all who want to know that INFO has changed. */
 void blk_session_tell_change(void);
-/* Where a sector of the session's minor is on the disk. */
-uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector);
 /* Ends the sessions of processes that are dead. */
 void blk_session_bury(void);
 /* One request of the session is finished: it may have waited for that. */
@@ -264,6 +262,12 @@ void blk_session_settle(struct blk_session *session);
 static inline unsigned blk_session_index(const struct blk_session *session)
 {
     return (unsigned)(session - blk_server->session);
+}
+
+/* Where a sector of the session's minor is on the disk. */
+static inline uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector)
+{
+    return blk_shared.table.partition[session->minor].start_sector + sector;
 }
 
 static inline uint64_t blk_session_bit(const struct blk_session *session)
@@ -312,8 +316,6 @@ struct blk_job *blk_job_alloc(struct blk_session *session);
 void blk_job_enqueue(struct blk_job *job);
 /* Takes a request, whose predecessor is given (BLK_NONE: it is the first), off its list. */
 void blk_job_unlink(struct blk_job *job, uint16_t before);
-/* It is on no list any more, but in the device. */
-void blk_job_started(struct blk_job *job);
 void blk_job_reply(const struct blk_job *job, int status);
 /* Answers and frees a request that is on no list and not in the device. */
 void blk_job_finish(struct blk_job *job, int status);
@@ -321,6 +323,8 @@ void blk_job_finish(struct blk_job *job, int status);
 unsigned blk_interrupt_after(void);
 /* Answers a pending request without having done it. */
 void blk_job_refuse(struct blk_job *job, int status);
+/* Answers pending requests that are beyond the end of a disk that has shrunk. */
+void blk_refuse_beyond(void);
 /* Answers all pending requests of the session that came by channel (or all) as canceled. */
 void blk_cancel_pending(struct blk_session *session, bool channel_only);
 /* The request with that id, or NULL. */

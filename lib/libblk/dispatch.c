@@ -85,8 +85,6 @@ void blk_job_reply(const struct blk_job *job, int status)
         .message = {.word = {job->id, status == 0 ? job->bytes : 0}},
         .call_id = job->call_id,
     };
-    if (status == 0 && job->type == BLK_CACHE)
-        delivery.message.word[1] = blk_cache_mode();
     if (blk_job_by_channel(job)) {
         delivery.message.type = (uint32_t)status;
         blk_channel_reply(session, &delivery.message);
@@ -129,6 +127,24 @@ void blk_job_refuse(struct blk_job *job, int status)
     blk_job_finish(job, status);
 }
 
+/* Vectors are checked when they are read; what is written already is only to be flushed. */
+static bool beyond(const struct blk_session *session, const struct blk_job *job)
+{
+    bool sectors = job->type == BLK_READ || job->type == BLK_WRITE || job->type == BLK_DISCARD ||
+                   job->type == BLK_WRITE_ZEROES;
+    return sectors && (job->flags & BLK_VECTOR) == 0 && !job->flushing &&
+           blk_check_range(session, job->sector, job->length) < 0;
+}
+
+void blk_refuse_beyond(void)
+{
+    for (unsigned i = 0; i < BLK_JOBS; i++) {
+        struct blk_job *job = &blk_server->job[i];
+        if (job->state == BLK_JOB_PENDING && beyond(&blk_server->session[job->session], job))
+            blk_job_refuse(job, -ANOLE_ERANGE);
+    }
+}
+
 void blk_cancel_pending(struct blk_session *session, bool channel_only)
 {
     uint16_t at = session->pending_first;
@@ -154,22 +170,6 @@ unsigned blk_interrupt_after(void)
     if (server->urgent > 0 || several_clients || server->device_bytes > BATCH_BYTES_MAX)
         return 1;
     return (unsigned)server->device->stats.in_flight_now;
-}
-
-void blk_job_started(struct blk_job *job)
-{
-    struct blk_session *session = &blk_server->session[job->session];
-    struct blk_stats *stats = &blk_server->device->stats;
-    bool moves = job->type == BLK_READ || job->type == BLK_WRITE;
-    job->state = BLK_JOB_SUBMITTED;
-    job->submitted_poll = blk_server->polls;
-    job->urgent = !blk_job_by_channel(job) || !moves || job->flushing;
-    blk_server->urgent = (uint16_t)(blk_server->urgent + job->urgent);
-    blk_server->device_bytes += job->bytes;
-    session->in_device++;
-    blk_server->device_mask |= blk_session_bit(session);
-    if (++stats->in_flight_now > stats->in_flight_max)
-        stats->in_flight_max = stats->in_flight_now;
 }
 
 static void ended(const struct blk_job *job)
@@ -210,6 +210,8 @@ static void count(const struct blk_job *job, int status)
 static void conclude(struct blk_job *job, int status)
 {
     count(job, status);
+    if (job->type == BLK_CACHE)
+        job->bytes = blk_cache_mode(); /* the reply's second word */
     blk_job_finish(job, status);
 }
 
@@ -230,8 +232,9 @@ static void try_alone(struct blk_job *job, int status)
  * cache's mode says so. */
 static bool must_flush(const struct blk_job *job, int status)
 {
-    bool durable = (job->flags & BLK_FUA) != 0 || blk_cache_mode() == BLK_CACHE_WRITE_THROUGH;
-    return status == 0 && job->type == BLK_WRITE && job->cached && !job->flushing && durable;
+    if (job->type != BLK_WRITE || status < 0 || !job->cached || job->flushing)
+        return false;
+    return (job->flags & BLK_FUA) != 0 || blk_cache_mode() == BLK_CACHE_WRITE_THROUGH;
 }
 
 static void flush_after(struct blk_job *job)

@@ -184,13 +184,12 @@ int blk_gather(struct blk_job *job, struct blk_gathering *gathering)
 
 int blk_gather_more(struct blk_job *job, struct blk_gathering *gathering)
 {
-    const struct blk_session *session = &blk_server->session[job->session];
     struct dma_segment *last = &gathering->segments[gathering->count - 1];
     const struct dma_segment last_before = *last;
     const unsigned count_before = gathering->count;
     const uint64_t bytes_before = gathering->bytes;
     job->bytes = (uint32_t)job->length;
-    int rc = gather_pool(&session->pool, job->offset, job->length, gathering);
+    int rc = gather_buffer(job, job->grant, job->offset, job->length, gathering, &job->mapping);
     if (rc == 0 && gathering->count <= blk_server->device->max_segments)
         return 0;
     *last = last_before;

@@ -97,9 +97,11 @@ static int cancel(const struct blk_source *source, const struct message *request
     return 0;
 }
 
-/* The point of no return of a request for the device: it is checked, and there is room for it. */
-static void accept(const struct blk_source *source, struct blk_session *session,
-                   const struct message *message)
+/* The point of no return of a request for the device: it is checked, and there is room for it. Every
+ * request comes by, so it is no call. */
+static inline __attribute__((always_inline)) void accept(const struct blk_source *source,
+                                                         struct blk_session *session,
+                                                         const struct message *message)
 {
     struct blk_job *job = blk_job_alloc(session);
     job->type = message->type;

@@ -148,6 +148,8 @@ void blk_server_follow(void)
     device->flags &= ~BLK_INFO_WRITE_BACK;
     if (blk_cache_mode() == BLK_CACHE_WRITE_BACK)
         device->flags |= BLK_INFO_WRITE_BACK;
+    if (device->capacity_sectors < capacity_before)
+        blk_refuse_beyond();
     if (device->capacity_sectors != capacity_before || device->flags != flags_before)
         blk_session_tell_change();
 }

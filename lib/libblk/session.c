@@ -49,11 +49,6 @@ void blk_session_tell_change(void)
     }
 }
 
-uint64_t blk_disk_sector(const struct blk_session *session, uint64_t sector)
-{
-    return blk_shared.table.partition[session->minor].start_sector + sector;
-}
-
 static bool minors_overlap(unsigned a, unsigned b)
 {
     if (a == b || a == 0 || b == 0)

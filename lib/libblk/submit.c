@@ -105,28 +105,26 @@ static bool mergeable(const struct blk_job *job)
            blk_job_by_channel(job) && job->grant == session->pool.grant;
 }
 
-/* Whether `next` goes on where a request that ends before `sector` stops, in the same direction. */
-static bool continues(const struct blk_job *job, const struct blk_job *next, uint64_t sector)
+/* The session's next request, if it goes on where `last` stops, in the same direction; or NULL. */
+static struct blk_job *continuation(const struct blk_job *last)
 {
-    return next->type == job->type && next->sector == sector && mergeable(next) &&
-           blk_check_range(&blk_server->session[next->session], next->sector, next->length) == 0;
+    if (last->next == BLK_NONE)
+        return NULL;
+    struct blk_job *next = &blk_server->job[last->next];
+    if (next->sector != last->sector + last->bytes / BLK_SECTOR_SIZE || next->type != last->type)
+        return NULL;
+    return mergeable(last) && mergeable(next) ? next : NULL;
 }
 
 /* Adds those of the session's next requests that continue this one, as long as all of it is one
  * piece. They are chained to it. */
-static void merge(struct blk_job *job, struct blk_gathering *gathering)
+static void merge(struct blk_job *last, struct blk_gathering *gathering)
 {
-    struct blk_job *last = job;
-    uint64_t sector = job->sector + gathering->bytes / BLK_SECTOR_SIZE;
-    if (!mergeable(job))
-        return;
-    while (last->next != BLK_NONE && gathering->bytes < BLK_MERGED_BYTES_MAX) {
-        struct blk_job *next = &blk_server->job[last->next];
-        if (!continues(job, next, sector) || blk_gather_more(next, gathering) < 0)
-            return;
+    struct blk_job *next;
+    while (gathering->bytes < BLK_MERGED_BYTES_MAX && (next = continuation(last)) != NULL &&
+           blk_gather_more(next, gathering) == 0) {
         last->merged = blk_job_index(next);
         last = next;
-        sector += next->bytes / BLK_SECTOR_SIZE;
         blk_server->device->stats.merged++;
     }
 }
@@ -141,7 +139,7 @@ static int start_data(struct blk_job *job, unsigned room)
     int rc = blk_gather(job, gathering);
     if (rc < 0)
         return rc;
-    job->cached = blk_cache_mode() == BLK_CACHE_WRITE_BACK;
+    job->cached = job->type == BLK_WRITE && blk_cache_mode() == BLK_CACHE_WRITE_BACK;
     if (gathering->count <= device->max_segments) {
         merge(job, gathering);
         struct blk_piece piece = {
@@ -244,15 +242,25 @@ static int start(struct blk_job *job, unsigned room)
         return start_flush(job);
     if (job->type == BLK_CACHE)
         return start_cache_mode(job);
-    /* The disk may have shrunk since the request was accepted; a vector is checked when it is read. */
-    int rc = (job->flags & BLK_VECTOR) != 0
-                 ? 0
-                 : blk_check_range(&blk_server->session[job->session], job->sector, job->length);
-    if (rc < 0)
-        return rc;
     if (job->type == BLK_READ || job->type == BLK_WRITE)
         return start_data(job, room);
     return start_space(job, room);
+}
+
+static void started(struct blk_job *job)
+{
+    struct blk_session *session = &blk_server->session[job->session];
+    struct blk_stats *stats = &blk_server->device->stats;
+    bool moves = job->type == BLK_READ || job->type == BLK_WRITE;
+    job->state = BLK_JOB_SUBMITTED;
+    job->submitted_poll = blk_server->polls;
+    job->urgent = !blk_job_by_channel(job) || !moves || job->flushing;
+    blk_server->urgent = (uint16_t)(blk_server->urgent + job->urgent);
+    blk_server->device_bytes += job->bytes;
+    session->in_device++;
+    blk_server->device_mask |= blk_session_bit(session);
+    if (++stats->in_flight_now > stats->in_flight_max)
+        stats->in_flight_max = stats->in_flight_now;
 }
 
 /* Takes the request and those merged with it off the list: they are in the device. */
@@ -261,7 +269,7 @@ static void started_all(struct blk_job *job)
     while (true) {
         struct blk_job *next = job->merged == BLK_NONE ? NULL : &blk_server->job[job->merged];
         blk_job_unlink(job, BLK_NONE);
-        blk_job_started(job);
+        started(job);
         if (fault_any() && job->type == BLK_WRITE && blk_job_by_channel(job) &&
             fault_take(FAULT_EARLY))
             blk_job_reply(job, 0);
@@ -271,10 +279,14 @@ static void started_all(struct blk_job *job)
     }
 }
 
-/* The session whose turn it is: the first with pending requests from blk_server->turn on. */
+/* The session whose turn it is: the first with pending requests from blk_server.turn on. Most often it
+ * is the one that was served last, alone. */
 static struct blk_session *next_in_turn(void)
 {
     uint64_t mask = blk_server->pending_mask;
+    unsigned last = (blk_server->turn + BLK_SESSIONS - 1) % BLK_SESSIONS;
+    if (mask == (uint64_t)1 << last)
+        return &blk_server->session[last];
     uint64_t later = mask & ~(((uint64_t)1 << blk_server->turn) - 1);
     return &blk_server->session[__builtin_ctzll(later != 0 ? later : mask)];
 }

@@ -127,9 +127,11 @@ static void batched_reads(void)
     printf("counters: %u channel reads at depth %u: %" PRIu64 " batches, %" PRIu64
            " kicks, %" PRIu64 " interrupts, %" PRIu64 " address-space switches\n",
            BATCH_READS, BATCH_DEPTH, batches, kicks, interrupts, switches);
+    /* On other harts than the driver's a client may add to a batch that is being submitted. */
+    uint64_t most = 2 * batches + (info_page()->harts > 1 ? batches / 50 : 0);
     /* A device that holds less than what is in flight takes it in several goes. */
     if (disk.max_in_flight >= BATCH_DEPTH && (disk.flags & BLK_INFO_BATCHES) != 0)
-        check(kicks + interrupts <= 2 * batches, __LINE__,
+        check(kicks + interrupts <= most, __LINE__,
               "%" PRIu64 " kicks and %" PRIu64 " interrupts for %" PRIu64 " batches", kicks,
               interrupts, batches);
     GUARDED(pool);

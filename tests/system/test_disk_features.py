@@ -1,11 +1,13 @@
 """What virtio_blk makes of a disk's features: geometry, topology, cache modes, resizing, limits."""
 
+import re
 import subprocess
 
 import pytest
 
 from conftest import BOOT_TIMEOUT, GRACE, ROOT
 from qmp import Monitor
+from vhost import VhostDisk
 
 MIB = 1 << 20
 
@@ -95,3 +97,31 @@ def test_a_slow_disk_is_given_time(passes, blank_disk):
     result = passes("blktest vda --group identify; blktest vda --group open; service list",
                     "--disk", blank_disk(MIB), "--drive-opts", "throttling.iops-total=20")
     assert "DEVICE_RESET" not in result.output
+
+
+@pytest.mark.parametrize("machine", [
+    ["--smp", 2], ["--smp", 4], ["--smp", 2, "--transport", "mmio-legacy"],
+    ["--smp", 2, "--transport", "pci"], ["--smp", 4, "--transport", "pci", "--aia"],
+], ids=lambda machine: "-".join(map(str, machine)).replace("--", ""))
+def test_a_queue_for_each_hart(passes, blank_disk, machine):
+    disk = f"{blank_disk(32 * MIB)},num-queues=4"
+    result = passes("blktest vda --rw; dmesg", "--disk", disk, *machine, timeout=300)
+    queues = min(4, machine[1])
+    assert f"vda: {queues} queues" in result.output, str(result)
+    assert group("queues", result) == ["PASS"] * 2, str(result)
+
+
+def test_faults_with_several_queues(passes, blank_disk):
+    passes("faulttest virtio_blk all", "--disk", f"{blank_disk(32 * MIB)},num-queues=4",
+           "--smp", 4, timeout=300)
+
+
+def test_a_silent_request_is_noticed_by_its_own_deadline(passes, blank_disk, tmp_path):
+    """libblk gives each request 5 s; without them the driver would wait for 10."""
+    device = VhostDisk(tmp_path, blank_disk(16 * MIB), ["silent,type=write,skip=30"])
+    result = passes("blktest vda --rw --group longwrite --mib 4; dmesg", "--disk", device.disk())
+    device.end()
+    assert device.hits("silent") == 1, device.told()
+    assert "is not answered" in result.output, str(result)
+    took = int(re.search(r"1 passed, 0 failed, 0 skipped in (\d+) ms", result.output).group(1))
+    assert 5000 <= took < 9500, str(result)
