@@ -73,7 +73,7 @@ static void pci_find(const void *tree)
     }
     uint8_t *config = registers_map("pci", host.config_base, PCI_BUS_BYTES);
     if (config) {
-        pci_config_use(config, host.bus);
+        pci_config_use(config, host.bus, 0);
         device_count += pci_scan(&host, startup_page()->instance == 0, &devices[device_count],
                                  DEVICES - device_count);
     }

@@ -1,6 +1,6 @@
 /*
  * PCI, as far as devman needs it: one host bridge with configuration space in memory (ECAM), the
- * functions of its first bus, and of these what virtio devices have.
+ * functions of its first bus and behind that bus's bridges, and of these what virtio devices have.
  *
  * Configuration space is what a device says of itself: nothing in it is believed before it is
  * checked. Functions that refuse say why in a text for the log; NULL: all is well.
@@ -30,8 +30,9 @@ static inline pci_address pci_address_make(unsigned bus, unsigned device, unsign
 }
 
 /* ---- pci_config.c: configuration space; reads of what isn't there have all bits set ---- */
-/* Where the bus is mapped. */
-void pci_config_use(void *registers, unsigned bus);
+#define PCI_BUSES 16u /* at most that many are used */
+/* Where the configuration space of bus number first + index is mapped, index below PCI_BUSES. */
+void pci_config_use(void *registers, unsigned first, unsigned index);
 uint8_t pci_read8(pci_address function, unsigned offset);
 uint16_t pci_read16(pci_address function, unsigned offset);
 uint32_t pci_read32(pci_address function, unsigned offset);
@@ -43,11 +44,13 @@ struct pci_window {
     uint64_t base;     /* physical */
     uint64_t bus_base; /* the same place, as BARs have it */
     uint64_t len_bytes;
+    bool prefetchable; /* of a bridge: only for BARs of 64 bits that may be prefetched */
 };
 
 struct pci_host {
     uint64_t config_base; /* physical: of the first bus */
     uint32_t bus;         /* the first one */
+    uint32_t buses;       /* how many there may be, with this one */
     unsigned window_count;
     struct pci_window windows[PCI_WINDOWS]; /* for memory; the highest first */
     uint32_t lines[PCI_DEVICES][PCI_PINS];  /* interrupt line of each device's pin; 0: none */
@@ -66,6 +69,7 @@ struct pci_bar {
     uint64_t base;      /* physical; 0: not placed */
     uint64_t len_bytes; /* 0: there is no such memory BAR */
     bool wide;          /* 64 bits: takes the next one, too */
+    bool prefetchable;  /* reads have no side effects */
 };
 
 /* Where BARs are: no two overlap. */
@@ -78,6 +82,11 @@ struct pci_space {
         uint64_t len_bytes;
     } * used;
 };
+
+/* Finds a place for a BAR of known length, and takes it; *place is where that is on the bus. */
+const char *pci_space_place(struct pci_space *space, struct pci_bar *bar, uint64_t *place);
+/* Takes a place that pci_space_place() could have found: the length follows from it. */
+const char *pci_space_keep(struct pci_space *space, uint64_t place, struct pci_bar *bar);
 
 /* Asks for the sizes. Nobody may be using the function: it must not decode addresses. */
 const char *pci_bars_size(pci_address function, struct pci_bar bars[PCI_BARS]);
@@ -115,6 +124,20 @@ const char *pci_capabilities_read(pci_address function, const struct pci_bar bar
 /* Windows around the parts, with no page of the MSI-X tables; where the parts are in them. */
 const char *pci_describe(const struct pci_bar bars[PCI_BARS],
                          const struct pci_capabilities *capabilities, struct rs_device_told *told);
+
+/* ---- pci_bridge.c: bridges to other buses ---- */
+struct pci_bridge {
+    pci_address function;
+    bool placed;
+    struct pci_bar windows[2]; /* for BARs of 64 bits that may be prefetched; for all others */
+    uint64_t places[2];        /* of the windows, on the bus */
+    struct pci_host behind;    /* the bus behind it, like that of a host bridge */
+};
+
+/* Reads windows and bus number that a former devman gave to it. */
+const char *pci_bridge_keep(struct pci_space *space, struct pci_bridge *bridge);
+/* Gives it windows, and `bus` to the bus behind it. */
+const char *pci_bridge_place(struct pci_space *space, struct pci_bridge *bridge, unsigned bus);
 
 /* ---- pci_scan.c: the functions of the bus ---- */
 struct device;

@@ -62,6 +62,7 @@ const char *pci_bars_size(pci_address function, struct pci_bar bars[PCI_BARS])
         if (error || bars[i].wide != wide || value & PCI_BAR_IO) {
             return "one of its BARs changes its type";
         }
+        bars[i].prefetchable = value & PCI_BAR_PREFETCHABLE;
         value &= ~(uint64_t)PCI_BAR_FLAGS;
         if (value != 0) {
             bars[i].len_bytes = wide ? -value : (uint32_t)-value;
@@ -111,10 +112,11 @@ static bool space_take(struct pci_space *space, uint64_t base, uint64_t len)
     return true;
 }
 
-/* Can a BAR of that width have all addresses of the window? */
-static bool window_suits(const struct pci_window *window, bool wide)
+/* Can the BAR have all addresses of the window? */
+static bool window_suits(const struct pci_window *window, const struct pci_bar *bar)
 {
-    return wide || window->bus_base + window->len_bytes - 1 <= UINT32_MAX;
+    return (bar->wide || window->bus_base + window->len_bytes - 1 <= UINT32_MAX) &&
+           (!window->prefetchable || (bar->wide && bar->prefetchable));
 }
 
 /* The lowest odd multiple of len that isn't below an address. */
@@ -148,27 +150,34 @@ static uint64_t place_find(const struct pci_space *space, const struct pci_windo
     return 0;
 }
 
+const char *pci_space_place(struct pci_space *space, struct pci_bar *bar, uint64_t *place)
+{
+    for (unsigned i = 0; i < space->host->window_count; i++) {
+        const struct pci_window *window = &space->host->windows[i];
+        *place = window_suits(window, bar) ? place_find(space, window, bar->len_bytes) : 0;
+        if (*place != 0) {
+            bar->base = *place - window->bus_base + window->base;
+            return space_take(space, bar->base, bar->len_bytes) ? NULL : "there are too many BARs";
+        }
+    }
+    return "there is no room for one of its BARs";
+}
+
 static const char *bar_place(struct pci_space *space, pci_address function, unsigned index,
                              struct pci_bar *bar)
 {
-    uint64_t value;
+    uint64_t place, value;
     bool wide;
-    for (unsigned i = 0; i < space->host->window_count; i++) {
-        const struct pci_window *window = &space->host->windows[i];
-        uint64_t place = window_suits(window, bar->wide) ? place_find(space, window, bar->len_bytes)
-                                                         : 0;
-        if (place == 0) {
-            continue;
-        }
-        bar_write(function, index, bar->wide, place);
-        if (bar_read(function, index, &value, &wide) || wide != bar->wide ||
-            (value & ~(uint64_t)PCI_BAR_FLAGS) != place) {
-            return "one of its BARs doesn't keep its address";
-        }
-        bar->base = place - window->bus_base + window->base;
-        return space_take(space, bar->base, bar->len_bytes) ? NULL : "there are too many BARs";
+    const char *error = pci_space_place(space, bar, &place);
+    if (error) {
+        return error;
     }
-    return "there is no room for one of its BARs";
+    bar_write(function, index, bar->wide, place);
+    if (bar_read(function, index, &value, &wide) || wide != bar->wide ||
+        (value & ~(uint64_t)PCI_BAR_FLAGS) != place) {
+        return "one of its BARs doesn't keep its address";
+    }
+    return NULL;
 }
 
 const char *pci_bars_place(struct pci_space *space, pci_address function,
@@ -183,8 +192,7 @@ const char *pci_bars_place(struct pci_space *space, pci_address function,
     return error;
 }
 
-/* A place that bar_place() could have chosen. */
-static const char *bar_keep(struct pci_space *space, uint64_t place, struct pci_bar *bar)
+const char *pci_space_keep(struct pci_space *space, uint64_t place, struct pci_bar *bar)
 {
     bar->len_bytes = place & -place;
     for (unsigned i = 0; i < space->host->window_count; i++) {
@@ -199,7 +207,7 @@ static const char *bar_keep(struct pci_space *space, uint64_t place, struct pci_
         }
         return space_take(space, bar->base, bar->len_bytes) ? NULL : "there are too many BARs";
     }
-    return "one of its BARs is in no window of the host bridge";
+    return "one of its BARs is in no window of its bus";
 }
 
 const char *pci_bars_keep(struct pci_space *space, pci_address function,
@@ -213,8 +221,9 @@ const char *pci_bars_keep(struct pci_space *space, pci_address function,
             return error;
         }
         uint64_t place = value & ~(uint64_t)PCI_BAR_FLAGS;
+        bars[i].prefetchable = value & PCI_BAR_PREFETCHABLE;
         if (!(value & PCI_BAR_IO) && place != 0) {
-            error = bar_keep(space, place, &bars[i]);
+            error = pci_space_keep(space, place, &bars[i]);
         }
         if (error) {
             return error;

@@ -1,21 +1,21 @@
 /*
- * Configuration space of one bus, mapped: 4 KiB a function (PCI Express 4.0, 7.2.2).
+ * Configuration space, a mapping for each bus: 4 KiB a function (PCI Express 4.0, 7.2.2).
  */
 #include "pci.h"
 #include <libvirtio/barrier.h>
 
-static uint8_t *space;
+static uint8_t *spaces[PCI_BUSES];
 static unsigned first_bus;
 
-void pci_config_use(void *registers, unsigned bus)
+void pci_config_use(void *registers, unsigned first, unsigned index)
 {
-    space = registers;
-    first_bus = bus;
+    first_bus = first;
+    spaces[index] = registers;
 }
 
 static void *at(pci_address function, unsigned offset)
 {
-    return space + (((size_t)function - (first_bus << 8)) << 12) + offset;
+    return spaces[(function >> 8) - first_bus] + ((size_t)(function & 0xff) << 12) + offset;
 }
 
 uint8_t pci_read8(pci_address function, unsigned offset)

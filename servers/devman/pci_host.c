@@ -51,6 +51,9 @@ static bool config_read(const void *fdt, int node, int parent_cells, struct pci_
     }
     host->config_base = tree_cells(reg, parent_cells);
     host->bus = property_u32(fdt, node, "bus-range", 0);
+    uint64_t buses = tree_cells(reg + parent_cells, parent_size_cells) / PCI_BUS_BYTES;
+    host->buses = buses < PCI_BUSES ? (uint32_t)buses : PCI_BUSES;
+    host->buses = host->buses < 0x100 - host->bus ? host->buses : 0x100 - host->bus;
     return host->config_base % PAGE_SIZE == 0 && host->config_base < ADDRESS_LIMIT &&
            host->bus <= 0xff;
 }

@@ -14,6 +14,18 @@
 #define PCI_HEADER_TYPE 0x0eu
 #define PCI_BAR_0 0x10u
 #define PCI_SUBSYSTEM_ID 0x2eu
+/* Of bridges (PCI-to-PCI Bridge Architecture 1.2, 3.2.5) */
+#define BRIDGE_BUSES 0x18u /* primary, secondary, subordinate; the secondary latency timer */
+#define BRIDGE_IO 0x1cu    /* base and limit */
+#define BRIDGE_MEMORY_BASE 0x20u
+#define BRIDGE_MEMORY_LIMIT 0x22u
+#define BRIDGE_PREFETCH_BASE 0x24u
+#define BRIDGE_PREFETCH_LIMIT 0x26u
+#define BRIDGE_PREFETCH_BASE_HIGH 0x28u
+#define BRIDGE_PREFETCH_LIMIT_HIGH 0x2cu
+#define BRIDGE_ADDRESS 0xfff0u   /* bits 31..20 of a base or limit */
+#define BRIDGE_IO_CLOSED 0x00f0u /* its base is above its limit */
+
 #define PCI_CAPABILITIES 0x34u
 #define PCI_INTERRUPT_PIN 0x3du /* 0: none, 1..4: INTA..INTD */
 
@@ -27,12 +39,15 @@
 #define PCI_STATUS_CAPABILITIES 0x10u
 
 #define PCI_HEADER_MULTI 0x80u
-#define PCI_HEADER_LAYOUT 0x7fu /* 0: a device, 1: a bridge to another PCI bus */
+#define PCI_HEADER_LAYOUT 0x7fu
+#define PCI_HEADER_DEVICE 0u
+#define PCI_HEADER_BRIDGE 1u /* to another PCI bus */
 
 #define PCI_BAR_IO 0x1u
 #define PCI_BAR_TYPE 0x6u /* of a memory BAR */
 #define PCI_BAR_TYPE_32 0x0u
 #define PCI_BAR_TYPE_64 0x4u
+#define PCI_BAR_PREFETCHABLE 0x8u
 #define PCI_BAR_FLAGS 0xfu
 
 /* Capabilities: one byte of id, one of the next one's offset. */

@@ -6,10 +6,13 @@
 #include <string.h>
 
 struct fake_function fake_pci[FAKE_PCI_ADDRESSES];
+bool fake_pci_mapped[FAKE_PCI_BUSES];
 
 void fake_pci_reset(void)
 {
     memset(fake_pci, 0, sizeof(fake_pci));
+    memset(fake_pci_mapped, 0, sizeof(fake_pci_mapped));
+    fake_pci_mapped[0] = true;
 }
 
 void fake_pci_put8(struct fake_function *function, unsigned offset, uint8_t value)
@@ -113,7 +116,7 @@ struct fake_function *fake_pci_disk(pci_address address)
 {
     struct fake_function *disk = fake_pci_add(address, VIRTIO_PCI_VENDOR, VIRTIO_PCI_MODERN + 2);
     fake_pci_bar(disk, 1, 0, 0x1000);
-    fake_pci_bar(disk, 4, PCI_BAR_TYPE_64, 0x4000);
+    fake_pci_bar(disk, 4, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCHABLE, 0x4000);
     (void)fake_pci_msix(disk, 2, 1, 0x800 | 1);
     (void)fake_pci_virtio(disk, 5, 0, 0, 0);
     (void)fake_pci_virtio(disk, 2, 4, 0x3000, 0x1000);
@@ -124,13 +127,35 @@ struct fake_function *fake_pci_disk(pci_address address)
     return disk;
 }
 
+struct fake_function *fake_pci_bridge(pci_address address)
+{
+    struct fake_function *bridge = fake_pci_add(address, 0x1b36, 0xc);
+    fake_pci_put8(bridge, PCI_HEADER_TYPE, PCI_HEADER_BRIDGE);
+    memset(&bridge->writable[BRIDGE_BUSES], 0xff, 4);
+    memset(&bridge->writable[BRIDGE_IO], 0xf0, 2);
+    for (unsigned at = BRIDGE_MEMORY_BASE; at <= BRIDGE_PREFETCH_LIMIT; at += 2) {
+        bridge->writable[at] = 0xf0;
+        bridge->writable[at + 1] = 0xff;
+    }
+    fake_pci_put8(bridge, BRIDGE_PREFETCH_BASE, 1); /* 64 bits */
+    fake_pci_put8(bridge, BRIDGE_PREFETCH_LIMIT, 1);
+    memset(&bridge->writable[BRIDGE_PREFETCH_BASE_HIGH], 0xff, 8);
+    return bridge;
+}
+
 /* ---- what devman reads and writes ---- */
+
+void pci_config_use(void *registers, unsigned first, unsigned index)
+{
+    assert(registers && first == 0 && index < FAKE_PCI_BUSES);
+    fake_pci_mapped[index] = true;
+}
 
 static uint32_t read_bytes(pci_address address, unsigned offset, unsigned width)
 {
     const struct fake_function *function = &fake_pci[address];
     uint32_t value = 0;
-    assert(address < FAKE_PCI_ADDRESSES && offset % width == 0 &&
+    assert(address < FAKE_PCI_ADDRESSES && fake_pci_mapped[address >> 8] && offset % width == 0 &&
            offset + width <= PCI_CONFIG_BYTES);
     for (unsigned i = 0; i < width; i++) {
         bool there = function->there && !function->gone;
@@ -142,7 +167,7 @@ static uint32_t read_bytes(pci_address address, unsigned offset, unsigned width)
 static void write_bytes(pci_address address, unsigned offset, unsigned width, uint32_t value)
 {
     struct fake_function *function = &fake_pci[address];
-    assert(address < FAKE_PCI_ADDRESSES && offset % width == 0 &&
+    assert(address < FAKE_PCI_ADDRESSES && fake_pci_mapped[address >> 8] && offset % width == 0 &&
            offset + width <= PCI_CONFIG_BYTES);
     if (offset >= PCI_BAR_0 && offset < PCI_BAR_0 + 4 * PCI_BARS) {
         bool decoded = function->config[PCI_COMMAND] & PCI_COMMAND_MEMORY;

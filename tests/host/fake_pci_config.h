@@ -7,7 +7,8 @@
 
 #include <servers/devman/pci.h>
 
-#define FAKE_PCI_ADDRESSES 256u /* one bus */
+#define FAKE_PCI_BUSES 4u
+#define FAKE_PCI_ADDRESSES (FAKE_PCI_BUSES * 256u)
 
 struct fake_function {
     bool there;
@@ -20,6 +21,7 @@ struct fake_function {
     unsigned decoded_writes;   /* ... and while it was: somebody could have been using it */
 };
 extern struct fake_function fake_pci[FAKE_PCI_ADDRESSES];
+extern bool fake_pci_mapped[FAKE_PCI_BUSES]; /* by devman; the first one is from the beginning */
 
 void fake_pci_reset(void);
 /* A function of that vendor and device id, with nothing in it. */
@@ -41,5 +43,7 @@ unsigned fake_pci_msix(struct fake_function *function, unsigned entries, uint32_
                        uint32_t pending);
 /* A disk as QEMU makes one: MSI-X in BAR 1, registers in BAR 4, which has 64 bits; pin INTA. */
 struct fake_function *fake_pci_disk(pci_address function);
+/* A bridge to another bus; a window for BARs of 64 bits, one for the others. */
+struct fake_function *fake_pci_bridge(pci_address function);
 
 #endif

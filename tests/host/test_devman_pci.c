@@ -18,7 +18,8 @@
 
 static const struct pci_host host = {
     .window_count = 2,
-    .windows = {{0x400000000, 0x400000000, 0x10000000}, {0x40000000, 0x40000000, 0x1000000}},
+    .windows = {{0x400000000, 0x400000000, 0x10000000, false},
+                {0x40000000, 0x40000000, 0x1000000, false}},
 };
 static struct pci_range used[64];
 static struct pci_space space;
@@ -148,7 +149,7 @@ static void test_no_room(void **state)
 {
     static const struct pci_host high = {
         .window_count = 1,
-        .windows = {{0x400000000, 0x400000000, 0x10000000}},
+        .windows = {{0x400000000, 0x400000000, 0x10000000, false}},
     };
     (void)state;
     space.host = &high; /* BAR 1 has 32 bits only */
@@ -163,7 +164,7 @@ static void test_full_window(void **state)
 {
     static const struct pci_host small = {
         .window_count = 1,
-        .windows = {{0x40000000, 0x40000000, 0x10000}},
+        .windows = {{0x40000000, 0x40000000, 0x10000, false}},
     };
     unsigned placed = 0;
     (void)state;
@@ -205,13 +206,13 @@ static void test_not_to_be_kept(void **state)
     space.count = 0;
     fake_pci_put32(disk, PCI_BAR_0 + 4, 0x30000000); /* configuration space */
     assert_string_equal(pci_bars_keep(&space, ADDRESS, bars),
-                        "one of its BARs is in no window of the host bridge");
+                        "one of its BARs is in no window of its bus");
     fake_pci_put32(disk, PCI_BAR_0 + 4, 0x40800000); /* 8 MiB: up to the window's end */
     assert_null(pci_bars_keep(&space, ADDRESS, bars));
     space.count = 0;
     fake_pci_put32(disk, PCI_BAR_0 + 4, 0x40000000); /* 1 GiB */
     assert_string_equal(pci_bars_keep(&space, ADDRESS, bars),
-                        "one of its BARs is in no window of the host bridge");
+                        "one of its BARs is in no window of its bus");
     space.count = 0;
     fake_pci_put32(disk, PCI_BAR_0 + 4, 0x40001002);
     assert_string_equal(pci_bars_keep(&space, ADDRESS, bars), "it has a BAR of a reserved type");

@@ -32,7 +32,8 @@ static struct {
 static unsigned page_count;
 
 static unsigned msi_room;      /* the kernel has that many left; 0: it has none at all */
-static int map_error;          /* what mapping registers ends with */
+static int map_error;          /* what mapping registers ends with ... */
+static int bus_error;          /* ... and the configuration space of a bus */
 static uint32_t said[4];       /* requests to RS, in order */
 static uint64_t said_words[4]; /* their second words */
 static unsigned said_count;
@@ -54,6 +55,10 @@ static int machine_call(uint32_t call, struct message *message)
     switch (call) {
     case KCALL_DEVICE_MAP:
         assert_int_equal(message->word[0] % PAGE_SIZE, 0);
+        if (message->word[1] == PCI_BUS_BYTES) {
+            assert_true(message->word[0] > 0x30000000 && message->word[0] < 0x30400000);
+            return bus_error;
+        }
         assert_true(message->word[1] <= PAGE_SIZE);
         message->word[0] = (uintptr_t)page_at(message->word[0]);
         return map_error;
@@ -94,10 +99,13 @@ static int setup(void **state)
     fake.call = rs_call;
     memset(pages, 0, sizeof(pages));
     page_count = msi_room = said_count = 0;
-    map_error = 0;
+    map_error = bus_error = 0;
     host = (struct pci_host){
+        .config_base = 0x30000000,
+        .buses = FAKE_PCI_BUSES,
         .window_count = 2,
-        .windows = {{0x400000000, 0x400000000, 0x10000000}, {0x40000000, 0x40000000, 0x1000000}},
+        .windows = {{0x400000000, 0x400000000, 0x10000000, false},
+                    {0x40000000, 0x40000000, 0x1000000, false}},
     };
     for (unsigned i = 0; i < PCI_DEVICES; i++) {
         for (unsigned pin = 0; pin < PCI_PINS; pin++) {
@@ -168,7 +176,7 @@ static void test_ids(void **state)
     fake_pci_put16(fake_pci_disk(24), PCI_DEVICE_ID, VIRTIO_PCI_MODERN + 0x40); /* too high */
     fake_pci_put16(fake_pci_disk(32), PCI_DEVICE_ID, VIRTIO_PCI_MODERN);        /* id 0 */
     fake_pci_put16(fake_pci_disk(40), PCI_VENDOR_ID, 0x1af5);
-    fake_pci_put8(fake_pci_disk(48), PCI_HEADER_TYPE, 1); /* a bridge, it says */
+    fake_pci_put8(fake_pci_disk(48), PCI_HEADER_TYPE, 2); /* neither device nor bridge */
     fake_pci_put16(fake_pci_disk(56), PCI_DEVICE_ID, 0xfff);
     scan(true);
     assert_int_equal(count, 2);
@@ -294,6 +302,181 @@ static void test_moved_onto_another(void **state)
     assert_true(devices[0].present);
     assert_false(devices[1].present);
     assert_quiet(16);
+}
+
+/* ---- bridges ---- */
+
+#define BEHIND(bus, device) ((pci_address)((bus) << 8 | (device) << 3))
+
+static void test_bridge(void **state)
+{
+    (void)state;
+    (void)fake_pci_disk(8);
+    struct fake_function *bridge = fake_pci_bridge(16);
+    (void)fake_pci_bridge(24);
+    fake_pci_put8(fake_pci_disk(BEHIND(1, 0)), PCI_INTERRUPT_PIN, 1);
+    fake_pci_put8(fake_pci_disk(BEHIND(1, 5)), PCI_INTERRUPT_PIN, 2);
+    (void)fake_pci_disk(BEHIND(2, 0));
+    scan(true);
+    assert_int_equal(count, 4);
+    assert_string_equal(devices[1].told.label, "virtio,2@pci:01:00.0");
+    assert_int_equal(devices[1].told.description.number, DEVICES + 0x100);
+    assert_string_equal(devices[2].node, "pci:01:05.0");
+    assert_string_equal(devices[3].node, "pci:02:00.0");
+    /* INTA of device 0 is the bridge's INTA; INTB of device 5 its INTC. */
+    assert_int_equal(devices[1].told.interrupt, 34);
+    assert_int_equal(devices[2].told.interrupt, 32);
+    assert_int_equal(pci_read32(16, BRIDGE_BUSES), 0x010100);
+    assert_int_equal(pci_read32(24, BRIDGE_BUSES), 0x020200);
+    assert_int_equal(command_of(16) & COMMAND_BITS, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    assert_true((pci_read16(16, BRIDGE_IO) & 0xf0) > (pci_read16(16, BRIDGE_IO) >> 8));
+    /* BARs behind it are in its windows. */
+    uint64_t low = (uint64_t)(pci_read16(16, BRIDGE_MEMORY_BASE) & BRIDGE_ADDRESS) << 16;
+    uint64_t high = (uint64_t)pci_read32(16, BRIDGE_PREFETCH_BASE_HIGH) << 32 |
+                    (uint64_t)(pci_read16(16, BRIDGE_PREFETCH_BASE) & BRIDGE_ADDRESS) << 16;
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(devices[i].present);
+        bool behind = i == 1 || i == 2;
+        uint64_t bar_1 = devices[i].pci.bars[1].base;
+        uint64_t bar_4 = devices[i].pci.bars[4].base;
+        assert_int_equal(bar_1 >= low && bar_1 < low + (2u << 20), behind);
+        assert_int_equal(bar_4 >= high && bar_4 < high + (64u << 20), behind);
+    }
+    assert_int_equal(bridge->decoded_writes, 0);
+}
+
+/* A BAR of 64 bits that may not be prefetched has to be among those of 32 bits. */
+static void test_not_prefetchable(void **state)
+{
+    (void)state;
+    (void)fake_pci_bridge(16);
+    struct fake_function *disk = fake_pci_disk(BEHIND(1, 0));
+    fake_pci_bar(disk, 4, PCI_BAR_TYPE_64, 0x4000);
+    scan(true);
+    assert_true(devices[0].present);
+    assert_true(devices[0].pci.bars[4].base < 0x80000000);
+}
+
+static void test_bridge_is_kept(void **state)
+{
+    struct rs_device_told before;
+    (void)state;
+    struct fake_function *bridge = fake_pci_bridge(16);
+    struct fake_function *disk = fake_pci_disk(BEHIND(1, 0));
+    scan(true);
+    before = devices[0].told;
+    struct fake_function bridge_before = *bridge;
+    (void)fake_pci_disk(8); /* two more that nobody knows */
+    (void)fake_pci_bridge(24);
+    (void)fake_pci_disk(BEHIND(2, 0));
+    memset(&fake_pci_mapped[1], 0, FAKE_PCI_BUSES - 1);
+    scan(false);
+    assert_int_equal(count, 3);
+    assert_memory_equal(&devices[1].told, &before, sizeof(before));
+    assert_memory_equal(bridge, &bridge_before, sizeof(bridge_before));
+    assert_int_equal(disk->decoded_writes, 0);
+    assert_int_equal(pci_read32(24, BRIDGE_BUSES), 0x020200);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(devices[i].present);
+    }
+}
+
+/* What it was given has changed: it is closed, and what is behind it is gone. */
+static void test_bridges_that_changed(void **state)
+{
+    static const struct {
+        unsigned offset;
+        uint16_t value;
+    } changes[] = {
+        {BRIDGE_BUSES, 0x0001},
+        {BRIDGE_BUSES, 0x0000},
+        {BRIDGE_BUSES, FAKE_PCI_BUSES << 8},
+        {BRIDGE_BUSES + 2, 0x0002},
+        {BRIDGE_BUSES, 0x0200},
+        {BRIDGE_MEMORY_BASE, 0x3000},
+        {BRIDGE_MEMORY_LIMIT, 0x4100},
+        {BRIDGE_PREFETCH_LIMIT, 0xfff1},
+        {BRIDGE_PREFETCH_BASE_HIGH, 9},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        (void)setup(NULL);
+        struct fake_function *bridge = fake_pci_bridge(16);
+        (void)fake_pci_disk(BEHIND(1, 0));
+        (void)fake_pci_disk(8);
+        scan(true);
+        assert_int_equal(count, 2);
+        fake_pci_put16(bridge, changes[i].offset, changes[i].value);
+        scan(false);
+        assert_int_equal(count, 1);
+        assert_int_equal(devices[0].pci.function, 8);
+        assert_quiet(16);
+    }
+}
+
+/* Two bridges with one bus number, or with one window. */
+static void test_bridge_like_another(void **state)
+{
+    (void)state;
+    (void)fake_pci_bridge(16);
+    struct fake_function *other = fake_pci_bridge(24);
+    (void)fake_pci_disk(BEHIND(1, 0));
+    scan(true);
+    fake_pci_put32(other, BRIDGE_BUSES, 0x010100);
+    scan(false);
+    assert_int_equal(count, 1);
+    assert_quiet(24);
+    *other = fake_pci[16];
+    fake_pci_put32(other, BRIDGE_BUSES, 0x020200);
+    scan(false);
+    assert_int_equal(count, 1);
+    assert_quiet(24);
+}
+
+static void test_unusable_bridges(void **state)
+{
+    (void)state;
+    struct fake_function *bridge = fake_pci_bridge(16); /* it keeps no bus number */
+    memset(&bridge->writable[BRIDGE_BUSES], 0, 4);
+    (void)fake_pci_disk(8);
+    scan(true);
+    assert_int_equal(count, 1);
+    assert_quiet(16);
+    (void)setup(NULL);
+    (void)fake_pci_bridge(16);
+    (void)fake_pci_bridge(BEHIND(1, 0)); /* one behind it */
+    (void)fake_pci_disk(BEHIND(1, 1));
+    scan(true);
+    assert_int_equal(count, 1);
+    assert_quiet(BEHIND(1, 0));
+    (void)setup(NULL);
+    (void)fake_pci_bridge(16);
+    bus_error = -ANOLE_ENOMEM;
+    scan(true);
+    assert_int_equal(count, 0);
+    assert_quiet(16);
+}
+
+/* There are no more buses, or no more windows, than there are. */
+static void test_too_many_bridges(void **state)
+{
+    (void)state;
+    host.windows[0].len_bytes = 0x40000000;
+    for (unsigned i = 1; i <= FAKE_PCI_BUSES; i++) {
+        (void)fake_pci_bridge((pci_address)(8 * i));
+    }
+    scan(true);
+    assert_quiet(8 * FAKE_PCI_BUSES);
+    assert_true(command_of(8 * (FAKE_PCI_BUSES - 1)) & PCI_COMMAND_MEMORY);
+    (void)setup(NULL);
+    host.windows[0].len_bytes = 0x40000000;
+    host.windows[1].len_bytes = 0x800000; /* odd multiples of 2 MiB: two */
+    for (unsigned i = 1; i < FAKE_PCI_BUSES; i++) {
+        (void)fake_pci_bridge((pci_address)(8 * i));
+    }
+    scan(true);
+    assert_true(command_of(16) & PCI_COMMAND_MEMORY);
+    assert_quiet(24);
 }
 
 /* ---- resets ---- */
@@ -455,6 +638,13 @@ int main(void)
         cmocka_unit_test_setup(test_disturbs_nobody, setup),
         cmocka_unit_test_setup(test_places_afresh, setup),
         cmocka_unit_test_setup(test_moved_onto_another, setup),
+        cmocka_unit_test_setup(test_bridge, setup),
+        cmocka_unit_test_setup(test_not_prefetchable, setup),
+        cmocka_unit_test_setup(test_bridge_is_kept, setup),
+        cmocka_unit_test_setup(test_bridges_that_changed, setup),
+        cmocka_unit_test_setup(test_bridge_like_another, setup),
+        cmocka_unit_test_setup(test_unusable_bridges, setup),
+        cmocka_unit_test_setup(test_too_many_bridges, setup),
         cmocka_unit_test_setup(test_reset_with_a_line, setup),
         cmocka_unit_test_setup(test_stuck, setup),
         cmocka_unit_test_setup(test_gone, setup),

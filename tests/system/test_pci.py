@@ -72,16 +72,19 @@ def test_transitional_device(passes, random_disk):
 
 
 def test_what_is_not_used(passes, random_disk):
-    """A legacy-only device, a bridge and a strange device: one line each, and the rest works."""
+    """Legacy-only, no virtio device, behind two bridges: one line each, and the rest works."""
     result = passes("dmesg; lsdev; blktest vda", *PCI, "--disk", random_disk(4096),
                     "--device", "virtio-rng-pci,disable-legacy=off,disable-modern=on,addr=5",
-                    "--device", "pcie-root-port,addr=6,chassis=1,port=1",
+                    "--device", "pcie-root-port,id=one,addr=6,chassis=1,port=1",
+                    "--device", "pcie-pci-bridge,id=two,bus=one",
+                    "--device", "virtio-rng-pci,disable-legacy=on,bus=two,addr=2",
                     "--device", "pci-testdev,addr=8")
     said = [line.split("devman: ")[1] for line in result.output.splitlines()
             if "devman: pci:" in line]
-    for node, what in (("05.0", "not used: it has no "), ("06.0", "a bridge; "),
-                       ("08.0", "no virtio device (1b36:0005)")):
-        lines = [line for line in said if line.startswith(f"pci:00:{node}: ")]
+    for node, what in (("00:05.0", "not used: it has no "),
+                       ("01:00.0", "not used: a bridge behind a bridge"),
+                       ("00:08.0", "no virtio device (1b36:0005)")):
+        lines = [line for line in said if line.startswith(f"pci:{node}: ")]
         assert len(lines) == 1 and what in lines[0], str(result)
     states = {node: row[6] for node, row in device_rows(result.output).items()}
     assert states["pci:00:01.0"] == "ready" and states["pci:00:05.0"] == "refused", str(result)
@@ -105,10 +108,38 @@ def test_devman_dies_while_a_driver_works(passes, random_disk, blank_disk, inter
 @INTERRUPTS
 def test_the_next_devman_finds_the_same(passes, random_disk, interrupts):
     result = passes("lsdev; service kill devman; sleep 1; echo; lsdev; dmesg", *PCI, *interrupts,
-                    "--disk", random_disk(4096, 1), "--disk", random_disk(4096, 2))
+                    "--disk", random_disk(4096, 1), "--disk", random_disk(4096, 2),
+                    "--device", "pcie-root-port,id=one,chassis=1,port=1",
+                    "--device", "virtio-rng-pci,disable-legacy=on,bus=one")
     first, second = result.output.split("NUMBER ")[1:3]
     assert device_rows("NUMBER " + first) == device_rows("NUMBER " + second), str(result)
     assert "RS refuses" not in result.output, str(result)
+
+
+@INTERRUPTS
+def test_behind_bridges(passes, blank_disk, interrupts):
+    """Disks behind two root ports and a bridge of conventional PCI: they work, through the death of
+    devman and of a driver."""
+    disks = []
+    for number, bus in enumerate(("one", "two", "three")):
+        image = blank_disk(80 << 20)
+        disks += ["--qemu-arg=-drive",
+                  f"--qemu-arg=if=none,id=behind{number},format=raw,file={image}",
+                  "--device", f"virtio-blk-pci,disable-legacy=on,drive=behind{number},bus={bus}"
+                              + (",addr=3" if bus == "three" else "")]
+    write = "--rw --group longwrite --mib 32 --seed 9"
+    result = passes(f"lsdev; together --apart 300 blktest vda {write} -- blktest vdb {write} -- "
+                    f"blktest vdc {write} -- service kill devman; "
+                    "faulttest virtio_blk.2 load; blktest vdc --group libblk; service list",
+                    *PCI, *interrupts, "--disk", "none",
+                    "--device", "pcie-root-port,id=one,chassis=1,port=1",
+                    "--device", "pcie-root-port,id=two,chassis=2,port=2",
+                    "--device", "pci-bridge,id=three,chassis_nr=3", *disks, timeout=180)
+    rows = device_rows(result.output)
+    assert [node for node in rows if rows[node][2] == "virtio,2"] \
+        == ["pci:01:00.0", "pci:02:00.0", "pci:03:03.0"], str(result)
+    assert len(result.lines("PASS longwrite")) == 3, str(result)
+    assert service_rows(result.output[result.output.index("\nNAME "):])["devman"][2] == "1"
 
 
 @INTERRUPTS

@@ -29,6 +29,9 @@ static int machine_call(uint32_t call, struct message *message)
 {
     switch (call) {
     case KCALL_DEVICE_MAP:
+        if (message->word[1] == PCI_BUS_BYTES) {
+            return 0;
+        }
         if (message->word[0] % PAGE_SIZE != 0 || message->word[1] > REGISTER_BYTES) {
             return -ANOLE_EINVAL;
         }
@@ -88,15 +91,29 @@ static void function_make(pci_address address)
     }
 }
 
-static void bus_make(void)
+/* Half of them on the first bus. */
+static pci_address address_any(void)
+{
+    unsigned bus = input_below(&input, 2 * FAKE_PCI_BUSES);
+    return (pci_address)((bus < FAKE_PCI_BUSES ? bus : 0) << 8 | input_byte(&input));
+}
+
+static void buses_make(void)
 {
     fake_pci_reset();
     for (unsigned i = 1 + input_below(&input, FUNCTIONS); i > 0; i--) {
-        pci_address address = input_byte(&input);
-        if (input_below(&input, 2)) {
+        pci_address address = address_any();
+        switch (input_below(&input, 4)) {
+        case 0:
+        case 1:
             (void)fake_pci_disk(address);
-        } else {
+            break;
+        case 2:
+            (void)fake_pci_bridge(address);
+            break;
+        default:
             function_make(address);
+            break;
         }
         if (input_below(&input, 2)) {
             function_change(&fake_pci[address]);
@@ -107,9 +124,11 @@ static void bus_make(void)
 static void host_make(void)
 {
     host = (struct pci_host){
+        .config_base = 0x30000000,
+        .buses = FAKE_PCI_BUSES,
         .window_count = 2,
-        .windows = {{0x400000000, 0x400000000, (uint64_t)1 << 34},
-                    {0x40000000, 0x50000000, 0x100000}},
+        .windows = {{0x400000000, 0x400000000, (uint64_t)1 << 34, false},
+                    {0x40000000, 0x50000000, 0x1000000, false}},
     };
     for (unsigned i = 0; i < PCI_DEVICES; i++) {
         host.lines[i][i % PCI_PINS] = 32 + i % PCI_PINS;
@@ -243,7 +262,8 @@ static bool bus_is_sound(void)
             uint8_t writable = function->writable[at];
             bool bar = at >= PCI_BAR_0 && at < PCI_BAR_0 + 4 * PCI_BARS;
             bool command = at == PCI_COMMAND || at == PCI_COMMAND + 1;
-            if (command ? writable != 0xff : !bar && writable != 0 && writable != 0xc0) {
+            bool bridge = at >= BRIDGE_BUSES && at < BRIDGE_PREFETCH_LIMIT_HIGH + 4;
+            if (command ? writable != 0xff : !bar && !bridge && writable != 0 && writable != 0xc0) {
                 return false;
             }
         }
@@ -262,7 +282,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memset(devices, 0, sizeof(devices));
     memset(registers, 0, sizeof(registers));
     host_make();
-    bus_make();
+    buses_make();
     count = pci_scan(&host, true, devices, ROOM);
     devices_check();
     resets();
@@ -271,7 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         devices_check();
     }
     for (unsigned i = 0; i < 4 && input.len > 0; i++) {
-        function_change(&fake_pci[input_byte(&input)]);
+        function_change(&fake_pci[address_any()]);
         count = pci_scan(&host, input_below(&input, 2), devices, ROOM);
         devices_check();
         resets();
