@@ -26,6 +26,8 @@ struct device_kind {
     bool (*is_reset)(const struct device *device);
     /* Whether it can still be reached; NULL: its kind doesn't go away. */
     bool (*is_there)(const struct device *device);
+    /* Keeps it from all memory, once it is reset or won't be; NULL: its kind has no such thing. */
+    void (*cut_off)(struct device *device);
     /* After a reset, before a driver gets it: 0 or an error. NULL: there is nothing to do. */
     int (*hand_over)(struct device *device);
 };

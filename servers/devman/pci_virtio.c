@@ -160,9 +160,16 @@ static volatile uint8_t *status_register(const struct device *device)
 
 static void reset(struct device *device)
 {
-    command_change(device, PCI_COMMAND_MASTER, PCI_COMMAND_INTX_OFF);
+    command_change(device, 0, PCI_COMMAND_INTX_OFF);
     msix_control(device, 0);
     *status_register(device) = 0;
+}
+
+/* Not before the reset: QEMU 7.2 looks for ever at a packed ring with buffers in it when the device
+ * may no longer master the bus, and by that stands still itself. */
+static void cut_off(struct device *device)
+{
+    command_change(device, PCI_COMMAND_MASTER, 0);
 }
 
 /* 4.1.4.3.2: a driver waits for the status to read 0 before it initializes the device again. */
@@ -192,5 +199,6 @@ const struct device_kind pci_virtio_kind = {
     .reset = reset,
     .is_reset = is_reset,
     .is_there = is_there,
+    .cut_off = cut_off,
     .hand_over = hand_over,
 };

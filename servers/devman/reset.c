@@ -41,9 +41,18 @@ static void finish(struct device *device, int status)
     tell_rs(device, status);
 }
 
+/* From now on it reaches no memory, whatever it thinks. */
+static void cut_off(struct device *device)
+{
+    if (device->kind->cut_off) {
+        device->kind->cut_off(device);
+    }
+}
+
 /* It was seen quiet: first its late driver's memory is free of it, then it may be used anew. */
 static void quiet(struct device *device)
 {
+    cut_off(device);
     io_mb();
     quarantine_end(device);
     finish(device, device->kind->hand_over ? device->kind->hand_over(device) : 0);
@@ -73,6 +82,7 @@ static void poll(struct device *device)
     } else if (ticks_now() >= device->reset_deadline) {
         log_printf(LOG_ERROR, "%s: didn't come out of reset within %u ms", device->node,
                    RESET_BOUND_US / 1000);
+        cut_off(device);
         finish(device, -ANOLE_EIO);
     }
 }
