@@ -11,7 +11,7 @@
 #define SPAN_BLOCKS 8u
 #define ROUNDS 12u
 #define CLIENTS 3u
-#define CLIENT_ROUNDS 60u
+#define CLIENT_ROUNDS 24u
 #define CLIENT_DEPTH 8u
 
 static int ask_queue(uint64_t hart, endpoint_t *endpoint)

@@ -68,12 +68,15 @@ def test_cache_mode_at_the_start(passes, blank_disk):
 
 
 @pytest.mark.parametrize("path", ["message", "channel"])
-def test_resize(blank_disk, tmp_path, path):
+@pytest.mark.parametrize("machine", [
+    [], ["--transport", "pci"], ["--transport", "pci", "--aia", "--smp", "2"],
+], ids=lambda machine: "-".join(machine).replace("--", "") or "mmio")
+def test_resize(blank_disk, tmp_path, path, machine):
     """The disk grows and shrinks while a client has it open."""
     socket = tmp_path / "qmp"
     sizes = [MIB, 5 * MIB, 2 * MIB]
     command = [ROOT / "tools" / "run", "--timeout", str(BOOT_TIMEOUT), "--disk",
-               blank_disk(sizes[0]), "--qmp", socket, "-e",
+               blank_disk(sizes[0]), "--qmp", socket, *machine, "-e",
                f"blktest vda --group resize --{path}; blktest vda --rw"]
     shown = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
