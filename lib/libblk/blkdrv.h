@@ -151,6 +151,21 @@ struct blk_gathering {
     uint64_t bytes;
 };
 
+/* Where the next piece of a gathering begins. */
+struct blk_cursor {
+    unsigned index;
+    uint64_t skip;  /* bytes of segments[index] that are done */
+    uint64_t bytes; /* in all pieces so far */
+};
+
+/* A request in more pieces than an idle device takes: they go in as others come out. */
+struct blk_long {
+    bool active;
+    uint16_t job;
+    struct blk_cursor cursor;
+    struct blk_gathering gathering;
+};
+
 /* Memory that is used within one function only, and too much for a stack. */
 struct blk_scratch {
     struct dma_segment mapped[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
@@ -197,6 +212,7 @@ struct blk_server {
     struct blk_session session[BLK_SESSIONS];
     struct blk_vector vector[BLK_VECTORS];
     struct blk_scratch scratch;
+    struct blk_long going;
     struct service service;
 };
 

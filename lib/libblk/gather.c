@@ -22,14 +22,6 @@ uint32_t blk_gather_limit(const struct blk_device *device)
     uint64_t by_segments = (uint64_t)(BLK_SEGMENTS / a_page - 2) * DMA_PAGE;
     if (by_segments < limit)
         limit = by_segments;
-    /* A piece surely holds so many whole pages (the buffer's first may be cut) or one block. */
-    uint64_t pages = device->max_segments / a_page;
-    uint64_t piece = pages > 1 ? (pages - 1) * DMA_PAGE : device->logical_block_bytes;
-    piece -= piece % device->logical_block_bytes;
-    if (piece == 0)
-        piece = device->logical_block_bytes;
-    if (piece * device->max_in_flight < limit)
-        limit = piece * device->max_in_flight;
     limit -= limit % device->logical_block_bytes;
     return (uint32_t)limit;
 }

@@ -10,21 +10,15 @@
 
 /* ---- cutting ---- */
 
-/* Where the next piece of a gathering begins. */
-struct cursor {
-    unsigned index;
-    uint64_t skip; /* bytes of segments[index] that are done */
-};
-
 /*
  * Cuts the next piece: as many segments as the device takes, trimmed to whole blocks unless it is the
  * last. Copies them to out; returns their bytes, 0 if not even a block fits.
  */
-static uint64_t cut(const struct blk_gathering *gathering, struct cursor *cursor,
+static uint64_t cut(const struct blk_gathering *gathering, struct blk_cursor *cursor,
                     struct dma_segment *out, unsigned *out_count)
 {
     const struct blk_device *device = blk_server->device;
-    struct cursor at = *cursor;
+    struct blk_cursor at = *cursor;
     uint64_t bytes = 0;
     unsigned used = 0;
     for (; used < device->max_segments && at.index < gathering->count; used++) {
@@ -58,7 +52,7 @@ static uint64_t cut(const struct blk_gathering *gathering, struct cursor *cursor
 static int count_pieces(const struct blk_gathering *gathering)
 {
     struct dma_segment scratch[BLK_PIECE_SEGMENTS_MAX];
-    struct cursor cursor = {0};
+    struct blk_cursor cursor = {0};
     int pieces = 0;
     while (cursor.index < gathering->count) {
         unsigned used;
@@ -78,20 +72,46 @@ static void submit(struct blk_job *job, struct blk_piece *piece)
     device->ops->submit(device, piece);
 }
 
-static void submit_pieces(struct blk_job *job, const struct blk_gathering *gathering)
+/* Submits the next pieces of a gathering, at most so many. True: these were the last. */
+static bool submit_pieces(struct blk_job *job, const struct blk_gathering *gathering,
+                          struct blk_cursor *cursor, unsigned room)
 {
     struct dma_segment segments[BLK_PIECE_SEGMENTS_MAX];
-    struct cursor cursor = {0};
-    struct blk_piece piece = {
-        .type = job->type,
-        .sector = blk_disk_sector(&blk_server->session[job->session], job->sector),
-        .segments = segments,
-    };
-    while (cursor.index < gathering->count) {
-        piece.bytes = cut(gathering, &cursor, segments, &piece.segment_count);
+    struct blk_piece piece = {.type = job->type, .segments = segments};
+    uint64_t first = blk_disk_sector(&blk_server->session[job->session], job->sector);
+    for (; room > 0 && cursor->index < gathering->count; room--) {
+        piece.sector = first + cursor->bytes / BLK_SECTOR_SIZE;
+        piece.bytes = cut(gathering, cursor, segments, &piece.segment_count);
+        cursor->bytes += piece.bytes;
         submit(job, &piece);
-        piece.sector += piece.bytes / BLK_SECTOR_SIZE;
     }
+    return cursor->index == gathering->count;
+}
+
+/* ---- requests that even an idle device can't take at once ---- */
+
+/* The first pieces go in; the others follow as there is room, and nothing else starts before. The
+ * request itself counts as a piece until then, so that it isn't over too early. */
+static void long_begin(struct blk_job *job, const struct blk_gathering *gathering, unsigned room)
+{
+    struct blk_long *going = &blk_server->going;
+    going->gathering = *gathering;
+    going->cursor = (struct blk_cursor){0};
+    going->job = blk_job_index(job);
+    going->active = true;
+    job->pieces++;
+    (void)submit_pieces(job, &going->gathering, &going->cursor, room);
+}
+
+/* What follows a piece that failed needn't be tried. */
+static void long_go_on(unsigned room)
+{
+    struct blk_long *going = &blk_server->going;
+    struct blk_job *job = &blk_server->job[going->job];
+    if (job->status == 0 && !submit_pieces(job, &going->gathering, &going->cursor, room))
+        return;
+    going->active = false;
+    blk_server_done(blk_server->device, going->job, 0);
 }
 
 /* ---- merging ---- */
@@ -154,13 +174,16 @@ static int start_data(struct blk_job *job, unsigned room)
     }
     int pieces = count_pieces(gathering);
     if (pieces > 0 && (unsigned)pieces <= room) {
-        submit_pieces(job, gathering);
+        struct blk_cursor cursor = {0};
+        (void)submit_pieces(job, gathering, &cursor, room);
+        return 0;
+    }
+    if (pieces > 0 && (unsigned)pieces > device->max_in_flight) {
+        long_begin(job, gathering, room);
         return 0;
     }
     blk_gather_release(job);
-    if (pieces < 0 || (unsigned)pieces > device->max_in_flight)
-        return -ANOLE_EINVAL;
-    return -ANOLE_EAGAIN;
+    return pieces < 0 ? pieces : -ANOLE_EAGAIN;
 }
 
 /*
@@ -294,10 +317,14 @@ static struct blk_session *next_in_turn(void)
 void blk_dispatch(void)
 {
     struct blk_device *device = blk_server->device;
-    while (blk_server->pending_mask != 0) {
+    while (blk_server->pending_mask != 0 || blk_server->going.active) {
         unsigned room = device->ops->room(device);
         if (room == 0)
             return;
+        if (blk_server->going.active) {
+            long_go_on(room);
+            continue;
+        }
         struct blk_session *session = next_in_turn();
         struct blk_job *job = &blk_server->job[session->pending_first];
         int rc = start(job, room);
