@@ -24,8 +24,9 @@ struct waiting {
 static struct virtq queue;
 static struct virtq_chain chains[1];
 static struct dma_memory buffer;
-static bool asked;  /* the buffer is the device's */
-static bool mixing; /* ... for the kernel */
+static bool asked;      /* the buffer is the device's */
+static bool mixing;     /* ... for the kernel */
+static bool mix_wanted; /* the next time it is to be */
 static uint64_t mix_ticks;
 static struct waiting line[WAITING_MAX]; /* the first one is served */
 static unsigned waiting_count;
@@ -39,9 +40,11 @@ static uint64_t bytes_wanted(const struct waiting *waiting)
 /* Gives the device the buffer, if it hasn't got it and there is a use for it. */
 static void ask(void)
 {
-    uint64_t wanted = mixing ? MIX_BYTES : waiting_count > 0 ? bytes_wanted(&line[0]) : 0;
+    uint64_t wanted = mix_wanted ? MIX_BYTES : waiting_count > 0 ? bytes_wanted(&line[0]) : 0;
     if (asked || wanted == 0)
         return;
+    mixing = mix_wanted;
+    mix_wanted = false;
     struct virtq_segment segment = {
         .device_address = buffer.device_address,
         .len_bytes = wanted < BUFFER_BYTES ? (uint32_t)wanted : BUFFER_BYTES,
@@ -51,7 +54,7 @@ static void ask(void)
 
 static void mix(void)
 {
-    mixing = true;
+    mix_wanted = true;
     mix_ticks = deadline_in_us(MIX_PERIOD_US);
     ask();
 }
@@ -102,43 +105,28 @@ static void filled(struct virtq *used_queue, const struct virtq_used *used)
     else if (used->len_bytes == MIX_BYTES &&
              kcall_random_mix(memcpy(words, buffer.address, sizeof(words))) < 0)
         log_printf(LOG_WARNING, "virtio_rng: may not add to the kernel's random numbers");
-    mixing = false;
     memset(buffer.address, 0, BUFFER_BYTES); /* nobody else ever gets these */
     ask();
 }
 
-static unsigned waiting_of(endpoint_t process)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < waiting_count; i++)
-        count += line[i].process == process;
-    return count;
-}
-
-static int enqueue(struct ipc_delivery *request, uint64_t wanted, uint64_t most)
+/* Both requests: the caller is kept waiting. */
+static int enqueue(struct ipc_delivery *request)
 {
     struct waiting waiting = {.request = *request};
-    unsigned service_id;
-    if (wanted == 0 || wanted > most)
+    uint64_t most = request->message.type == RNG_GET ? RNG_INLINE_MAX : RNG_READ_MAX;
+    unsigned service_id, of_process = 0;
+    if (bytes_wanted(&waiting) == 0 || bytes_wanted(&waiting) > most)
         return -ANOLE_EINVAL;
     int rc = kcall_endpoint_info(request->message.endpoint, &waiting.process, &service_id);
     if (rc < 0)
         return rc;
-    if (waiting_count == WAITING_MAX || waiting_of(waiting.process) >= WAITING_OF_ONE_MAX)
+    for (unsigned i = 0; i < waiting_count; i++)
+        of_process += line[i].process == waiting.process;
+    if (waiting_count == WAITING_MAX || of_process >= WAITING_OF_ONE_MAX)
         return -ANOLE_EBUSY;
     line[waiting_count++] = waiting;
     ask();
     return SERVICE_NO_REPLY;
-}
-
-static int rng_get(struct ipc_delivery *request)
-{
-    return enqueue(request, request->message.word[0], RNG_INLINE_MAX);
-}
-
-static int rng_read(struct ipc_delivery *request)
-{
-    return enqueue(request, request->message.word[2], RNG_READ_MAX);
 }
 
 static int set_up(struct virtio_device *entropy_device)
@@ -151,7 +139,7 @@ static int set_up(struct virtio_device *entropy_device)
 int main(void)
 {
     static const struct feature_rule rules[] = {VIRTIO_RULES_COMMON};
-    static const struct service_entry entries[] = {{RNG_GET, rng_get}, {RNG_READ, rng_read}};
+    static const struct service_entry entries[] = {{RNG_GET, enqueue}, {RNG_READ, enqueue}};
     static const struct virtio_driver rng_driver = {
         .name = "virtio_rng",
         .serves = "random",

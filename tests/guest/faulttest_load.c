@@ -165,23 +165,35 @@ bool load_round(void)
 
 /* ---- opening ---- */
 
-/* "vda" and so on: the one that the service publishes, or the first there is. */
-static bool find_disk(const char *service, char name[4])
+/* The disk that the process publishes, or else the first there is; whether there is one. */
+static bool look_for_disk(endpoint_t process, char name[4])
 {
-    struct rs_service_info info;
     endpoint_t endpoint;
     bool found = false;
-    if (service_settle(service, &info) != 0)
-        return false;
-    for (char letter = 'z'; letter >= 'a'; letter--) {
+    victims = false;
+    for (char letter = 'z'; letter >= 'a' && !victims; letter--) {
         char candidate[4] = {'v', 'd', letter};
         if (name_lookup(candidate, &endpoint) != 0)
             continue;
-        victims = endpoint == info.endpoint;
+        victims = endpoint == process;
         memcpy(name, candidate, sizeof candidate);
         found = true;
-        if (victims)
-            break;
+    }
+    return found;
+}
+
+/* A disk's driver is up before it has published the disk's name: that is waited for. */
+static bool find_disk(const char *service, char name[4])
+{
+    struct rs_service_info info;
+    uint64_t until = deadline_in_us(TIMEOUT_US);
+    if (service_settle(service, &info) != 0)
+        return false;
+    bool drives_disk = strncmp(info.device, "virtio,2@", 9) == 0;
+    bool found = look_for_disk(info.endpoint, name);
+    while (drives_disk && !victims && ticks_now() < until) {
+        sleep_us(1000);
+        found = look_for_disk(info.endpoint, name);
     }
     return found;
 }

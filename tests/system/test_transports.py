@@ -94,6 +94,12 @@ def test_every_fault_of_the_entropy_driver(passes, transport):
     assert "faulttest virtio_rng: 18 passed, 0 failed" in result.output, str(result)
 
 
+@pytest.mark.parametrize("transport", [["mmio-legacy"], ["pci"], ["pci", "--aia"]], ids=name)
+def test_every_fault_of_the_disk_driver(passes, transport):
+    result = passes("faulttest virtio_blk all --rw", "--transport", *transport, timeout=240)
+    assert "faulttest virtio_blk: 25 passed, 0 failed, 0 skipped" in result.output, str(result)
+
+
 def test_dump_of_what_is_no_virtio_driver(boot):
     result = boot("virtio dump uart16550; virtio dump nobody; virtio; virtio dump")
     assert result.status != 0

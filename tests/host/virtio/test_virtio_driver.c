@@ -29,7 +29,7 @@ static int fresh(void **state)
     world_start(&fake, VIRTIO_ID_RNG, GOOD);
     poll_ticks = DEADLINE_NEVER;
     virtio_driver_counters = (struct virtio_counters){0};
-    asked = mixing = false;
+    asked = mixing = mix_wanted = false;
     waiting_count = 0;
     next_call = 1;
     fake_thread(CLIENT, CLIENT);
@@ -216,6 +216,26 @@ static void test_start(void **state)
     assert_int_equal(fill(-1), MIX_BYTES);
     interrupt();
     assert_int_equal(world.mixes, 2);
+}
+
+/* The kernel's turn comes while a client has his: both get what is theirs. */
+static void test_mix_in_between(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(get(CLIENT, 10), SERVICE_NO_REPLY);
+    fake_kernel.now_ticks = mix_ticks;
+    progress_ticks = mix_ticks; /* it has only just been asked */
+    time_out();
+    assert_int_equal(fill(-1), 10);
+    interrupt();
+    assert_int_equal(fake_kernel.replies, 1);
+    assert_int_equal(last_reply()->word[0], 10);
+    assert_int_equal(world.mixes, 1);
+    assert_int_equal(fill(-1), MIX_BYTES);
+    interrupt();
+    assert_int_equal(world.mixes, 2);
+    assert_int_equal(fake_kernel.replies, 1);
 }
 
 static void test_short_entropy_is_not_mixed(void **state)
@@ -464,6 +484,7 @@ int main(void)
         TEST(test_stuck_in_reset),
         TEST(test_needs_reset_at_once),
         TEST(test_start),
+        TEST(test_mix_in_between),
         TEST(test_short_entropy_is_not_mixed),
         TEST(test_second_unit),
         TEST(test_get),
