@@ -238,6 +238,7 @@ static void test_reset(void **state)
         for (uint16_t token = 4; token < 8; token++)
             add(token);
         assert_int_equal(virtq_kick(&fixture.queue), 1);
+        assert_int_equal(virtq_take(&fixture.queue, &used), 0);
         for (uint16_t token = 4; token < 8; token++) {
             assert_true(fixture_pop(&fixture, &chain));
             fixture_push(&fixture, &chain.head, 1, 0);
