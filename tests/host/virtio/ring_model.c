@@ -90,7 +90,7 @@ static void walk(const struct ring_model *model, uint64_t table, unsigned entrie
             CHECK(model->indirect && !nested && (flags & FLAG_NEXT) == 0); /* SPLIT-IND-01,02,04 */
             CHECK(len != 0 && len % 16 == 0 && chain->count == 0);
             walk(model, address, len / 16, 0, chain, true);
-            chain->next_slot = (uint16_t)((at + 1u) % entries);
+            chain->next_slot = (uint16_t)(at + 1u == entries ? 0 : at + 1u);
             return;
         }
         CHECK(chain->count < model->size && chain->count < MODEL_SEGMENTS); /* SPLIT-IND-03 */
@@ -100,11 +100,11 @@ static void walk(const struct ring_model *model, uint64_t table, unsigned entrie
         CHECK(len > 0);
         chain->segment[chain->count++] = (struct model_segment){address, len, writable};
         if (!nested)
-            chain->next_slot = (uint16_t)((at + 1u) % entries);
+            chain->next_slot = (uint16_t)(at + 1u == entries ? 0 : at + 1u);
         if ((flags & FLAG_NEXT) == 0)
             return;
         if (model->in_order) /* SPLIT-DESC-02, SPLIT-IND-05 */
-            CHECK(next == (at + 1u) % entries);
+            CHECK(next == (at + 1u == entries ? 0 : at + 1u));
         at = next;
     }
 }

@@ -338,7 +338,7 @@ static void test_life(void **state)
             };
             bool wrap = !kind.packed && (kind.size == 2 || kind.size == 256);
             if (kind.packed || (kind.size & (kind.size - 1)) == 0)
-                live(kind, wrap ? 70000 : 10000, 16 * sizes[i] + features + 1);
+                live(kind, wrap ? 70000 : 8000, 16 * sizes[i] + features + 1);
         }
 }
 
@@ -355,7 +355,7 @@ static void test_largest(void **state)
             .notification_data = true,
         };
         if (kind.packed || kind.size == 32768)
-            live(kind, 150000, features + 1);
+            live(kind, 100000, features + 1);
     }
 }
 
