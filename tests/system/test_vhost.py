@@ -50,8 +50,7 @@ def check_alive(result, restarts):
     assert row[0] == "up" and (found >= restarts if restarts else found == 0), str(result)
 
 
-# Everything below is done on both buses. The numbers are those of the rules that the device breaks, in
-# the list of what real drivers got wrong that docs/virtio.md has.
+# What follows is done on both buses. The numbers are those of docs/virtio.md, "A device that lies".
 both_buses = pytest.mark.parametrize("bus", ["mmio", "pci"])
 # And what has to do with rings with both kinds of them.
 all_rings = pytest.mark.parametrize("bus, ring", [("mmio", "split"), ("pci", "split"),
