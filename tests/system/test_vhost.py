@@ -50,9 +50,17 @@ def check_alive(result, restarts):
     assert row[0] == "up" and (found >= restarts if restarts else found == 0), str(result)
 
 
-# Everything below is done on both buses. The numbers are those of the rules that the device breaks, in
-# the list of what real drivers got wrong that docs/virtio.md has.
+# What follows is done on both buses. The numbers are those of docs/virtio.md, "A device that lies".
 both_buses = pytest.mark.parametrize("bus", ["mmio", "pci"])
+# And what has to do with rings with both kinds of them.
+all_rings = pytest.mark.parametrize("bus, ring", [("mmio", "split"), ("pci", "split"),
+                                                  ("pci", "packed")],
+                                    ids=["mmio", "pci", "pci-packed"])
+
+
+def attached(device, bus, ring):
+    """Options of tools/run."""
+    return ["--disk", device.disk() + (",packed=on" if ring == "packed" else ""), "--transport", bus]
 
 # Faults after which the client has the right data, and how often the driver dies at least.
 SURVIVED = {
@@ -69,7 +77,7 @@ SURVIVED = {
     "7-scribbles-over-the-ring": (["--without indirect", "scribble,type=write,count=0",
                                    "scribble,type=read,count=0"], 0),
     "8-index": ([f"index,{WRITE}"], 1),
-    "8-index-far": ([f"index,{READ},value=0x8000"], 1),
+    "8-index-far": ([f"index,{READ},value=0x7ffd"], 1),
     "8-index-back": ([f"index,{WRITE},value=0xfffe"], 1),
     "9-wrong-id": ([f"late,ms=100,{WRITE},count=6", f"wrong-id,{WRITE}"], 1),
     "9-wrong-id-reading": ([f"late,ms=100,{READ},count=6", f"wrong-id,{READ}"], 1),
@@ -100,13 +108,15 @@ SURVIVED = {
 }
 
 
-@both_buses
+@all_rings
 @pytest.mark.parametrize("name", SURVIVED)
-def test_data_survives(passes, vhost, bus, name):
+def test_data_survives(passes, vhost, bus, ring, name):
     words, deaths = SURVIVED[name]
+    if ring == "packed" and name.startswith("18-dies"):
+        deaths = 1  # QEMU can't tell the next connection where a packed ring stood
     device = vhost(*words, DROPS)
-    result = passes(f"{LONGWRITE}; service list", "--disk", device.disk(), "--transport", bus,
-                    timeout=TIMEOUT)
+    result = passes(f"{LONGWRITE}; service list", *attached(device, bus, ring), timeout=TIMEOUT)
+    assert f"ring: {ring}," in device.told(), device.told()
     for word in words:
         assert word.startswith("--") or device.hits(word.split(",")[0]) > 0, device.told()
     check_alive(result, deaths)
@@ -125,13 +135,13 @@ TOLD = {
 }
 
 
-@both_buses
+@all_rings
 @pytest.mark.parametrize("name", TOLD)
-def test_client_is_told(boot, vhost, bus, name):
+def test_client_is_told(boot, vhost, bus, ring, name):
     word, told = TOLD[name]
     device = vhost(word, DROPS)
-    result = boot(f"{LONGWRITE}; service list; hexdump vda 0 16", "--disk", device.disk(),
-                  "--transport", bus, timeout=TIMEOUT)
+    result = boot(f"{LONGWRITE}; service list; hexdump vda 0 16", *attached(device, bus, ring),
+                  timeout=TIMEOUT)
     assert result.status == 1 and told in result.output, str(result)
     assert result.output.count("FAIL longwrite: line") == 1, str(result)
     assert device.hits(word.split(",")[0]) == 1, device.told()

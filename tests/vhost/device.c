@@ -1,7 +1,9 @@
 /* The block device: see device.h. */
 #include "device.h"
+#include "virtio_blk.h"
 
 #include <inttypes.h>
+#include <libvirtio/feature_bits.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,14 +30,13 @@ uint64_t now_ms(void)
 /* The data segments' bytes; false: no header in front or no status byte behind. */
 static bool request_shape(const struct chain *chain, uint64_t *data_bytes)
 {
-    const struct chain_segment *first = &chain->segment[0];
-    const struct chain_segment *last = &chain->segment[chain->count - 1];
-    if (chain->count < 2 || first->writable || first->len != sizeof(struct virtio_blk_header) ||
-        !last->writable || last->len != 1)
+    unsigned count = chain_segments(chain);
+    if (chain->buffer.readable == 0 || chain->buffer.writable == 0 ||
+        chain->segment[0].len_bytes != sizeof(struct virtio_blk_header) ||
+        chain->segment[count - 1].len_bytes != 1)
         return false;
-    *data_bytes = 0;
-    for (unsigned i = 1; i + 1 < chain->count; i++)
-        *data_bytes += chain->segment[i].len;
+    *data_bytes = chain->buffer.readable_bytes + chain->buffer.writable_bytes -
+                  sizeof(struct virtio_blk_header) - 1;
     return true;
 }
 
@@ -44,11 +45,7 @@ static bool request_read(const struct device *device, struct device_request *req
     uint64_t bytes;
     if (!request_shape(&request->chain, &bytes))
         return false;
-    const void *header = memory_at(&device->memory, request->chain.segment[0].guest_address,
-                                   sizeof request->header);
-    if (!header)
-        return false;
-    memcpy(&request->header, header, sizeof request->header);
+    memcpy(&request->header, request->chain.segment[0].data, sizeof request->header);
     bool moves = request->header.type == VIRTIO_BLK_T_IN ||
                  request->header.type == VIRTIO_BLK_T_OUT;
     request->subject = (struct fault_subject){
@@ -70,23 +67,25 @@ static uint8_t move_data(struct device *device, const struct device_request *req
     const uint64_t sector = request->header.sector;
     uint64_t offset = 0;
     uint64_t bytes;
-    if (!request_shape(chain, &bytes) || !store_holds(&device->store, sector, bytes))
+    /* All data is to be read, or all to be written. */
+    if (!request_shape(chain, &bytes) || !store_holds(&device->store, sector, bytes) ||
+        (to_disk ? chain->buffer.writable : chain->buffer.readable) != 1)
         return VIRTIO_BLK_S_IOERR;
-    for (unsigned i = 1; i + 1 < chain->count; i++) {
-        const struct chain_segment *segment = &chain->segment[i];
-        void *place = memory_at(&device->memory, segment->guest_address, segment->len);
-        if (!place || segment->writable == to_disk)
-            return VIRTIO_BLK_S_IOERR;
+    for (unsigned i = 1; i + 1 < chain_segments(chain); i++) {
+        const struct vdev_segment *segment = &chain->segment[i];
+        if (segment->len_bytes == 0)
+            continue;
         if (to_disk)
-            store_write(&device->store, sector, offset, place, segment->len);
+            store_write(&device->store, sector, offset, segment->data, segment->len_bytes);
         else
-            store_read(&device->store, sector, offset, place, segment->len);
-        offset += segment->len;
+            store_read(&device->store, sector, offset, segment->data, segment->len_bytes);
+        offset += segment->len_bytes;
     }
     if (!to_disk)
         *written += (uint32_t)bytes;
     /* Who doesn't know of flushes gets a disk that needs none. */
-    if (to_disk && !(device->features & VIRTIO_BLK_F_FLUSH) && store_flush(&device->store) < 0)
+    if (to_disk && !feature_has(device->ring.features, VIRTIO_BLK_F_FLUSH) &&
+        store_flush(&device->store) < 0)
         return VIRTIO_BLK_S_IOERR;
     return VIRTIO_BLK_S_OK;
 }
@@ -95,15 +94,13 @@ static uint8_t move_data(struct device *device, const struct device_request *req
 static uint8_t clear_ranges(struct device *device, const struct device_request *request)
 {
     static const uint8_t zeroes[STORE_SECTOR];
-    const struct chain_segment *segment = &request->chain.segment[1];
-    unsigned count = segment->len / (unsigned)sizeof(struct virtio_blk_range);
-    const struct virtio_blk_range *ranges = memory_at(&device->memory, segment->guest_address,
-                                                      segment->len);
-    if (request->chain.count != 3 || segment->writable || !ranges || count == 0)
+    const struct vdev_segment *segment = &request->chain.segment[1];
+    unsigned count = segment->len_bytes / (unsigned)sizeof(struct virtio_blk_range);
+    if (request->chain.buffer.readable != 2 || count == 0)
         return VIRTIO_BLK_S_IOERR;
     for (unsigned i = 0; i < count; i++) {
         struct virtio_blk_range range;
-        memcpy(&range, &ranges[i], sizeof range);
+        memcpy(&range, segment->data + i * sizeof range, sizeof range);
         if (!store_holds(&device->store, range.sector, (uint64_t)range.sectors * STORE_SECTOR))
             return VIRTIO_BLK_S_IOERR;
         for (uint64_t at = 0; at < range.sectors; at++)
@@ -112,15 +109,13 @@ static uint8_t clear_ranges(struct device *device, const struct device_request *
     return VIRTIO_BLK_S_OK;
 }
 
-static uint8_t identify(const struct device *device, const struct device_request *request,
-                        uint32_t *written)
+static uint8_t identify(const struct device_request *request, uint32_t *written)
 {
     static const char id[VIRTIO_BLK_ID_BYTES] = "vhost_blk";
-    const struct chain_segment *segment = &request->chain.segment[1];
-    void *place = memory_at(&device->memory, segment->guest_address, sizeof id);
-    if (request->chain.count != 3 || segment->len != sizeof id || !segment->writable || !place)
+    const struct vdev_segment *segment = &request->chain.segment[1];
+    if (request->chain.buffer.writable != 2 || segment->len_bytes != sizeof id)
         return VIRTIO_BLK_S_IOERR;
-    memcpy(place, id, sizeof id);
+    memcpy(segment->data, id, sizeof id);
     *written += (uint32_t)sizeof id;
     return VIRTIO_BLK_S_OK;
 }
@@ -137,7 +132,7 @@ static uint8_t perform(struct device *device, const struct device_request *reque
     case VIRTIO_BLK_T_FLUSH:
         return store_flush(&device->store) < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
     case VIRTIO_BLK_T_GET_ID:
-        return identify(device, request, written);
+        return identify(request, written);
     case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
         return clear_ranges(device, request);
@@ -167,15 +162,14 @@ static void finish(struct device *device, const struct device_request *request)
     struct answer_plan plan = {
         .status = done,
         .status_written = true,
-        .ring = {.id = chain->head, .copies = 1, .interrupts = 1},
+        .ring = {.id = chain->buffer.id, .copies = 1, .interrupts = 1},
     };
     plan.ring.len = written + 1;
     faults_at_answer(&device->faults, &request->subject, &device->ring, &plan);
-    uint8_t *status = memory_at(&device->memory, chain->segment[chain->count - 1].guest_address, 1);
-    if (status && plan.status_written)
-        *status = plan.status;
-    /* The answer is shown after data and status: the release in ring_answer. */
-    ring_answer(&device->ring, &plan.ring);
+    if (plan.status_written)
+        *chain->segment[chain_segments(chain) - 1].data = plan.status;
+    /* The answer is shown after data and status: the barrier in publishing it. */
+    ring_answer(&device->ring, chain, &plan.ring);
 }
 
 /* ---- what waits ---- */
@@ -202,9 +196,9 @@ static void finish_late(struct device *device, const struct device_request *requ
 static void answer_stale(struct device *device, const struct device_request *request)
 {
     const struct ring_answer answer = {
-        .id = request->chain.head, .len = 1, .copies = 1, .interrupts = 1};
+        .id = request->chain.buffer.id, .len = 1, .copies = 1, .interrupts = 1};
     printf("stale: id %" PRIu32 "\n", answer.id);
-    ring_answer(&device->ring, &answer);
+    ring_answer(&device->ring, NULL, &answer);
 }
 
 /* Whether a request's time has come. */
@@ -260,7 +254,7 @@ static void plan_request(struct device *device, struct device_request *request)
     device->dying = device->dying || plan.die;
     device->gone = device->gone || plan.gone;
     if (plan.scribble)
-        ring_scribble(&device->ring, &device->memory, &request->chain);
+        ring_scribble(&device->ring, &request->chain);
     if (plan.capacity != 0) {
         device->identity.config.capacity = plan.capacity;
         device->config_changes++;
@@ -281,14 +275,14 @@ static void plan_request(struct device *device, struct device_request *request)
 static bool take(struct device *device)
 {
     struct device_request *request = calloc(1, sizeof *request);
-    if (!request || ring_take(&device->ring, &device->memory, &request->chain) != 1) {
+    if (!request || ring_take(&device->ring, &request->chain) != 1) {
         free(request);
         return false;
     }
     device->requests++;
     if (!request_read(device, request)) {
         printf("a request without header or status: ring given up\n");
-        device->ring.broken = true;
+        device->ring.queue.broken = true;
         free(request);
         return false;
     }
@@ -341,7 +335,7 @@ void device_reset(struct device *device)
     if (plan.delay_ms != 0)
         (void)usleep((useconds_t)(plan.delay_ms * 1000));
     device->paused_until_ms = 0;
-    if (device->ring.descriptors)
+    if (device->ring.queue.ring)
         finish_due(device, true);
     if (plan.drop_cache)
         lose_cache(device);

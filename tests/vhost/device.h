@@ -19,7 +19,6 @@ struct device {
     struct store store;
     struct faults faults;
     struct identity identity;
-    uint64_t features;             /* accepted */
     uint64_t config_changes;       /* that the driver is still to be told of */
     bool size_moves;               /* each of them is one: the capacity goes to and fro */
     struct device_request *held;   /* by time of arrival */

@@ -105,7 +105,7 @@ static void spoil_config(const struct fault *fault, struct scene *scene)
 /* The first id from the right one on that is, or isn't, in flight. */
 static uint32_t other_id(const struct scene *scene, bool in_flight)
 {
-    uint32_t size = scene->ring->size;
+    uint32_t size = scene->ring->queue.size;
     uint32_t right = scene->answer->ring.id;
     for (uint32_t i = 1; i < size; i++)
         if (scene->ring->in_flight[(right + i) % size] == in_flight)

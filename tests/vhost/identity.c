@@ -1,14 +1,16 @@
 /* What the device says of itself: see identity.h. */
 #include "identity.h"
 
+#include <libvirtio/feature_bits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SEGMENTS_MAX 126u
 #define RANGE_SECTORS_MAX 0x3fffffu
 
 static const struct {
     const char *name;
-    uint64_t bit;
+    struct feature_bit bit;
 } features[] = {
     {"seg-max", VIRTIO_BLK_F_SEG_MAX},
     {"blk-size", VIRTIO_BLK_F_BLK_SIZE},
@@ -18,6 +20,7 @@ static const struct {
     {"indirect", VIRTIO_F_INDIRECT_DESC},
     {"event-idx", VIRTIO_F_EVENT_IDX},
     {"version-1", VIRTIO_F_VERSION_1},
+    {"packed", VIRTIO_F_RING_PACKED},
 };
 #define FEATURES (sizeof features / sizeof features[0])
 
@@ -30,9 +33,9 @@ static const struct {
 static const struct {
     const char *name;
     size_t offset, width;
-    uint64_t feature;
+    struct feature_bit feature;
 } fields[] = {
-    FIELD("capacity", capacity, 0),
+    FIELD("capacity", capacity, FEATURE_NEEDS_NOTHING),
     FIELD("size-max", size_max, VIRTIO_BLK_F_SIZE_MAX),
     FIELD("seg-max", seg_max, VIRTIO_BLK_F_SEG_MAX),
     FIELD("blk-size", blk_size, VIRTIO_BLK_F_BLK_SIZE),
@@ -64,7 +67,7 @@ void identity_default(struct identity *identity)
             },
     };
     for (unsigned i = 0; i < FEATURES; i++)
-        identity->features |= features[i].bit;
+        identity->features = feature_with(identity->features, features[i].bit);
 }
 
 void identity_size(struct identity *identity, uint64_t sectors)
@@ -86,7 +89,7 @@ int identity_set(struct identity *identity, const char *text)
             (fields[i].width < 8 && value >> (8 * fields[i].width) != 0))
             break;
         memcpy((char *)&identity->config + fields[i].offset, &value, fields[i].width);
-        identity->features |= fields[i].feature;
+        identity->features = feature_with(identity->features, fields[i].feature);
         return 0;
     }
     fprintf(stderr, "vhost_blk: --config %s: not understood\n", text);
@@ -97,7 +100,7 @@ int identity_withhold(struct identity *identity, const char *name)
 {
     for (unsigned i = 0; i < FEATURES; i++) {
         if (strcmp(name, features[i].name) == 0) {
-            identity->features &= ~features[i].bit;
+            identity->features = feature_without(identity->features, features[i].bit);
             return 0;
         }
     }

@@ -8,12 +8,12 @@
 #ifndef VHOST_IDENTITY_H
 #define VHOST_IDENTITY_H
 
-#include "virtio_blk.h"
-
+#include <libvirtio/blk_wire.h>
+#include <libvirtio/feature.h>
 #include <stdio.h>
 
 struct identity {
-    uint64_t features; /* offered */
+    struct feature_set features; /* offered */
     struct virtio_blk_config config;
 };
 

@@ -175,9 +175,10 @@ static int parse_arguments(int argc, char *argv[], struct arguments *arguments,
 
 int main(int argc, char *argv[])
 {
-    static struct device device = {.ring = {.kick_fd = -1, .call_fd = -1}};
+    static struct device device;
     struct arguments arguments = {0};
     identity_default(&device.identity);
+    ring_init(&device.ring, &device.memory);
     int status = parse_arguments(argc, argv, &arguments, &device);
     if (status == 0 && store_open(&device.store, arguments.image) < 0)
         status = failed(arguments.image);

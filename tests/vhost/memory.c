@@ -42,10 +42,12 @@ void *memory_at(const struct memory *memory, uint64_t guest_address, uint64_t le
     return found;
 }
 
-void *memory_at_user(const struct memory *memory, uint64_t user_address, uint64_t len)
+uint64_t memory_guest_address(const struct memory *memory, uint64_t user_address)
 {
-    void *found = NULL;
-    for (unsigned i = 0; i < memory->count && !found; i++)
-        found = place(memory, i, user_address - memory->slot[i].region.user_address, len);
-    return found;
+    for (unsigned i = 0; i < memory->count; i++) {
+        const struct memory_region *region = &memory->slot[i].region;
+        if (user_address - region->user_address < region->size)
+            return user_address - region->user_address + region->guest_address;
+    }
+    return UINT64_MAX;
 }

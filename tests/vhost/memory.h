@@ -29,8 +29,9 @@ struct memory {
 /* Maps one region more; fd stays the caller's. 0, or -1: no room, nonsense, can't be mapped. */
 int memory_add(struct memory *memory, const struct memory_region *region, int fd);
 void memory_clear(struct memory *memory);
-/* Where len bytes at a guest's (or QEMU's own) address are; NULL: not in one region. */
+/* Where len bytes at a guest's address are; NULL: not in one region. */
 void *memory_at(const struct memory *memory, uint64_t guest_address, uint64_t len);
-void *memory_at_user(const struct memory *memory, uint64_t user_address, uint64_t len);
+/* The guest's address of what QEMU has at its own one; UINT64_MAX: nowhere. */
+uint64_t memory_guest_address(const struct memory *memory, uint64_t user_address);
 
 #endif

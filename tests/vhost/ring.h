@@ -1,35 +1,27 @@
 /*
- * A split virtqueue from the device's side (virtio 1.4, 2.7), with indirect descriptors and
- * EVENT_IDX. What is answered, and how wrongly, is the caller's choice.
+ * The device's ring, split or packed: libvirtio's from the device's end, with the file descriptors by
+ * which QEMU and the device ring each other. What is answered, and how wrongly, is the caller's choice.
  */
 #ifndef VHOST_RING_H
 #define VHOST_RING_H
 
 #include "memory.h"
 
-#include <stdbool.h>
+#include <libvirtio/device/queue.h>
 
 #define RING_SIZE_MAX 1024u
 #define CHAIN_SEGMENTS_MAX 256u
 
-struct chain_segment {
-    uint64_t guest_address;
-    uint32_t len;
-    bool writable; /* by the device */
-};
-
+/* It may not be moved: one part points to the other. */
 struct chain {
-    uint16_t head;
-    unsigned count;
-    struct chain_segment segment[CHAIN_SEGMENTS_MAX];
+    struct vdev_chain buffer;
+    struct vdev_segment segment[CHAIN_SEGMENTS_MAX];
 };
 
-struct ring_descriptor {
-    uint64_t address;
-    uint32_t len;
-    uint16_t flags;
-    uint16_t next;
-};
+static inline unsigned chain_segments(const struct chain *chain)
+{
+    return chain->buffer.readable + chain->buffer.writable;
+}
 
 /* Where QEMU says that the parts are; addresses are QEMU's own. */
 struct ring_addresses {
@@ -37,17 +29,16 @@ struct ring_addresses {
 };
 
 struct ring {
-    uint16_t size;
-    uint16_t next_available;
-    uint16_t used_index;
-    bool event_index;
+    struct vdev_host host;
+    const struct memory *memory;
+    struct vdev_queue queue;
+    struct feature_set features; /* accepted by the driver */
+    struct ring_addresses parts; /* of the queue when it is started */
+    uint32_t base;               /* where it goes on, as QEMU has it */
     bool enabled;
-    bool broken; /* by the driver */
     int kick_fd, call_fd;
-    struct ring_descriptor *descriptors; /* NULL: no addresses yet */
-    uint16_t *available;                 /* flags, index, ring[size], used_event */
-    uint8_t *used;                       /* flags, index, {id, len}[size], avail_event */
-    bool in_flight[RING_SIZE_MAX];       /* heads */
+    uint32_t in_use[VDEV_QUEUE_WORDS(RING_SIZE_MAX)];
+    bool in_flight[RING_SIZE_MAX]; /* ids */
 };
 
 /* One used element, and how it is shown. */
@@ -59,16 +50,20 @@ struct ring_answer {
     unsigned interrupts; /* 1: if the driver wants one; more: so many in any case */
 };
 
+void ring_init(struct ring *ring, const struct memory *memory);
 /* 0, or -1: no such size, or parts outside of memory. */
-int ring_place(struct ring *ring, const struct memory *memory, const struct ring_addresses *at);
+int ring_place(struct ring *ring);
 bool ring_runs(const struct ring *ring);
-/* Takes the next buffer. 1: taken, 0: there is none, -1: the driver broke the ring. */
-int ring_take(struct ring *ring, const struct memory *memory, struct chain *chain);
-/* Overwrites what the driver has written to offer a chain: its place in the available ring, all its
- * descriptors, an indirect table. */
-void ring_scribble(struct ring *ring, const struct memory *memory, const struct chain *chain);
-void ring_answer(struct ring *ring, const struct ring_answer *answer);
-/* Stopped: nothing is in flight any more, parts and index are forgotten. */
+/* Takes the next buffer. 1: taken, 0: there is none, -1: the driver broke the ring (said). */
+int ring_take(struct ring *ring, struct chain *chain);
+/* Overwrites what the driver has written to offer the chain that was taken last: its place in the
+ * available ring, its descriptors, an indirect table. */
+void ring_scribble(struct ring *ring, const struct chain *chain);
+/* Answers a chain; NULL: one that this life of the ring hasn't seen. */
+void ring_answer(struct ring *ring, const struct chain *chain, const struct ring_answer *answer);
+/* How far it is, as QEMU wants to know and tells again. */
+uint32_t ring_base(const struct ring *ring);
+/* Stopped: nothing is in flight any more, parts, size and indices are forgotten. */
 void ring_stop(struct ring *ring);
 
 #endif

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,10 +11,10 @@
 #define FLAG_REPLY 4u
 #define FLAG_NEED_REPLY 8u
 
-#define F_PROTOCOL_FEATURES VIRTIO_FEATURE(30)
-#define PROTOCOL_REPLY_ACK VIRTIO_FEATURE(3)
-#define PROTOCOL_BACKEND_CHANNEL VIRTIO_FEATURE(5)
-#define PROTOCOL_CONFIG VIRTIO_FEATURE(9)
+#define F_PROTOCOL_FEATURES ((uint64_t)1 << 30)
+#define PROTOCOL_REPLY_ACK ((uint64_t)1 << 3)
+#define PROTOCOL_BACKEND_CHANNEL ((uint64_t)1 << 5)
+#define PROTOCOL_CONFIG ((uint64_t)1 << 9)
 
 #define NO_DESCRIPTOR 0x100u
 #define CONFIG_MAX 256u
@@ -62,7 +63,7 @@ struct config {
     uint8_t bytes[CONFIG_MAX];
 };
 
-struct message {
+struct vhost_message {
     struct header header;
     union {
         uint64_t number;
@@ -77,7 +78,7 @@ struct message {
 
 /* ---- receiving and sending ---- */
 
-static void take_descriptors(struct message *message, struct msghdr *from)
+static void take_descriptors(struct vhost_message *message, struct msghdr *from)
 {
     for (struct cmsghdr *part = CMSG_FIRSTHDR(from); part; part = CMSG_NXTHDR(from, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
@@ -93,7 +94,7 @@ static int read_fully(int fd, void *to, size_t len)
     return got == (ssize_t)len ? 0 : -1;
 }
 
-static int receive(const struct session *session, struct message *message)
+static int receive(const struct session *session, struct vhost_message *message)
 {
     union {
         struct cmsghdr align;
@@ -113,7 +114,7 @@ static int receive(const struct session *session, struct message *message)
     return read_fully(session->fd, &message->payload, message->header.size);
 }
 
-static int reply(const struct session *session, struct message *message, size_t size)
+static int reply(const struct session *session, struct vhost_message *message, size_t size)
 {
     message->header.flags = VERSION | FLAG_REPLY;
     message->header.size = (uint32_t)size;
@@ -124,7 +125,8 @@ static int reply(const struct session *session, struct message *message, size_t 
     return sendmsg(session->fd, &both, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
 }
 
-static int reply_number(const struct session *session, struct message *message, uint64_t number)
+static int reply_number(const struct session *session, struct vhost_message *message,
+                        uint64_t number)
 {
     message->payload.number = number;
     return reply(session, message, sizeof number);
@@ -132,33 +134,32 @@ static int reply_number(const struct session *session, struct message *message, 
 
 /* ---- the requests ---- */
 
-static int get_features(struct session *session, struct message *message)
+static int get_features(struct session *session, struct vhost_message *message)
 {
-    return reply_number(session, message, session->device->identity.features | F_PROTOCOL_FEATURES);
+    return reply_number(session, message,
+                        session->device->identity.features.mask | F_PROTOCOL_FEATURES);
 }
 
-static int set_features(struct session *session, struct message *message)
+static int set_features(struct session *session, struct vhost_message *message)
 {
-    struct device *device = session->device;
-    device->features = message->payload.number;
-    device->ring.event_index = (device->features & VIRTIO_F_EVENT_IDX) != 0;
+    session->device->ring.features = (struct feature_set){message->payload.number};
     return 0;
 }
 
-static int get_protocol_features(struct session *session, struct message *message)
+static int get_protocol_features(struct session *session, struct vhost_message *message)
 {
     return reply_number(session, message,
                         PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG | PROTOCOL_BACKEND_CHANNEL);
 }
 
-static int nothing(struct session *session, struct message *message)
+static int nothing(struct session *session, struct vhost_message *message)
 {
     (void)session;
     (void)message;
     return 0;
 }
 
-static int set_memory(struct session *session, struct message *message)
+static int set_memory(struct session *session, struct vhost_message *message)
 {
     const struct memory_table *table = &message->payload.table;
     struct memory *memory = &session->device->memory;
@@ -172,50 +173,48 @@ static int set_memory(struct session *session, struct message *message)
 }
 
 /* There is one ring, number 0. */
-static int set_size(struct session *session, struct message *message)
+static int set_size(struct session *session, struct vhost_message *message)
 {
     if (message->payload.state.index != 0 || message->payload.state.number > RING_SIZE_MAX)
         return -1;
-    session->device->ring.size = (uint16_t)message->payload.state.number;
+    session->device->ring.queue.size = (uint16_t)message->payload.state.number;
     return 0;
 }
 
-static int set_base(struct session *session, struct message *message)
+static int set_base(struct session *session, struct vhost_message *message)
 {
-    session->device->ring.next_available = (uint16_t)message->payload.state.number;
+    session->device->ring.base = message->payload.state.number;
     return message->payload.state.index == 0 ? 0 : -1;
 }
 
-static int set_addresses(struct session *session, struct message *message)
+static int set_addresses(struct session *session, struct vhost_message *message)
 {
     const struct vring_addresses *from = &message->payload.addresses;
-    session->addresses = (struct ring_addresses){
+    session->device->ring.parts = (struct ring_addresses){
         .descriptors = from->descriptors, .available = from->available, .used = from->used};
-    return from->index == 0
-               ? ring_place(&session->device->ring, &session->device->memory, &session->addresses)
-               : -1;
+    return from->index == 0 ? ring_place(&session->device->ring) : -1;
 }
 
 /* The ring stops: the driver has reset the device, or the machine stands still. */
-static int get_base(struct session *session, struct message *message)
+static int get_base(struct session *session, struct vhost_message *message)
 {
     struct ring *ring = &session->device->ring;
     if (message->payload.state.index != 0)
         return -1;
     device_reset(session->device);
+    message->payload.state.number = ring_base(ring);
     ring_stop(ring);
-    message->payload.state.number = ring->next_available;
     return reply(session, message, sizeof message->payload.state);
 }
 
-static int enable(struct session *session, struct message *message)
+static int enable(struct session *session, struct vhost_message *message)
 {
     session->device->ring.enabled = message->payload.state.number != 0;
     return message->payload.state.index == 0 ? 0 : -1;
 }
 
 /* Takes the message's descriptor over, in place of the one before. */
-static int replace(int *fd, struct message *message)
+static int replace(int *fd, struct vhost_message *message)
 {
     if ((message->payload.number & 0xff) != 0)
         return -1;
@@ -229,17 +228,17 @@ static int replace(int *fd, struct message *message)
     return 0;
 }
 
-static int set_kick(struct session *session, struct message *message)
+static int set_kick(struct session *session, struct vhost_message *message)
 {
     return replace(&session->device->ring.kick_fd, message);
 }
 
-static int set_call(struct session *session, struct message *message)
+static int set_call(struct session *session, struct vhost_message *message)
 {
     return replace(&session->device->ring.call_fd, message);
 }
 
-static int set_backend_channel(struct session *session, struct message *message)
+static int set_backend_channel(struct session *session, struct vhost_message *message)
 {
     if (message->fd_count == 0)
         return -1;
@@ -251,7 +250,7 @@ static int set_backend_channel(struct session *session, struct message *message)
 }
 
 /* QEMU asks again after each change that it was told of, and tells the driver of those that it sees. */
-static int get_config(struct session *session, struct message *message)
+static int get_config(struct session *session, struct vhost_message *message)
 {
     struct device *device = session->device;
     struct virtio_blk_config *fields = &device->identity.config;
@@ -284,7 +283,7 @@ void session_tell(struct session *session)
 }
 
 static const struct {
-    int (*handle)(struct session *session, struct message *message);
+    int (*handle)(struct session *session, struct vhost_message *message);
     bool replies; /* by itself */
 } handlers[] = {
     [GET_FEATURES] = {get_features, true},
@@ -315,7 +314,7 @@ void session_begin(struct session *session, int fd, struct device *device)
     device->ring.enabled = false;
 }
 
-static int handle(struct session *session, struct message *message)
+static int handle(struct session *session, struct vhost_message *message)
 {
     uint32_t request = message->header.request;
     uint32_t flags = message->header.flags;
@@ -333,7 +332,7 @@ static int handle(struct session *session, struct message *message)
 
 int session_serve(struct session *session)
 {
-    struct message message = {0};
+    struct vhost_message message = {0};
     int status = receive(session, &message);
     if (status == 0)
         status = handle(session, &message);

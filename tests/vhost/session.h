@@ -11,7 +11,6 @@ struct session {
     int backend_fd; /* for what we tell QEMU; -1: none yet */
     bool telling;   /* of a change, which QEMU hasn't asked about yet */
     struct device *device;
-    struct ring_addresses addresses; /* of the ring, for when it is started */
 };
 
 void session_begin(struct session *session, int fd, struct device *device);
