@@ -111,20 +111,6 @@ uint64_t vdev_mmio_read(struct vdev_mmio *mmio, uint64_t offset, unsigned width)
 
 /* ---- writing ---- */
 
-static uint64_t *address_register(struct vdev_queue *queue, uint32_t offset)
-{
-    switch (offset & ~4u) {
-    case MMIO_QUEUE_DESC_LOW:
-        return &queue->addresses.descriptors;
-    case MMIO_QUEUE_DRIVER_LOW:
-        return &queue->addresses.driver_area;
-    case MMIO_QUEUE_DEVICE_LOW:
-        return &queue->addresses.device_area;
-    default:
-        return NULL;
-    }
-}
-
 static void queue_ready_write(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t value)
 {
     if (value > 1)
@@ -135,34 +121,6 @@ static void queue_ready_write(struct vdev_mmio *mmio, struct vdev_queue *queue, 
         vdev_queue_enable(mmio->device, queue);
 }
 
-static void queue_reset_write(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t value)
-{
-    if (!feature_has(mmio->device->accepted, VIRTIO_F_RING_RESET) || value != 1)
-        vdev_complain(mmio->device, "QueueReset written without RING_RESET, or not with 1");
-    else
-        vdev_queue_stop(mmio->device, queue);
-}
-
-/* Size and addresses, of a queue that doesn't run. */
-static void queue_set_up(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t offset,
-                         uint32_t value)
-{
-    if (queue->ring != NULL) {
-        vdev_complain(mmio->device, "a queue's size or address written while it is ready");
-        return;
-    }
-    if (offset == MMIO_QUEUE_SIZE) {
-        if (value == 0 || value > queue->size_max)
-            vdev_complain(mmio->device, "a queue's size is 0 or above its maximum");
-        queue->size = value <= queue->size_max ? (uint16_t)value : 0;
-        return;
-    }
-    uint64_t *address = address_register(queue, offset);
-    unsigned shift = (offset & 4) != 0 ? 32 : 0;
-    *address &= ~((uint64_t)UINT32_MAX << shift);
-    *address |= (uint64_t)value << shift;
-}
-
 static void queue_register_write(struct vdev_mmio *mmio, uint32_t offset, uint32_t value)
 {
     struct vdev_queue *queue = vdev_queue_at(mmio->device, mmio->queue_sel);
@@ -171,9 +129,12 @@ static void queue_register_write(struct vdev_mmio *mmio, uint32_t offset, uint32
     else if (offset == MMIO_QUEUE_READY)
         queue_ready_write(mmio, queue, value);
     else if (offset == MMIO_QUEUE_RESET)
-        queue_reset_write(mmio, queue, value);
+        (void)vdev_queue_reset_asked(mmio->device, queue, value);
+    else if (offset == MMIO_QUEUE_SIZE)
+        vdev_queue_set_size(mmio->device, queue, value);
     else
-        queue_set_up(mmio, queue, offset, value);
+        vdev_queue_set_address(mmio->device, queue, (offset - MMIO_QUEUE_DESC_LOW) / 0x10,
+                               (offset & 4) != 0, value);
 }
 
 static void status_write(struct vdev_mmio *mmio, uint32_t value)

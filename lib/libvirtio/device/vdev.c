@@ -122,6 +122,11 @@ uint32_t vdev_offered_word(const struct vdev *device, uint32_t word)
     return word < 2 ? (uint32_t)(device->offered.mask >> (32 * word)) : 0;
 }
 
+uint32_t vdev_accepted_word(const struct vdev *device, uint32_t word)
+{
+    return word < 2 ? (uint32_t)(device->accepted.mask >> (32 * word)) : 0;
+}
+
 void vdev_accept_word(struct vdev *device, uint32_t word, uint32_t value)
 {
     unsigned bits = VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
@@ -146,6 +151,35 @@ struct vdev_queue *vdev_queue_at(struct vdev *device, uint32_t index)
     return index < device->queues_usable ? &device->queues[index] : NULL;
 }
 
+/* Whether size and addresses may be written. */
+static bool in_preparation(struct vdev *device, const struct vdev_queue *queue)
+{
+    if (queue->ring != NULL)
+        vdev_complain(device, "a queue's size or address written while it is ready");
+    return queue->ring == NULL;
+}
+
+void vdev_queue_set_size(struct vdev *device, struct vdev_queue *queue, uint32_t size)
+{
+    if (!in_preparation(device, queue))
+        return;
+    if (size == 0 || size > queue->size_max)
+        vdev_complain(device, "a queue's size is 0 or above its maximum");
+    queue->size = size <= queue->size_max ? (uint16_t)size : 0;
+}
+
+void vdev_queue_set_address(struct vdev *device, struct vdev_queue *queue, unsigned part, bool high,
+                            uint32_t half)
+{
+    uint64_t *const addresses[] = {&queue->addresses.descriptors, &queue->addresses.driver_area,
+                                   &queue->addresses.device_area};
+    unsigned shift = high ? 32 : 0;
+    if (!in_preparation(device, queue))
+        return;
+    *addresses[part] &= ~((uint64_t)UINT32_MAX << shift);
+    *addresses[part] |= (uint64_t)half << shift;
+}
+
 void vdev_queue_enable(struct vdev *device, struct vdev_queue *queue)
 {
     if (!status_has(device, VIRTIO_STATUS_FEATURES_OK)) {
@@ -166,6 +200,16 @@ void vdev_queue_stop(struct vdev *device, struct vdev_queue *queue)
     if (queue->ring == NULL)
         vdev_complain(device, "a queue stopped that doesn't run");
     take_back(device, queue);
+}
+
+bool vdev_queue_reset_asked(struct vdev *device, struct vdev_queue *queue, uint32_t value)
+{
+    if (!feature_has(device->accepted, VIRTIO_F_RING_RESET) || value != 1) {
+        vdev_complain(device, "a queue's reset without RING_RESET, or not with 1");
+        return false;
+    }
+    vdev_queue_stop(device, queue);
+    return true;
 }
 
 void vdev_notified(struct vdev *device, uint32_t value)

@@ -57,12 +57,19 @@ uint8_t vdev_status(const struct vdev *device);
 void vdev_status_write(struct vdev *device, uint32_t value);
 void vdev_accept_word(struct vdev *device, uint32_t word, uint32_t value);
 uint32_t vdev_offered_word(const struct vdev *device, uint32_t word);
+uint32_t vdev_accepted_word(const struct vdev *device, uint32_t word);
 
 /* NULL: there is no such queue. */
 struct vdev_queue *vdev_queue_at(struct vdev *device, uint32_t index);
+/* Of a queue that doesn't run. part: 0 descriptors, 1 driver area, 2 device area. */
+void vdev_queue_set_size(struct vdev *device, struct vdev_queue *queue, uint32_t size);
+void vdev_queue_set_address(struct vdev *device, struct vdev_queue *queue, unsigned part, bool high,
+                            uint32_t half);
 void vdev_queue_enable(struct vdev *device, struct vdev_queue *queue);
 /* Back to the default; nothing of it is touched from now on. */
 void vdev_queue_stop(struct vdev *device, struct vdev_queue *queue);
+/* The register of VIRTIO_F_RING_RESET was written. True: the queue is reset. */
+bool vdev_queue_reset_asked(struct vdev *device, struct vdev_queue *queue, uint32_t value);
 void vdev_notified(struct vdev *device, uint32_t value);
 
 /* Naturally aligned 1, 2 or 4 bytes; 0 where there is nothing. */

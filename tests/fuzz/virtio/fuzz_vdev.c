@@ -8,6 +8,7 @@
 
 #include <libvirtio/device/blk.h>
 #include <libvirtio/device/mmio.h>
+#include <libvirtio/device/pci.h>
 #include <libvirtio/feature_bits.h>
 #include <libvirtio/mmio_regs.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static struct {
     struct vdev_store store;
     struct vdev_blk blk;
     struct vdev_mmio mmio;
+    struct vdev_pci pci; /* registers of the same device */
+    uint16_t vectors[QUEUES];
     bool store_fails;
 } rig;
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
@@ -122,6 +125,15 @@ static void line_changed(struct vdev_mmio *mmio)
 {
     REQUIRE(mmio == &rig.mmio);
 }
+
+/* Events go to the other bus. */
+static void intx_changed(struct vdev_pci *pci)
+{
+    (void)pci;
+    abort();
+}
+
+static const struct vdev_pci_hooks pci_hooks = {.line_changed = intx_changed};
 
 /* ---- a driver that knows how ---- */
 
@@ -267,6 +279,27 @@ static void any_register(void)
         vdev_mmio_write(&rig.mmio, offset, width, value);
 }
 
+static void any_pci_register(void)
+{
+    uint64_t offset = input_below(&input, PCI_COMMON_LEN_RESET + 4);
+    unsigned width = 1u << input_below(&input, 4);
+    uint32_t value = input_below(&input, 2) == 0 ? (uint32_t)any_address() : input_byte(&input);
+    switch (input_below(&input, 8)) {
+    case 0:
+        (void)vdev_pci_isr_read(&rig.pci);
+        break;
+    case 1:
+        vdev_pci_notify(&rig.pci, offset, width, value);
+        break;
+    case 2:
+    case 3:
+        (void)vdev_pci_common_read(&rig.pci, offset, width);
+        break;
+    default:
+        vdev_pci_common_write(&rig.pci, offset, width, value);
+    }
+}
+
 static void any_memory(void)
 {
     uint32_t at = input_below(&input, RAM_BYTES - 64);
@@ -387,8 +420,13 @@ static void step(void)
         put(MMIO_STATUS, 0xf);
         break;
     case 3:
-    case 4:
         any_register();
+        break;
+    case 4:
+        if (input_below(&input, 2) == 0)
+            any_register();
+        else
+            any_pci_register();
         break;
     case 5:
         any_memory();
@@ -457,6 +495,7 @@ static void device_make(void)
                                     store_flush,  store_discard, store_zero};
     rig.store_fails = false;
     vdev_blk_init(&rig.blk, &options, &rig.host, &rig.store, memory);
+    vdev_pci_init(&rig.pci, &rig.blk.device, &pci_hooks, QUEUES, rig.vectors);
     vdev_mmio_init(&rig.mmio, &rig.blk.device, 1, line_changed);
     REQUIRE((rig.blk.device.offered.mask & ~(options.features.mask | (uint64_t)1 << 32)) == 0);
 }

@@ -47,7 +47,7 @@ static void put(uint32_t offset, uint32_t value)
 
 static int set_up_with(const struct vdev_blk_options *options)
 {
-    rig_init(&rig, options, SECTORS);
+    rig_init(&rig, RIG_MMIO, options, SECTORS);
     driver = fake_memory_alloc(sizeof(*driver), &driver_address);
     used = fake_memory_alloc(sizeof(*used), &used_address);
     data = fake_memory_alloc(8192, &data_address);
