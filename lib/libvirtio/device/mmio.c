@@ -1,7 +1,7 @@
 /*
  * The MMIO transport's registers (virtio 1.4, 4.2.2), device side.
  */
-#include <libvirtio/device/mmio.h>
+#include <libvirtio/device/mmio_legacy.h>
 #include <libvirtio/mmio_regs.h>
 #include <stdatomic.h>
 
@@ -43,6 +43,21 @@ void vdev_mmio_init(struct vdev_mmio *mmio, struct vdev *device, uint32_t vendor
     vdev_status_write(device, 0);
 }
 
+/* Registers that only one of the two versions has: of the other it is as if they weren't there. */
+static bool in_version(const struct vdev_mmio *mmio, uint32_t offset)
+{
+    switch (offset) {
+    case MMIO_LEGACY_PAGE_SIZE:
+    case MMIO_LEGACY_QUEUE_ALIGN:
+    case MMIO_LEGACY_QUEUE_PFN:
+        return mmio->device->legacy;
+    default: /* from QueueReady on, and four */
+        return !mmio->device->legacy || offset < MMIO_QUEUE_READY || offset == MMIO_QUEUE_NOTIFY ||
+               offset == MMIO_INTERRUPT_STATUS || offset == MMIO_INTERRUPT_ACK ||
+               offset == MMIO_STATUS;
+    }
+}
+
 /* ---- reading ---- */
 
 static uint32_t queue_register_read(struct vdev_mmio *mmio, uint32_t offset)
@@ -67,7 +82,7 @@ static uint32_t register_read(struct vdev_mmio *mmio, uint32_t offset)
     case MMIO_MAGIC_VALUE:
         return MMIO_MAGIC;
     case MMIO_VERSION:
-        return MMIO_VERSION_MODERN;
+        return device->legacy ? MMIO_VERSION_LEGACY : MMIO_VERSION_MODERN;
     case MMIO_DEVICE_ID:
         return device->type->id;
     case MMIO_VENDOR_ID:
@@ -78,6 +93,8 @@ static uint32_t register_read(struct vdev_mmio *mmio, uint32_t offset)
     case MMIO_QUEUE_READY:
     case MMIO_QUEUE_RESET:
         return queue_register_read(mmio, offset);
+    case MMIO_LEGACY_QUEUE_PFN:
+        return vdev_mmio_legacy_page(mmio);
     case MMIO_INTERRUPT_STATUS:
         return atomic_load(&mmio->interrupt_status);
     case MMIO_STATUS:
@@ -103,9 +120,9 @@ uint64_t vdev_mmio_read(struct vdev_mmio *mmio, uint64_t offset, unsigned width)
     }
     if (offset >= MMIO_CONFIG)
         return vdev_config_read(mmio->device, (uint32_t)offset - MMIO_CONFIG, width);
-    if (width == 4 && offset % 4 == 0)
+    if (width == 4 && offset % 4 == 0 && in_version(mmio, (uint32_t)offset))
         return register_read(mmio, (uint32_t)offset);
-    vdev_complain(mmio->device, "a register read that isn't 4 bytes wide and aligned");
+    vdev_complain(mmio->device, "a register read that isn't 4 bytes wide, aligned, and there");
     return 0;
 }
 
@@ -171,6 +188,11 @@ static void register_write(struct vdev_mmio *mmio, uint32_t offset, uint32_t val
     case MMIO_QUEUE_DEVICE_HIGH:
         queue_register_write(mmio, offset, value);
         break;
+    case MMIO_LEGACY_PAGE_SIZE:
+    case MMIO_LEGACY_QUEUE_ALIGN:
+    case MMIO_LEGACY_QUEUE_PFN:
+        vdev_mmio_legacy_write(mmio, offset, value);
+        break;
     case MMIO_QUEUE_NOTIFY:
         vdev_notified(device, value);
         break;
@@ -193,8 +215,9 @@ void vdev_mmio_write(struct vdev_mmio *mmio, uint64_t offset, unsigned width, ui
         vdev_complain(mmio->device, "a write far behind the window");
     else if (offset >= MMIO_CONFIG)
         vdev_config_write(mmio->device, (uint32_t)offset - MMIO_CONFIG, width, (uint32_t)value);
-    else if (width == 4 && offset % 4 == 0)
+    else if (width == 4 && offset % 4 == 0 && in_version(mmio, (uint32_t)offset))
         register_write(mmio, (uint32_t)offset, (uint32_t)value);
     else
-        vdev_complain(mmio->device, "a register written that isn't 4 bytes wide and aligned");
+        vdev_complain(mmio->device,
+                      "a register written that isn't 4 bytes wide, aligned, and there");
 }

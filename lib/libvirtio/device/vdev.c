@@ -74,13 +74,20 @@ static void reset(struct vdev *device)
 static bool acceptable(struct vdev *device)
 {
     struct feature_set accepted = device->accepted;
-    if ((accepted.mask & ~device->offered.mask) != 0 || !feature_has(accepted, VIRTIO_F_VERSION_1))
+    if ((accepted.mask & ~device->offered.mask) != 0 ||
+        (!device->legacy && !feature_has(accepted, VIRTIO_F_VERSION_1)))
         return false;
     /* Who offers it reaches memory in the platform's way only. */
     if (feature_has(device->offered, VIRTIO_F_ACCESS_PLATFORM) &&
         !feature_has(accepted, VIRTIO_F_ACCESS_PLATFORM))
         return false;
     return device->type->accepts(device, accepted);
+}
+
+/* Whether both sides agree on features. Of a legacy device they do when it is to start. */
+static bool negotiated(struct vdev *device, unsigned status)
+{
+    return device->legacy ? acceptable(device) : (status & VIRTIO_STATUS_FEATURES_OK) != 0;
 }
 
 /* The order of virtio 1.4, 3.1.1. Returns those of the new bits that are to be set. */
@@ -91,12 +98,11 @@ static unsigned judge_status(struct vdev *device, unsigned old, unsigned added)
     if ((added & VIRTIO_STATUS_FEATURES_OK) != 0) {
         if (((old | added) & VIRTIO_STATUS_DRIVER) == 0)
             vdev_complain(device, "FEATURES_OK without DRIVER");
-        if (!acceptable(device))
+        if (device->legacy || !acceptable(device))
             added &= ~VIRTIO_STATUS_FEATURES_OK;
     }
-    if ((added & VIRTIO_STATUS_DRIVER_OK) != 0 &&
-        ((old | added) & VIRTIO_STATUS_FEATURES_OK) == 0) {
-        vdev_break(device, "DRIVER_OK without FEATURES_OK");
+    if ((added & VIRTIO_STATUS_DRIVER_OK) != 0 && !negotiated(device, old | added)) {
+        vdev_break(device, "DRIVER_OK without FEATURES_OK, or what a legacy device doesn't have");
         added &= ~VIRTIO_STATUS_DRIVER_OK;
     }
     return added;
@@ -129,9 +135,9 @@ uint32_t vdev_accepted_word(const struct vdev *device, uint32_t word)
 
 void vdev_accept_word(struct vdev *device, uint32_t word, uint32_t value)
 {
-    unsigned bits = VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
-    if ((vdev_status(device) & bits) != VIRTIO_STATUS_DRIVER) {
-        vdev_complain(device, "features written before DRIVER or after FEATURES_OK");
+    unsigned end = device->legacy ? VIRTIO_STATUS_DRIVER_OK : VIRTIO_STATUS_FEATURES_OK;
+    if ((vdev_status(device) & (VIRTIO_STATUS_DRIVER | end)) != VIRTIO_STATUS_DRIVER) {
+        vdev_complain(device, "features written before DRIVER or when they are settled");
         return;
     }
     if (word >= 2) {
@@ -182,7 +188,7 @@ void vdev_queue_set_address(struct vdev *device, struct vdev_queue *queue, unsig
 
 void vdev_queue_enable(struct vdev *device, struct vdev_queue *queue)
 {
-    if (!status_has(device, VIRTIO_STATUS_FEATURES_OK)) {
+    if (!device->legacy && !status_has(device, VIRTIO_STATUS_FEATURES_OK)) {
         vdev_break(device, "a queue enabled before FEATURES_OK");
         return;
     }
@@ -250,7 +256,7 @@ void vdev_publish(struct vdev *device, uint16_t queue)
 
 static bool config_holds(struct vdev *device, uint32_t offset, unsigned width)
 {
-    if (!status_has(device, VIRTIO_STATUS_DRIVER))
+    if (!device->legacy && !status_has(device, VIRTIO_STATUS_DRIVER))
         vdev_complain(device, "configuration accessed before DRIVER");
     if ((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
         offset < device->config_len && width <= device->config_len - offset)

@@ -17,7 +17,8 @@
 /* A device type. It makes the device: fills in all but what the transport sets, and calls
  * vdev_status_write(device, 0) at last. */
 struct vdev_type {
-    uint32_t id; /* virtio 1.4, 5 */
+    uint32_t id;                    /* virtio 1.4, 5 */
+    struct feature_set modern_only; /* what it doesn't offer as a legacy device */
     /* Whether it works with that subset of what it offers; it does so from now on. */
     bool (*accepts)(struct vdev *device, struct feature_set features);
     /* The driver writes a configuration field that lies within the space; false: it isn't one to be
@@ -31,6 +32,7 @@ struct vdev {
     /* The transport's: an event of that kind (VIRTIO_INTERRUPT_*), of that queue. */
     void (*interrupt)(void *transport, unsigned cause, uint16_t queue);
     void *transport;
+    bool legacy; /* virtio 1.4, 7.4: neither VERSION_1 nor FEATURES_OK; the transport's choice */
 
     struct feature_set offered;
     struct feature_set accepted; /* as written so far; with FEATURES_OK for good */

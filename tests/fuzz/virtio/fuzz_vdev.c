@@ -7,7 +7,7 @@
 #include "../require.h"
 
 #include <libvirtio/device/blk.h>
-#include <libvirtio/device/mmio.h>
+#include <libvirtio/device/mmio_legacy.h>
 #include <libvirtio/device/pci.h>
 #include <libvirtio/feature_bits.h>
 #include <libvirtio/mmio_regs.h>
@@ -46,6 +46,7 @@ static struct lane {
     bool wrap;
 } lanes[QUEUES];
 static bool packed;
+static bool legacy; /* the device is */
 
 static struct vdev_segment held_segments[QUEUE_SIZE];
 static struct vdev_blk_request held;
@@ -157,7 +158,7 @@ static void negotiate(uint64_t refused)
         put(MMIO_DRIVER_FEATURES_SEL, word);
         put(MMIO_DRIVER_FEATURES, (uint32_t)(features >> (32 * word)));
     }
-    put(MMIO_STATUS, 0xb);
+    put(MMIO_STATUS, legacy ? 3 : 0xb);
     packed = feature_has(rig.blk.device.accepted, VIRTIO_F_RING_PACKED);
 }
 
@@ -171,15 +172,21 @@ static void queue_set_up(unsigned queue, uint16_t size)
     uint32_t base = RAM_ADDRESS + queue * QUEUE_SPACING;
     put(MMIO_QUEUE_SEL, queue);
     put(MMIO_QUEUE_SIZE, size);
+    memset(part(queue, 0), 0, QUEUE_SPACING);
+    lanes[queue] = (struct lane){.size = size, .wrap = true};
+    if (legacy) {
+        put(MMIO_LEGACY_PAGE_SIZE, QUEUE_SPACING);
+        put(MMIO_LEGACY_QUEUE_ALIGN, QUEUE_SPACING / 4);
+        put(MMIO_LEGACY_QUEUE_PFN, base / QUEUE_SPACING);
+        return;
+    }
     put(MMIO_QUEUE_DESC_LOW, base);
     put(MMIO_QUEUE_DESC_HIGH, 0);
     put(MMIO_QUEUE_DRIVER_LOW, base + DRIVER_AREA);
     put(MMIO_QUEUE_DRIVER_HIGH, 0);
     put(MMIO_QUEUE_DEVICE_LOW, base + DEVICE_AREA);
     put(MMIO_QUEUE_DEVICE_HIGH, 0);
-    memset(part(queue, 0), 0, QUEUE_SPACING);
     put(MMIO_QUEUE_READY, 1);
-    lanes[queue] = (struct lane){.size = size, .wrap = true};
 }
 
 /* One descriptor, in the format of the ring: it is the last one, or one more follows. */
@@ -211,9 +218,10 @@ static void offer(unsigned queue, uint16_t head)
     if (packed)
         return;
     unsigned at = lane->size > 0 ? lane->next % lane->size : 0;
-    memcpy(part(queue, DRIVER_AREA + 4 + 2 * (at % QUEUE_SIZE)), &head, sizeof(head));
+    uint32_t area = legacy ? 16u * lane->size : DRIVER_AREA;
+    memcpy(part(queue, area + 4 + 2 * (at % QUEUE_SIZE)), &head, sizeof(head));
     lane->next++;
-    memcpy(part(queue, DRIVER_AREA + 2), &lane->next, sizeof(lane->next));
+    memcpy(part(queue, area + 2), &lane->next, sizeof(lane->next));
 }
 
 static void header_put(uint32_t at, uint32_t type, uint64_t sector)
@@ -417,7 +425,7 @@ static void step(void)
         any_queue();
         break;
     case 2:
-        put(MMIO_STATUS, 0xf);
+        put(MMIO_STATUS, legacy ? 7 : 0xf);
         break;
     case 3:
         any_register();
@@ -496,8 +504,10 @@ static void device_make(void)
     rig.store_fails = false;
     vdev_blk_init(&rig.blk, &options, &rig.host, &rig.store, memory);
     vdev_pci_init(&rig.pci, &rig.blk.device, &pci_hooks, QUEUES, rig.vectors);
-    vdev_mmio_init(&rig.mmio, &rig.blk.device, 1, line_changed);
-    REQUIRE((rig.blk.device.offered.mask & ~(options.features.mask | (uint64_t)1 << 32)) == 0);
+    legacy = input_below(&input, 4) == 0;
+    (legacy ? vdev_mmio_legacy_init : vdev_mmio_init)(&rig.mmio, &rig.blk.device, 1, line_changed);
+    REQUIRE((rig.blk.device.offered.mask &
+             ~(options.features.mask | (uint64_t)1 << (legacy ? 27 : 32))) == 0);
 }
 
 /* Whatever happened: after a reset it does a request. Chains of three need a queue of three. */
@@ -505,19 +515,21 @@ static void check_it_works(void)
 {
     rig.store_fails = false;
     negotiate((uint64_t)3 << 1); /* without SIZE_MAX and SEG_MAX */
-    REQUIRE(get(MMIO_STATUS) == 0xb && get(MMIO_INTERRUPT_STATUS) == 0 && held_queue < 0);
+    REQUIRE(get(MMIO_STATUS) == (legacy ? 3 : 0xb));
+    REQUIRE(get(MMIO_INTERRUPT_STATUS) == 0 && held_queue < 0);
     put(MMIO_QUEUE_SEL, 0);
     uint32_t size_max = get(MMIO_QUEUE_SIZE_MAX);
     uint16_t size = packed ? (uint16_t)size_max : size_max >= 16 ? 16 : size_max >= 4 ? 4 : 0;
     if (size < 3)
         return;
     queue_set_up(0, size);
-    put(MMIO_STATUS, 0xf);
+    put(MMIO_STATUS, legacy ? 7 : 0xf);
     memset(ram + DATA, 0xff, 128);
     request_put(0, VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES);
     put(MMIO_QUEUE_NOTIFY, 0);
     REQUIRE(!vdev_blk_work(&rig.blk, 0, 4));
-    REQUIRE(get(MMIO_STATUS) == 0xf && get(MMIO_INTERRUPT_STATUS) == VIRTIO_INTERRUPT_RING);
+    REQUIRE(get(MMIO_STATUS) == (legacy ? 7 : 0xf));
+    REQUIRE(get(MMIO_INTERRUPT_STATUS) == VIRTIO_INTERRUPT_RING);
     REQUIRE(ram[DATA + 32] == VIRTIO_BLK_S_OK);
     REQUIRE(memcmp(ram + DATA + 64, SERIAL, sizeof(SERIAL)) == 0);
 }

@@ -7,6 +7,7 @@
 
 #include <anole/error.h>
 #include <libvirtio/device.h>
+#include <libvirtio/device/mmio_legacy.h>
 #include <libvirtio/feature_bits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,10 +158,15 @@ static void pci_write(struct rig *rig, uintptr_t address, unsigned width, uint32
         vdev_pci_common_write(&rig->pci, offset, width, value);
 }
 
+static bool on_pci(const struct rig *rig)
+{
+    return rig->bus == RIG_PCI || rig->bus == RIG_PCI_MSIX;
+}
+
 static uint64_t access_read(struct virtio_platform *platform, uintptr_t address, unsigned width)
 {
     struct rig *rig = (struct rig *)platform;
-    if (rig->bus != RIG_MMIO)
+    if (on_pci(rig))
         return pci_read(rig, address, width);
     CHECK(address >= RIG_BASE && address - RIG_BASE < RIG_WINDOW);
     return vdev_mmio_read(&rig->mmio, address - RIG_BASE, width);
@@ -170,7 +176,7 @@ static void access_write(struct virtio_platform *platform, uintptr_t address, un
                          uint32_t value)
 {
     struct rig *rig = (struct rig *)platform;
-    if (rig->bus != RIG_MMIO) {
+    if (on_pci(rig)) {
         pci_write(rig, address, width, value);
         return;
     }
@@ -284,8 +290,9 @@ void rig_init(struct rig *rig, enum rig_bus bus, const struct vdev_blk_options *
     CHECK(rig->disk != NULL && rig->memory != NULL && vdev_blk_memory_len(options) != 0 &&
           options->queues <= RIG_QUEUES_MAX);
     vdev_blk_init(&rig->blk, options, &rig->host, &rig->store, rig->memory);
-    if (bus == RIG_MMIO) {
-        vdev_mmio_init(&rig->mmio, &rig->blk.device, 0x656c6f6e, line_changed);
+    if (!on_pci(rig)) {
+        (bus == RIG_MMIO ? vdev_mmio_init : vdev_mmio_legacy_init)(&rig->mmio, &rig->blk.device,
+                                                                   0x656c6f6e, line_changed);
         return;
     }
     uint16_t vectors = bus == RIG_PCI_MSIX ? (uint16_t)(options->queues + 1) : 0;
@@ -310,7 +317,7 @@ struct virtio_transport *rig_probe(struct rig *rig)
     };
     const struct virtio_window windows[] = {{RIG_PCI_BASE, RIG_PCI_WINDOW},
                                             {RIG_PCI_NOTIFY, RIG_PCI_WINDOW}};
-    if (rig->bus == RIG_MMIO) {
+    if (!on_pci(rig)) {
         CHECK(virtio_mmio_probe(&rig->driver_mmio, &rig->platform, RIG_BASE, RIG_WINDOW) == 0);
         return &rig->driver_mmio.transport;
     }
@@ -320,7 +327,7 @@ struct virtio_transport *rig_probe(struct rig *rig)
 
 unsigned rig_interrupts(struct rig *rig)
 {
-    if (rig->bus == RIG_MMIO)
+    if (!on_pci(rig))
         return vdev_mmio_line(&rig->mmio)
                    ? rig->driver_mmio.transport.ops->interrupt(&rig->driver_mmio.transport)
                    : 0;

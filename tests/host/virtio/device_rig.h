@@ -26,7 +26,7 @@
 #define RIG_QUEUES_MAX 64u
 #define RIG_BUDGET 64u /* requests that the device does in one go */
 
-enum rig_bus { RIG_MMIO, RIG_PCI, RIG_PCI_MSIX };
+enum rig_bus { RIG_MMIO, RIG_MMIO_LEGACY, RIG_PCI, RIG_PCI_MSIX };
 
 struct rig {
     struct virtio_platform platform; /* first */

@@ -410,7 +410,7 @@ static void part_of_a_queue(void **state)
 static void four_queues(void **state)
 {
     (void)state;
-    for (unsigned kind = 0; kind < 6; kind++) {
+    for (unsigned kind = 0; kind < 8; kind++) {
         struct vdev_blk_options options = ring_options(kind % 2 != 0, 16, 3);
         options.features = feature_with(options.features, VIRTIO_BLK_F_MQ);
         options.queues = QUEUES;
@@ -428,6 +428,18 @@ static void pci(void **state)
     }
 }
 
+/* One block of pages, and features below 32: rings are split, whatever is asked for. */
+static void legacy(void **state)
+{
+    static const uint16_t sizes[] = {2, 8, 256, 1024};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (unsigned features = 0; features < 4; features++) {
+            struct vdev_blk_options options = ring_options(false, sizes[i], features);
+            live(RIG_MMIO_LEGACY, &options, sizes[i], 5000);
+        }
+}
+
 /* More requests than an index has values, twice. */
 static void indices_wrap(void **state)
 {
@@ -442,7 +454,7 @@ int main(void)
         cmocka_unit_test(split_rings),  cmocka_unit_test(packed_rings),
         cmocka_unit_test(large_blocks), cmocka_unit_test(part_of_a_queue),
         cmocka_unit_test(four_queues),  cmocka_unit_test(pci),
-        cmocka_unit_test(indices_wrap),
+        cmocka_unit_test(legacy),       cmocka_unit_test(indices_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
