@@ -65,7 +65,7 @@ static int more_queues(struct disk *disk, unsigned count)
 }
 
 /* How many queues are worth it: with fewer vectors than queues some would share a thread. */
-static unsigned queue_limit(const struct disk *disk, const struct disk_config *config,
+static unsigned queue_limit(const struct disk *disk, const struct virtio_blk_config *config,
                             unsigned queues_max)
 {
     unsigned vectors = disk->device.transport->vectors;
@@ -88,7 +88,7 @@ static int open_failed(struct disk *disk, const char *step, int error)
 
 static int describe_and_start(struct disk *disk, unsigned queues_max)
 {
-    struct disk_config config;
+    struct virtio_blk_config config;
     struct virtio_platform *platform = disk->device.transport->platform;
     int rc = disk_config_read(disk, &config);
     if (rc < 0)
@@ -123,7 +123,7 @@ int disk_open(struct disk *disk, struct virtio_transport *transport,
 /* Interrupt of a configuration change: look at what may have changed. */
 void disk_config_changed(struct disk *disk)
 {
-    struct disk_config config;
+    struct virtio_blk_config config;
     if (virtio_device_needs_reset(&disk->device)) {
         disk_die(disk, DISK_NEEDS_RESET);
         return;

@@ -8,6 +8,7 @@
 
 #include <libblk/server.h>
 #include <libvirtio/attach.h>
+#include <libvirtio/blk_wire.h>
 #include <stdatomic.h>
 
 #define DISK_QUEUE_SIZE 256u
@@ -16,38 +17,11 @@
 #define DISK_CHAIN_EXTRA 2u
 static_assert(DISK_TABLE_ENTRIES - DISK_CHAIN_EXTRA <= BLK_PIECE_SEGMENTS_MAX, "a table holds it");
 
-/* Configuration space; fields that a feature governs are 0 here without it, and never read. */
-struct disk_config {
-    uint64_t capacity;
-    uint64_t num_queues;
-    uint64_t size_max;
-    uint64_t seg_max;
-    uint64_t cylinders, heads, track_sectors;
-    uint64_t blk_size;
-    uint64_t physical_block_exp, alignment_offset, min_io_size, opt_io_size;
-    uint64_t writeback;
-    uint64_t max_discard_sectors, max_discard_seg, discard_sector_alignment;
-    uint64_t max_write_zeroes_sectors, max_write_zeroes_seg, write_zeroes_may_unmap;
-};
-
-/* What precedes the data (virtio 1.4, 5.2.6). */
-struct disk_header {
-    uint32_t type;
-    uint32_t reserved;
-    uint64_t sector;
-};
-
-/* A range of sectors: the data of DISCARD and WRITE_ZEROES is one or more of these. */
-struct disk_range {
-    uint64_t sector;
-    uint32_t sectors;
-    uint32_t flags;
-};
-
-/* Such a request has one data segment, and its ranges lie where others' tables go on. */
+/* DISCARD and WRITE_ZEROES come with ranges in one data segment, which lie where others' tables go on. */
 #define DISK_SPACE_ENTRIES (1u + DISK_CHAIN_EXTRA)
 #define DISK_RANGES (DISK_TABLE_ENTRIES - DISK_SPACE_ENTRIES)
-static_assert(sizeof(struct disk_range) == VIRTQ_DESCRIPTOR_SIZE, "a range in an entry's place");
+static_assert(sizeof(struct virtio_blk_range) == VIRTQ_DESCRIPTOR_SIZE,
+              "a range in an entry's place");
 
 /* Shared with the device. The status comes last: nothing of ours lies behind what it may write. */
 struct disk_slot_memory {
@@ -55,10 +29,10 @@ struct disk_slot_memory {
         uint8_t table[DISK_TABLE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
         struct {
             uint8_t space_table[DISK_SPACE_ENTRIES * VIRTQ_DESCRIPTOR_SIZE];
-            struct disk_range ranges[DISK_RANGES];
+            struct virtio_blk_range ranges[DISK_RANGES];
         };
     };
-    struct disk_header header;
+    struct virtio_blk_header header;
     _Atomic uint8_t status;
     uint8_t padding[31];
 };
@@ -137,10 +111,10 @@ void disk_wait(struct blk_device *device, uint64_t deadline_ticks);
 int disk_enter(struct blk_device *device);
 
 /* ---- config.c ---- */
-/* 0, or the error of virtio_config_read(). */
-int disk_config_read(struct disk *disk, struct disk_config *config);
+/* 0, or the error of virtio_config_read(). Fields whose feature isn't there are 0, and never read. */
+int disk_config_read(struct disk *disk, struct virtio_blk_config *config);
 /* Describes the device, whose queue is set up, to libblk. */
-void disk_describe(struct disk *disk, const struct disk_config *config);
+void disk_describe(struct disk *disk, const struct virtio_blk_config *config);
 /* Chooses the write cache's mode. */
 void disk_config_write_back(struct disk *disk, bool write_back);
 

@@ -10,20 +10,8 @@
 #include <libvirtio/info.h>
 #include <stdatomic.h>
 
-/* Request types and status values (virtio 1.4, 5.2.6). */
-#define VIRTIO_BLK_T_IN 0u
-#define VIRTIO_BLK_T_OUT 1u
-#define VIRTIO_BLK_T_FLUSH 4u
-#define VIRTIO_BLK_T_GET_ID 8u
-#define VIRTIO_BLK_T_DISCARD 11u
-#define VIRTIO_BLK_T_WRITE_ZEROES 13u
-
-#define VIRTIO_BLK_S_OK 0u
-#define VIRTIO_BLK_S_IOERR 1u
-#define VIRTIO_BLK_S_UNSUPP 2u
 #define STATUS_UNWRITTEN 0xffu
 
-#define RANGE_UNMAP 1u
 #define NO_SLOT 0xffffu
 
 void disk_slots_init(struct disk_queue *queue, unsigned count)
@@ -75,10 +63,10 @@ static unsigned put_ranges(const struct disk_queue *queue, uint16_t slot,
     unsigned count = 0;
     while (left > 0) {
         uint64_t sectors = left < most ? left : most;
-        queue->memory[slot].ranges[count++] = (struct disk_range){
+        queue->memory[slot].ranges[count++] = (struct virtio_blk_range){
             .sector = sector,
             .sectors = (uint32_t)sectors,
-            .flags = piece->unmap ? RANGE_UNMAP : 0,
+            .flags = piece->unmap ? VIRTIO_BLK_RANGE_UNMAP : 0,
         };
         sector += sectors;
         left -= sectors;
@@ -95,7 +83,7 @@ static unsigned put_data(const struct disk_queue *queue, uint16_t slot,
         chain[0] = (struct virtq_segment){
             .device_address = device_address(queue, slot,
                                              offsetof(struct disk_slot_memory, ranges)),
-            .len_bytes = (uint32_t)(ranges * sizeof(struct disk_range)),
+            .len_bytes = (uint32_t)(ranges * sizeof(struct virtio_blk_range)),
         };
         return 1;
     }
@@ -120,7 +108,7 @@ static void disk_submit(struct blk_device *device, const struct blk_piece *piece
     private->type = piece->type;
     private->token = piece->token;
     private->bytes = piece->bytes;
-    memory->header = (struct disk_header){
+    memory->header = (struct virtio_blk_header){
         .type = header_type(piece->type),
         .sector = moves ? piece->sector : 0,
     };
@@ -129,7 +117,7 @@ static void disk_submit(struct blk_device *device, const struct blk_piece *piece
     struct virtq_segment chain[DISK_TABLE_ENTRIES];
     chain[0] = (struct virtq_segment){
         .device_address = device_address(queue, slot, offsetof(struct disk_slot_memory, header)),
-        .len_bytes = sizeof(struct disk_header),
+        .len_bytes = sizeof(struct virtio_blk_header),
     };
     unsigned data = put_data(queue, slot, piece, &chain[1]);
     chain[1 + data] = (struct virtq_segment){

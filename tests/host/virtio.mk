@@ -63,10 +63,11 @@ test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ri
     $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)
 
 # The device's side of libvirtio, against the driver's and against drivers that break every rule.
-VIRTIO_PEER := $(libvirtiodev_SRCS) $(addprefix tests/host/virtio/, device_rig.c fake_memory.c)
+VIRTIO_PEER := $(libvirtiodev_SRCS) $(VIRTIO_DEVICE) \
+    $(addprefix tests/host/virtio/, device_rig.c fake_memory.c)
 
 HOST_TESTS += test_vdev_blk
-test_vdev_blk_SRCS := tests/host/virtio/test_vdev_blk.c $(VIRTIO_PEER) $(VIRTIO_DEVICE)
+test_vdev_blk_SRCS := tests/host/virtio/test_vdev_blk.c $(VIRTIO_PEER)
 
 HOST_TESTS += test_vdev_mmio
 test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(VIRTIO_PEER)
@@ -90,3 +91,6 @@ test_vdev_tsan_SRCS := $(test_vdev_threads_SRCS)
 test_vdev_tsan_CFLAGS := -fno-sanitize=all -fsanitize=thread -DLIBVIRTIO_TSAN \
     -include tests/host/virtio/tsan_barrier.h
 test_vdev_tsan_LDLIBS := -pthread
+
+HOST_TESTS += test_vdev_pci
+test_vdev_pci_SRCS := tests/host/virtio/test_vdev_pci.c $(VIRTIO_PEER)

@@ -8,6 +8,7 @@
 
 #define MEMORY_ALIGNMENT 16u
 #define BLOCK_BYTES_MAX 65536u
+#define CONFIG_WCE_MASK ((uint64_t)1 << 11)
 
 static struct vdev_blk *blk_of(struct vdev *device)
 {
@@ -140,7 +141,8 @@ static bool config_write(struct vdev *device, uint32_t offset, unsigned width, u
 }
 
 static const struct vdev_type type = {
-    .id = 2, /* virtio 1.4, 5 */
+    .id = 2,                          /* virtio 1.4, 5 */
+    .modern_only = {CONFIG_WCE_MASK}, /* old drivers have rules of their own for it */
     .accepts = accepts,
     .config_write = config_write,
 };

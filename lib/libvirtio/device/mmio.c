@@ -1,7 +1,7 @@
 /*
  * The MMIO transport's registers (virtio 1.4, 4.2.2), device side.
  */
-#include <libvirtio/device/mmio.h>
+#include <libvirtio/device/mmio_legacy.h>
 #include <libvirtio/mmio_regs.h>
 #include <stdatomic.h>
 
@@ -43,6 +43,21 @@ void vdev_mmio_init(struct vdev_mmio *mmio, struct vdev *device, uint32_t vendor
     vdev_status_write(device, 0);
 }
 
+/* Registers that only one of the two versions has: of the other it is as if they weren't there. */
+static bool in_version(const struct vdev_mmio *mmio, uint32_t offset)
+{
+    switch (offset) {
+    case MMIO_LEGACY_PAGE_SIZE:
+    case MMIO_LEGACY_QUEUE_ALIGN:
+    case MMIO_LEGACY_QUEUE_PFN:
+        return mmio->device->legacy;
+    default: /* from QueueReady on, and four */
+        return !mmio->device->legacy || offset < MMIO_QUEUE_READY || offset == MMIO_QUEUE_NOTIFY ||
+               offset == MMIO_INTERRUPT_STATUS || offset == MMIO_INTERRUPT_ACK ||
+               offset == MMIO_STATUS;
+    }
+}
+
 /* ---- reading ---- */
 
 static uint32_t queue_register_read(struct vdev_mmio *mmio, uint32_t offset)
@@ -67,7 +82,7 @@ static uint32_t register_read(struct vdev_mmio *mmio, uint32_t offset)
     case MMIO_MAGIC_VALUE:
         return MMIO_MAGIC;
     case MMIO_VERSION:
-        return MMIO_VERSION_MODERN;
+        return device->legacy ? MMIO_VERSION_LEGACY : MMIO_VERSION_MODERN;
     case MMIO_DEVICE_ID:
         return device->type->id;
     case MMIO_VENDOR_ID:
@@ -78,6 +93,8 @@ static uint32_t register_read(struct vdev_mmio *mmio, uint32_t offset)
     case MMIO_QUEUE_READY:
     case MMIO_QUEUE_RESET:
         return queue_register_read(mmio, offset);
+    case MMIO_LEGACY_QUEUE_PFN:
+        return vdev_mmio_legacy_page(mmio);
     case MMIO_INTERRUPT_STATUS:
         return atomic_load(&mmio->interrupt_status);
     case MMIO_STATUS:
@@ -103,27 +120,13 @@ uint64_t vdev_mmio_read(struct vdev_mmio *mmio, uint64_t offset, unsigned width)
     }
     if (offset >= MMIO_CONFIG)
         return vdev_config_read(mmio->device, (uint32_t)offset - MMIO_CONFIG, width);
-    if (width == 4 && offset % 4 == 0)
+    if (width == 4 && offset % 4 == 0 && in_version(mmio, (uint32_t)offset))
         return register_read(mmio, (uint32_t)offset);
-    vdev_complain(mmio->device, "a register read that isn't 4 bytes wide and aligned");
+    vdev_complain(mmio->device, "a register read that isn't 4 bytes wide, aligned, and there");
     return 0;
 }
 
 /* ---- writing ---- */
-
-static uint64_t *address_register(struct vdev_queue *queue, uint32_t offset)
-{
-    switch (offset & ~4u) {
-    case MMIO_QUEUE_DESC_LOW:
-        return &queue->addresses.descriptors;
-    case MMIO_QUEUE_DRIVER_LOW:
-        return &queue->addresses.driver_area;
-    case MMIO_QUEUE_DEVICE_LOW:
-        return &queue->addresses.device_area;
-    default:
-        return NULL;
-    }
-}
 
 static void queue_ready_write(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t value)
 {
@@ -135,34 +138,6 @@ static void queue_ready_write(struct vdev_mmio *mmio, struct vdev_queue *queue, 
         vdev_queue_enable(mmio->device, queue);
 }
 
-static void queue_reset_write(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t value)
-{
-    if (!feature_has(mmio->device->accepted, VIRTIO_F_RING_RESET) || value != 1)
-        vdev_complain(mmio->device, "QueueReset written without RING_RESET, or not with 1");
-    else
-        vdev_queue_stop(mmio->device, queue);
-}
-
-/* Size and addresses, of a queue that doesn't run. */
-static void queue_set_up(struct vdev_mmio *mmio, struct vdev_queue *queue, uint32_t offset,
-                         uint32_t value)
-{
-    if (queue->ring != NULL) {
-        vdev_complain(mmio->device, "a queue's size or address written while it is ready");
-        return;
-    }
-    if (offset == MMIO_QUEUE_SIZE) {
-        if (value == 0 || value > queue->size_max)
-            vdev_complain(mmio->device, "a queue's size is 0 or above its maximum");
-        queue->size = value <= queue->size_max ? (uint16_t)value : 0;
-        return;
-    }
-    uint64_t *address = address_register(queue, offset);
-    unsigned shift = (offset & 4) != 0 ? 32 : 0;
-    *address &= ~((uint64_t)UINT32_MAX << shift);
-    *address |= (uint64_t)value << shift;
-}
-
 static void queue_register_write(struct vdev_mmio *mmio, uint32_t offset, uint32_t value)
 {
     struct vdev_queue *queue = vdev_queue_at(mmio->device, mmio->queue_sel);
@@ -171,9 +146,12 @@ static void queue_register_write(struct vdev_mmio *mmio, uint32_t offset, uint32
     else if (offset == MMIO_QUEUE_READY)
         queue_ready_write(mmio, queue, value);
     else if (offset == MMIO_QUEUE_RESET)
-        queue_reset_write(mmio, queue, value);
+        (void)vdev_queue_reset_asked(mmio->device, queue, value);
+    else if (offset == MMIO_QUEUE_SIZE)
+        vdev_queue_set_size(mmio->device, queue, value);
     else
-        queue_set_up(mmio, queue, offset, value);
+        vdev_queue_set_address(mmio->device, queue, (offset - MMIO_QUEUE_DESC_LOW) / 0x10,
+                               (offset & 4) != 0, value);
 }
 
 static void status_write(struct vdev_mmio *mmio, uint32_t value)
@@ -210,6 +188,11 @@ static void register_write(struct vdev_mmio *mmio, uint32_t offset, uint32_t val
     case MMIO_QUEUE_DEVICE_HIGH:
         queue_register_write(mmio, offset, value);
         break;
+    case MMIO_LEGACY_PAGE_SIZE:
+    case MMIO_LEGACY_QUEUE_ALIGN:
+    case MMIO_LEGACY_QUEUE_PFN:
+        vdev_mmio_legacy_write(mmio, offset, value);
+        break;
     case MMIO_QUEUE_NOTIFY:
         vdev_notified(device, value);
         break;
@@ -232,8 +215,9 @@ void vdev_mmio_write(struct vdev_mmio *mmio, uint64_t offset, unsigned width, ui
         vdev_complain(mmio->device, "a write far behind the window");
     else if (offset >= MMIO_CONFIG)
         vdev_config_write(mmio->device, (uint32_t)offset - MMIO_CONFIG, width, (uint32_t)value);
-    else if (width == 4 && offset % 4 == 0)
+    else if (width == 4 && offset % 4 == 0 && in_version(mmio, (uint32_t)offset))
         register_write(mmio, (uint32_t)offset, (uint32_t)value);
     else
-        vdev_complain(mmio->device, "a register written that isn't 4 bytes wide and aligned");
+        vdev_complain(mmio->device,
+                      "a register written that isn't 4 bytes wide, aligned, and there");
 }

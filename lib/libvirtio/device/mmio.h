@@ -1,6 +1,6 @@
 /*
- * The register window of a virtio-mmio device, modern (virtio 1.4, 4.2): what a load or a store by
- * the driver does. Whoever catches the access calls it; the interrupt line goes to line_changed.
+ * The register window of a virtio-mmio device (virtio 1.4, 4.2): what a load or a store by the driver
+ * does. Legacy devices are made by mmio_legacy.h. Whoever catches the access calls it; the interrupt line goes to line_changed.
  */
 #ifndef LIBVIRTIO_DEVICE_MMIO_H
 #define LIBVIRTIO_DEVICE_MMIO_H
@@ -15,6 +15,7 @@ struct vdev_mmio {
 
     _Atomic uint32_t interrupt_status;
     uint32_t device_features_sel, driver_features_sel, queue_sel;
+    uint32_t legacy_page_size, legacy_queue_align; /* powers of two; 0: never written */
 };
 
 /* Puts a device behind the window; the device is reset. */

@@ -74,13 +74,20 @@ static void reset(struct vdev *device)
 static bool acceptable(struct vdev *device)
 {
     struct feature_set accepted = device->accepted;
-    if ((accepted.mask & ~device->offered.mask) != 0 || !feature_has(accepted, VIRTIO_F_VERSION_1))
+    if ((accepted.mask & ~device->offered.mask) != 0 ||
+        (!device->legacy && !feature_has(accepted, VIRTIO_F_VERSION_1)))
         return false;
     /* Who offers it reaches memory in the platform's way only. */
     if (feature_has(device->offered, VIRTIO_F_ACCESS_PLATFORM) &&
         !feature_has(accepted, VIRTIO_F_ACCESS_PLATFORM))
         return false;
     return device->type->accepts(device, accepted);
+}
+
+/* Whether both sides agree on features. Of a legacy device they do when it is to start. */
+static bool negotiated(struct vdev *device, unsigned status)
+{
+    return device->legacy ? acceptable(device) : (status & VIRTIO_STATUS_FEATURES_OK) != 0;
 }
 
 /* The order of virtio 1.4, 3.1.1. Returns those of the new bits that are to be set. */
@@ -91,12 +98,11 @@ static unsigned judge_status(struct vdev *device, unsigned old, unsigned added)
     if ((added & VIRTIO_STATUS_FEATURES_OK) != 0) {
         if (((old | added) & VIRTIO_STATUS_DRIVER) == 0)
             vdev_complain(device, "FEATURES_OK without DRIVER");
-        if (!acceptable(device))
+        if (device->legacy || !acceptable(device))
             added &= ~VIRTIO_STATUS_FEATURES_OK;
     }
-    if ((added & VIRTIO_STATUS_DRIVER_OK) != 0 &&
-        ((old | added) & VIRTIO_STATUS_FEATURES_OK) == 0) {
-        vdev_break(device, "DRIVER_OK without FEATURES_OK");
+    if ((added & VIRTIO_STATUS_DRIVER_OK) != 0 && !negotiated(device, old | added)) {
+        vdev_break(device, "DRIVER_OK without FEATURES_OK, or what a legacy device doesn't have");
         added &= ~VIRTIO_STATUS_DRIVER_OK;
     }
     return added;
@@ -122,11 +128,16 @@ uint32_t vdev_offered_word(const struct vdev *device, uint32_t word)
     return word < 2 ? (uint32_t)(device->offered.mask >> (32 * word)) : 0;
 }
 
+uint32_t vdev_accepted_word(const struct vdev *device, uint32_t word)
+{
+    return word < 2 ? (uint32_t)(device->accepted.mask >> (32 * word)) : 0;
+}
+
 void vdev_accept_word(struct vdev *device, uint32_t word, uint32_t value)
 {
-    unsigned bits = VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
-    if ((vdev_status(device) & bits) != VIRTIO_STATUS_DRIVER) {
-        vdev_complain(device, "features written before DRIVER or after FEATURES_OK");
+    unsigned end = device->legacy ? VIRTIO_STATUS_DRIVER_OK : VIRTIO_STATUS_FEATURES_OK;
+    if ((vdev_status(device) & (VIRTIO_STATUS_DRIVER | end)) != VIRTIO_STATUS_DRIVER) {
+        vdev_complain(device, "features written before DRIVER or when they are settled");
         return;
     }
     if (word >= 2) {
@@ -146,9 +157,38 @@ struct vdev_queue *vdev_queue_at(struct vdev *device, uint32_t index)
     return index < device->queues_usable ? &device->queues[index] : NULL;
 }
 
+/* Whether size and addresses may be written. */
+static bool in_preparation(struct vdev *device, const struct vdev_queue *queue)
+{
+    if (queue->ring != NULL)
+        vdev_complain(device, "a queue's size or address written while it is ready");
+    return queue->ring == NULL;
+}
+
+void vdev_queue_set_size(struct vdev *device, struct vdev_queue *queue, uint32_t size)
+{
+    if (!in_preparation(device, queue))
+        return;
+    if (size == 0 || size > queue->size_max)
+        vdev_complain(device, "a queue's size is 0 or above its maximum");
+    queue->size = size <= queue->size_max ? (uint16_t)size : 0;
+}
+
+void vdev_queue_set_address(struct vdev *device, struct vdev_queue *queue, unsigned part, bool high,
+                            uint32_t half)
+{
+    uint64_t *const addresses[] = {&queue->addresses.descriptors, &queue->addresses.driver_area,
+                                   &queue->addresses.device_area};
+    unsigned shift = high ? 32 : 0;
+    if (!in_preparation(device, queue))
+        return;
+    *addresses[part] &= ~((uint64_t)UINT32_MAX << shift);
+    *addresses[part] |= (uint64_t)half << shift;
+}
+
 void vdev_queue_enable(struct vdev *device, struct vdev_queue *queue)
 {
-    if (!status_has(device, VIRTIO_STATUS_FEATURES_OK)) {
+    if (!device->legacy && !status_has(device, VIRTIO_STATUS_FEATURES_OK)) {
         vdev_break(device, "a queue enabled before FEATURES_OK");
         return;
     }
@@ -166,6 +206,16 @@ void vdev_queue_stop(struct vdev *device, struct vdev_queue *queue)
     if (queue->ring == NULL)
         vdev_complain(device, "a queue stopped that doesn't run");
     take_back(device, queue);
+}
+
+bool vdev_queue_reset_asked(struct vdev *device, struct vdev_queue *queue, uint32_t value)
+{
+    if (!feature_has(device->accepted, VIRTIO_F_RING_RESET) || value != 1) {
+        vdev_complain(device, "a queue's reset without RING_RESET, or not with 1");
+        return false;
+    }
+    vdev_queue_stop(device, queue);
+    return true;
 }
 
 void vdev_notified(struct vdev *device, uint32_t value)
@@ -206,7 +256,7 @@ void vdev_publish(struct vdev *device, uint16_t queue)
 
 static bool config_holds(struct vdev *device, uint32_t offset, unsigned width)
 {
-    if (!status_has(device, VIRTIO_STATUS_DRIVER))
+    if (!device->legacy && !status_has(device, VIRTIO_STATUS_DRIVER))
         vdev_complain(device, "configuration accessed before DRIVER");
     if ((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
         offset < device->config_len && width <= device->config_len - offset)

@@ -17,7 +17,8 @@
 /* A device type. It makes the device: fills in all but what the transport sets, and calls
  * vdev_status_write(device, 0) at last. */
 struct vdev_type {
-    uint32_t id; /* virtio 1.4, 5 */
+    uint32_t id;                    /* virtio 1.4, 5 */
+    struct feature_set modern_only; /* what it doesn't offer as a legacy device */
     /* Whether it works with that subset of what it offers; it does so from now on. */
     bool (*accepts)(struct vdev *device, struct feature_set features);
     /* The driver writes a configuration field that lies within the space; false: it isn't one to be
@@ -31,6 +32,7 @@ struct vdev {
     /* The transport's: an event of that kind (VIRTIO_INTERRUPT_*), of that queue. */
     void (*interrupt)(void *transport, unsigned cause, uint16_t queue);
     void *transport;
+    bool legacy; /* virtio 1.4, 7.4: neither VERSION_1 nor FEATURES_OK; the transport's choice */
 
     struct feature_set offered;
     struct feature_set accepted; /* as written so far; with FEATURES_OK for good */
@@ -57,12 +59,19 @@ uint8_t vdev_status(const struct vdev *device);
 void vdev_status_write(struct vdev *device, uint32_t value);
 void vdev_accept_word(struct vdev *device, uint32_t word, uint32_t value);
 uint32_t vdev_offered_word(const struct vdev *device, uint32_t word);
+uint32_t vdev_accepted_word(const struct vdev *device, uint32_t word);
 
 /* NULL: there is no such queue. */
 struct vdev_queue *vdev_queue_at(struct vdev *device, uint32_t index);
+/* Of a queue that doesn't run. part: 0 descriptors, 1 driver area, 2 device area. */
+void vdev_queue_set_size(struct vdev *device, struct vdev_queue *queue, uint32_t size);
+void vdev_queue_set_address(struct vdev *device, struct vdev_queue *queue, unsigned part, bool high,
+                            uint32_t half);
 void vdev_queue_enable(struct vdev *device, struct vdev_queue *queue);
 /* Back to the default; nothing of it is touched from now on. */
 void vdev_queue_stop(struct vdev *device, struct vdev_queue *queue);
+/* The register of VIRTIO_F_RING_RESET was written. True: the queue is reset. */
+bool vdev_queue_reset_asked(struct vdev *device, struct vdev_queue *queue, uint32_t value);
 void vdev_notified(struct vdev *device, uint32_t value);
 
 /* Naturally aligned 1, 2 or 4 bytes; 0 where there is nothing. */

@@ -7,7 +7,8 @@
 #include "../require.h"
 
 #include <libvirtio/device/blk.h>
-#include <libvirtio/device/mmio.h>
+#include <libvirtio/device/mmio_legacy.h>
+#include <libvirtio/device/pci.h>
 #include <libvirtio/feature_bits.h>
 #include <libvirtio/mmio_regs.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static struct {
     struct vdev_store store;
     struct vdev_blk blk;
     struct vdev_mmio mmio;
+    struct vdev_pci pci; /* registers of the same device */
+    uint16_t vectors[QUEUES];
     bool store_fails;
 } rig;
 static _Alignas(4096) uint8_t ram[RAM_BYTES];
@@ -43,6 +46,7 @@ static struct lane {
     bool wrap;
 } lanes[QUEUES];
 static bool packed;
+static bool legacy; /* the device is */
 
 static struct vdev_segment held_segments[QUEUE_SIZE];
 static struct vdev_blk_request held;
@@ -123,6 +127,15 @@ static void line_changed(struct vdev_mmio *mmio)
     REQUIRE(mmio == &rig.mmio);
 }
 
+/* Events go to the other bus. */
+static void intx_changed(struct vdev_pci *pci)
+{
+    (void)pci;
+    abort();
+}
+
+static const struct vdev_pci_hooks pci_hooks = {.line_changed = intx_changed};
+
 /* ---- a driver that knows how ---- */
 
 static void put(uint32_t offset, uint32_t value)
@@ -145,7 +158,7 @@ static void negotiate(uint64_t refused)
         put(MMIO_DRIVER_FEATURES_SEL, word);
         put(MMIO_DRIVER_FEATURES, (uint32_t)(features >> (32 * word)));
     }
-    put(MMIO_STATUS, 0xb);
+    put(MMIO_STATUS, legacy ? 3 : 0xb);
     packed = feature_has(rig.blk.device.accepted, VIRTIO_F_RING_PACKED);
 }
 
@@ -159,15 +172,21 @@ static void queue_set_up(unsigned queue, uint16_t size)
     uint32_t base = RAM_ADDRESS + queue * QUEUE_SPACING;
     put(MMIO_QUEUE_SEL, queue);
     put(MMIO_QUEUE_SIZE, size);
+    memset(part(queue, 0), 0, QUEUE_SPACING);
+    lanes[queue] = (struct lane){.size = size, .wrap = true};
+    if (legacy) {
+        put(MMIO_LEGACY_PAGE_SIZE, QUEUE_SPACING);
+        put(MMIO_LEGACY_QUEUE_ALIGN, QUEUE_SPACING / 4);
+        put(MMIO_LEGACY_QUEUE_PFN, base / QUEUE_SPACING);
+        return;
+    }
     put(MMIO_QUEUE_DESC_LOW, base);
     put(MMIO_QUEUE_DESC_HIGH, 0);
     put(MMIO_QUEUE_DRIVER_LOW, base + DRIVER_AREA);
     put(MMIO_QUEUE_DRIVER_HIGH, 0);
     put(MMIO_QUEUE_DEVICE_LOW, base + DEVICE_AREA);
     put(MMIO_QUEUE_DEVICE_HIGH, 0);
-    memset(part(queue, 0), 0, QUEUE_SPACING);
     put(MMIO_QUEUE_READY, 1);
-    lanes[queue] = (struct lane){.size = size, .wrap = true};
 }
 
 /* One descriptor, in the format of the ring: it is the last one, or one more follows. */
@@ -199,9 +218,10 @@ static void offer(unsigned queue, uint16_t head)
     if (packed)
         return;
     unsigned at = lane->size > 0 ? lane->next % lane->size : 0;
-    memcpy(part(queue, DRIVER_AREA + 4 + 2 * (at % QUEUE_SIZE)), &head, sizeof(head));
+    uint32_t area = legacy ? 16u * lane->size : DRIVER_AREA;
+    memcpy(part(queue, area + 4 + 2 * (at % QUEUE_SIZE)), &head, sizeof(head));
     lane->next++;
-    memcpy(part(queue, DRIVER_AREA + 2), &lane->next, sizeof(lane->next));
+    memcpy(part(queue, area + 2), &lane->next, sizeof(lane->next));
 }
 
 static void header_put(uint32_t at, uint32_t type, uint64_t sector)
@@ -265,6 +285,27 @@ static void any_register(void)
         (void)vdev_mmio_read(&rig.mmio, offset, width);
     else
         vdev_mmio_write(&rig.mmio, offset, width, value);
+}
+
+static void any_pci_register(void)
+{
+    uint64_t offset = input_below(&input, PCI_COMMON_LEN_RESET + 4);
+    unsigned width = 1u << input_below(&input, 4);
+    uint32_t value = input_below(&input, 2) == 0 ? (uint32_t)any_address() : input_byte(&input);
+    switch (input_below(&input, 8)) {
+    case 0:
+        (void)vdev_pci_isr_read(&rig.pci);
+        break;
+    case 1:
+        vdev_pci_notify(&rig.pci, offset, width, value);
+        break;
+    case 2:
+    case 3:
+        (void)vdev_pci_common_read(&rig.pci, offset, width);
+        break;
+    default:
+        vdev_pci_common_write(&rig.pci, offset, width, value);
+    }
 }
 
 static void any_memory(void)
@@ -384,11 +425,16 @@ static void step(void)
         any_queue();
         break;
     case 2:
-        put(MMIO_STATUS, 0xf);
+        put(MMIO_STATUS, legacy ? 7 : 0xf);
         break;
     case 3:
-    case 4:
         any_register();
+        break;
+    case 4:
+        if (input_below(&input, 2) == 0)
+            any_register();
+        else
+            any_pci_register();
         break;
     case 5:
         any_memory();
@@ -457,8 +503,11 @@ static void device_make(void)
                                     store_flush,  store_discard, store_zero};
     rig.store_fails = false;
     vdev_blk_init(&rig.blk, &options, &rig.host, &rig.store, memory);
-    vdev_mmio_init(&rig.mmio, &rig.blk.device, 1, line_changed);
-    REQUIRE((rig.blk.device.offered.mask & ~(options.features.mask | (uint64_t)1 << 32)) == 0);
+    vdev_pci_init(&rig.pci, &rig.blk.device, &pci_hooks, QUEUES, rig.vectors);
+    legacy = input_below(&input, 4) == 0;
+    (legacy ? vdev_mmio_legacy_init : vdev_mmio_init)(&rig.mmio, &rig.blk.device, 1, line_changed);
+    REQUIRE((rig.blk.device.offered.mask &
+             ~(options.features.mask | (uint64_t)1 << (legacy ? 27 : 32))) == 0);
 }
 
 /* Whatever happened: after a reset it does a request. Chains of three need a queue of three. */
@@ -466,19 +515,21 @@ static void check_it_works(void)
 {
     rig.store_fails = false;
     negotiate((uint64_t)3 << 1); /* without SIZE_MAX and SEG_MAX */
-    REQUIRE(get(MMIO_STATUS) == 0xb && get(MMIO_INTERRUPT_STATUS) == 0 && held_queue < 0);
+    REQUIRE(get(MMIO_STATUS) == (legacy ? 3 : 0xb));
+    REQUIRE(get(MMIO_INTERRUPT_STATUS) == 0 && held_queue < 0);
     put(MMIO_QUEUE_SEL, 0);
     uint32_t size_max = get(MMIO_QUEUE_SIZE_MAX);
     uint16_t size = packed ? (uint16_t)size_max : size_max >= 16 ? 16 : size_max >= 4 ? 4 : 0;
     if (size < 3)
         return;
     queue_set_up(0, size);
-    put(MMIO_STATUS, 0xf);
+    put(MMIO_STATUS, legacy ? 7 : 0xf);
     memset(ram + DATA, 0xff, 128);
     request_put(0, VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES);
     put(MMIO_QUEUE_NOTIFY, 0);
     REQUIRE(!vdev_blk_work(&rig.blk, 0, 4));
-    REQUIRE(get(MMIO_STATUS) == 0xf && get(MMIO_INTERRUPT_STATUS) == VIRTIO_INTERRUPT_RING);
+    REQUIRE(get(MMIO_STATUS) == (legacy ? 7 : 0xf));
+    REQUIRE(get(MMIO_INTERRUPT_STATUS) == VIRTIO_INTERRUPT_RING);
     REQUIRE(ram[DATA + 32] == VIRTIO_BLK_S_OK);
     REQUIRE(memcmp(ram + DATA + 64, SERIAL, sizeof(SERIAL)) == 0);
 }

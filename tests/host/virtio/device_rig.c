@@ -6,6 +6,8 @@
 #include "fake_memory.h"
 
 #include <anole/error.h>
+#include <libvirtio/device.h>
+#include <libvirtio/device/mmio_legacy.h>
 #include <libvirtio/feature_bits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,26 @@ static void line_changed(struct vdev_mmio *mmio)
         rig->interrupts++;
 }
 
+static struct rig *rig_of_pci(struct vdev_pci *pci)
+{
+    return (struct rig *)(void *)((char *)pci - offsetof(struct rig, pci));
+}
+
+static void intx_changed(struct vdev_pci *pci)
+{
+    if (vdev_pci_line(pci))
+        rig_of_pci(pci)->interrupts++;
+}
+
+static void message_sent(struct vdev_pci *pci, uint16_t vector)
+{
+    CHECK(vector < pci->vectors);
+    rig_of_pci(pci)->messages |= (uint64_t)1 << vector;
+    rig_of_pci(pci)->interrupts++;
+}
+
+static const struct vdev_pci_hooks pci_hooks = {intx_changed, message_sent};
+
 /* ---- the disk ---- */
 
 /* The device asks for nothing outside. */
@@ -112,17 +134,54 @@ static bool store_zero(struct vdev_store *store, uint64_t offset, uint64_t len_b
 
 /* ---- what the driver stands on ---- */
 
+static uint64_t pci_read(struct rig *rig, uintptr_t address, unsigned width)
+{
+    uintptr_t offset = address - RIG_PCI_BASE;
+    CHECK(offset < RIG_PCI_WINDOW);
+    if (offset == RIG_PCI_ISR) {
+        CHECK(!rig->pci.msix); /* PCI-ISR-01 */
+        return vdev_pci_isr_read(&rig->pci);
+    }
+    if (offset >= RIG_PCI_CONFIG)
+        return vdev_config_read(&rig->blk.device, (uint32_t)(offset - RIG_PCI_CONFIG), width);
+    return vdev_pci_common_read(&rig->pci, offset, width);
+}
+
+static void pci_write(struct rig *rig, uintptr_t address, unsigned width, uint32_t value)
+{
+    uintptr_t offset = address - RIG_PCI_BASE;
+    if (address >= RIG_PCI_NOTIFY + RIG_PCI_NOTIFY_OFFSET)
+        vdev_pci_notify(&rig->pci, address - RIG_PCI_NOTIFY - RIG_PCI_NOTIFY_OFFSET, width, value);
+    else if (offset >= RIG_PCI_CONFIG)
+        vdev_config_write(&rig->blk.device, (uint32_t)(offset - RIG_PCI_CONFIG), width, value);
+    else
+        vdev_pci_common_write(&rig->pci, offset, width, value);
+}
+
+static bool on_pci(const struct rig *rig)
+{
+    return rig->bus == RIG_PCI || rig->bus == RIG_PCI_MSIX;
+}
+
 static uint64_t access_read(struct virtio_platform *platform, uintptr_t address, unsigned width)
 {
+    struct rig *rig = (struct rig *)platform;
+    if (on_pci(rig))
+        return pci_read(rig, address, width);
     CHECK(address >= RIG_BASE && address - RIG_BASE < RIG_WINDOW);
-    return vdev_mmio_read(&((struct rig *)platform)->mmio, address - RIG_BASE, width);
+    return vdev_mmio_read(&rig->mmio, address - RIG_BASE, width);
 }
 
 static void access_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
-                         uint64_t value)
+                         uint32_t value)
 {
+    struct rig *rig = (struct rig *)platform;
+    if (on_pci(rig)) {
+        pci_write(rig, address, width, value);
+        return;
+    }
     CHECK(address >= RIG_BASE && address - RIG_BASE < RIG_WINDOW);
-    vdev_mmio_write(&((struct rig *)platform)->mmio, address - RIG_BASE, width, value);
+    vdev_mmio_write(&rig->mmio, address - RIG_BASE, width, value);
 }
 
 static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
@@ -171,8 +230,9 @@ static uint64_t now_us(struct virtio_platform *platform)
 static void wait(struct virtio_platform *platform, uint64_t deadline_us)
 {
     struct rig *rig = (struct rig *)platform;
+    unsigned before = rig->interrupts;
     rig_work(rig);
-    if (!vdev_mmio_line(&rig->mmio) && rig->now_us < deadline_us)
+    if (rig->interrupts == before && rig->now_us < deadline_us)
         rig->now_us = deadline_us;
 }
 
@@ -215,9 +275,11 @@ struct vdev_blk_options rig_options(void)
     return options;
 }
 
-void rig_init(struct rig *rig, const struct vdev_blk_options *options, uint64_t sectors)
+void rig_init(struct rig *rig, enum rig_bus bus, const struct vdev_blk_options *options,
+              uint64_t sectors)
 {
     *rig = (struct rig){
+        .bus = bus,
         .platform = {read8, read16, read32, write8, write16, write32, dma_alloc, now_us, wait},
         .host = {translate, notified, stopping, driver_error},
         .store = {sectors * 512, store_read, store_write, store_flush, store_discard, store_zero},
@@ -228,7 +290,55 @@ void rig_init(struct rig *rig, const struct vdev_blk_options *options, uint64_t 
     CHECK(rig->disk != NULL && rig->memory != NULL && vdev_blk_memory_len(options) != 0 &&
           options->queues <= RIG_QUEUES_MAX);
     vdev_blk_init(&rig->blk, options, &rig->host, &rig->store, rig->memory);
-    vdev_mmio_init(&rig->mmio, &rig->blk.device, 0x656c6f6e, line_changed);
+    if (!on_pci(rig)) {
+        (bus == RIG_MMIO ? vdev_mmio_init : vdev_mmio_legacy_init)(&rig->mmio, &rig->blk.device,
+                                                                   0x656c6f6e, line_changed);
+        return;
+    }
+    uint16_t vectors = bus == RIG_PCI_MSIX ? (uint16_t)(options->queues + 1) : 0;
+    vdev_pci_init(&rig->pci, &rig->blk.device, &pci_hooks, vectors, rig->queue_vectors);
+    rig->pci.msix = bus == RIG_PCI_MSIX;
+}
+
+struct virtio_transport *rig_probe(struct rig *rig)
+{
+    const struct device_description described = {
+        .virtio_id = VIRTIO_ID_BLOCK,
+        .transport = DEVICE_VIRTIO_PCI,
+        .windows = 2,
+        .flags = rig->bus == RIG_PCI_MSIX ? DEVICE_MSIX : 0,
+        .interrupts = rig->bus == RIG_PCI_MSIX ? (uint8_t)rig->pci.vectors : 1,
+        .notify_multiplier = VDEV_PCI_NOTIFY_MULTIPLIER,
+        .parts = {[DEVICE_PART_COMMON] = {0, 0, PCI_COMMON_LEN_RESET},
+                  [DEVICE_PART_NOTIFY] = {1, RIG_PCI_NOTIFY_OFFSET,
+                                          VDEV_PCI_NOTIFY_MULTIPLIER * RIG_QUEUES_MAX},
+                  [DEVICE_PART_ISR] = {0, RIG_PCI_ISR, 1},
+                  [DEVICE_PART_CONFIG] = {0, RIG_PCI_CONFIG, VIRTIO_BLK_CONFIG_LEN}},
+    };
+    const struct virtio_window windows[] = {{RIG_PCI_BASE, RIG_PCI_WINDOW},
+                                            {RIG_PCI_NOTIFY, RIG_PCI_WINDOW}};
+    if (!on_pci(rig)) {
+        CHECK(virtio_mmio_probe(&rig->driver_mmio, &rig->platform, RIG_BASE, RIG_WINDOW) == 0);
+        return &rig->driver_mmio.transport;
+    }
+    CHECK(virtio_pci_probe(&rig->driver_pci, &rig->platform, &described, windows) == 0);
+    return &rig->driver_pci.transport;
+}
+
+unsigned rig_interrupts(struct rig *rig)
+{
+    if (!on_pci(rig))
+        return vdev_mmio_line(&rig->mmio)
+                   ? rig->driver_mmio.transport.ops->interrupt(&rig->driver_mmio.transport)
+                   : 0;
+    if (rig->bus == RIG_PCI)
+        return vdev_pci_line(&rig->pci)
+                   ? rig->driver_pci.transport.ops->interrupt(&rig->driver_pci.transport)
+                   : 0;
+    unsigned causes = virtio_interrupt_causes(&rig->driver_pci.transport, (rig->messages & 1) != 0,
+                                              (rig->messages & ~(uint64_t)1) != 0);
+    rig->messages = 0;
+    return causes;
 }
 
 void rig_free(struct rig *rig)

@@ -9,7 +9,6 @@
 #include <anole/error.h>
 #include <libvirtio/device.h>
 #include <libvirtio/feature_bits.h>
-#include <libvirtio/mmio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +37,6 @@ struct line {
 
 static struct life {
     struct rig rig;
-    struct virtio_mmio mmio;
     struct virtio_device device;
     struct random random;
     unsigned char mirror[SECTORS * SECTOR]; /* what the disk must hold */
@@ -60,9 +58,9 @@ static void bring_up(const struct vdev_blk_options *options, uint16_t size)
     unsigned count = 0;
     for (uint8_t bit = 0; bit < VIRTIO_FEATURES; bit++)
         rules[count++] = (struct feature_rule){FEATURE_BIT(bit), FEATURE_NEEDS_NOTHING, false};
-    CHECK(virtio_mmio_probe(&life.mmio, &life.rig.platform, RIG_BASE, RIG_WINDOW) == 0);
-    life.mmio.transport.barred = (struct feature_set){0};
-    CHECK(virtio_device_open(&life.device, &life.mmio.transport, rules, count) == 0);
+    struct virtio_transport *transport = rig_probe(&life.rig);
+    transport->barred = (struct feature_set){0};
+    CHECK(virtio_device_open(&life.device, transport, rules, count) == 0);
     CHECK(life.device.features.mask == life.rig.blk.device.offered.mask);
     life.lines = options->queues;
     for (uint16_t i = 0; i < options->queues; i++) {
@@ -290,13 +288,16 @@ static void submit_some(struct line *line)
     CHECK(virtq_kick(&line->queue) >= 0);
 }
 
-static void interrupted(void)
+/* False: there is no interrupt. */
+static bool interrupted(void)
 {
-    if (!vdev_mmio_line(&life.rig.mmio))
-        return;
-    CHECK(life.mmio.transport.ops->interrupt(&life.mmio.transport) == VIRTIO_INTERRUPT_RING);
+    unsigned causes = rig_interrupts(&life.rig);
+    if (causes == 0)
+        return false;
+    CHECK(causes == VIRTIO_INTERRUPT_RING);
     for (unsigned i = 0; i < life.lines; i++)
         reap(&life.line[i]);
+    return true;
 }
 
 static unsigned in_flight(void)
@@ -311,17 +312,18 @@ static unsigned in_flight(void)
 static void drain(void)
 {
     while (in_flight() > 0) {
-        CHECK(life.rig.notified != 0 || vdev_mmio_line(&life.rig.mmio));
+        bool worked = life.rig.notified != 0;
         rig_work(&life.rig);
-        interrupted();
+        CHECK(interrupted() || worked);
     }
 }
 
-static void live(const struct vdev_blk_options *options, uint16_t size, uint64_t requests)
+static void live(enum rig_bus bus, const struct vdev_blk_options *options, uint16_t size,
+                 uint64_t requests)
 {
     fake_memory_reset();
     life = (struct life){.random = {0x9e3779b97f4a7c15u + size}};
-    rig_init(&life.rig, options, SECTORS);
+    rig_init(&life.rig, bus, options, SECTORS);
     life.rig.expected_error = "a transfer of no blocks"; /* it asks for what isn't there */
     bring_up(options, size);
     jobs_alloc();
@@ -336,7 +338,7 @@ static void live(const struct vdev_blk_options *options, uint16_t size, uint64_t
         if (below(2) == 0)
             rig_work(&life.rig);
         if (below(2) == 0)
-            interrupted();
+            (void)interrupted();
     }
     drain();
     CHECK(memcmp(life.mirror, life.rig.disk, sizeof(life.mirror)) == 0);
@@ -373,7 +375,7 @@ static void split_rings(void **state)
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         for (unsigned features = 0; features < 8; features++) {
             struct vdev_blk_options options = ring_options(false, sizes[i], features);
-            live(&options, sizes[i], 6000);
+            live(RIG_MMIO, &options, sizes[i], 6000);
         }
 }
 
@@ -384,7 +386,7 @@ static void packed_rings(void **state)
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         for (unsigned features = 0; features < 8; features++) {
             struct vdev_blk_options options = ring_options(true, sizes[i], features);
-            live(&options, sizes[i], 6000);
+            live(RIG_MMIO, &options, sizes[i], 6000);
         }
 }
 
@@ -393,7 +395,7 @@ static void large_blocks(void **state)
     (void)state;
     struct vdev_blk_options options = ring_options(false, 256, 3);
     options.block_bytes = 4096;
-    live(&options, 256, 10000);
+    live(RIG_MMIO, &options, 256, 10000);
 }
 
 /* The driver takes less than the device has: no power of two here. */
@@ -401,19 +403,41 @@ static void part_of_a_queue(void **state)
 {
     (void)state;
     struct vdev_blk_options options = ring_options(false, 100, 3);
-    live(&options, 64, 3000);
-    live(&options, 16, 3000);
+    live(RIG_MMIO, &options, 64, 3000);
+    live(RIG_MMIO, &options, 16, 3000);
 }
 
 static void four_queues(void **state)
 {
     (void)state;
-    for (unsigned packed = 0; packed < 2; packed++) {
-        struct vdev_blk_options options = ring_options(packed != 0, 16, 3);
+    for (unsigned kind = 0; kind < 8; kind++) {
+        struct vdev_blk_options options = ring_options(kind % 2 != 0, 16, 3);
         options.features = feature_with(options.features, VIRTIO_BLK_F_MQ);
         options.queues = QUEUES;
-        live(&options, 16, 10000);
+        live((enum rig_bus)(kind / 2), &options, 16, 5000);
     }
+}
+
+/* With vectors of their own, and with the line that they share. */
+static void pci(void **state)
+{
+    (void)state;
+    for (unsigned features = 0; features < 32; features++) {
+        struct vdev_blk_options options = ring_options((features & 8) != 0, 32, features & 7);
+        live((features & 16) != 0 ? RIG_PCI : RIG_PCI_MSIX, &options, 32, 5000);
+    }
+}
+
+/* One block of pages, and features below 32: rings are split, whatever is asked for. */
+static void legacy(void **state)
+{
+    static const uint16_t sizes[] = {2, 8, 256, 1024};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        for (unsigned features = 0; features < 4; features++) {
+            struct vdev_blk_options options = ring_options(false, sizes[i], features);
+            live(RIG_MMIO_LEGACY, &options, sizes[i], 5000);
+        }
 }
 
 /* More requests than an index has values, twice. */
@@ -421,7 +445,7 @@ static void indices_wrap(void **state)
 {
     (void)state;
     struct vdev_blk_options options = ring_options(false, 64, 3);
-    live(&options, 64, 140000);
+    live(RIG_MMIO, &options, 64, 140000);
 }
 
 int main(void)
@@ -429,7 +453,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split_rings),  cmocka_unit_test(packed_rings),
         cmocka_unit_test(large_blocks), cmocka_unit_test(part_of_a_queue),
-        cmocka_unit_test(four_queues),  cmocka_unit_test(indices_wrap),
+        cmocka_unit_test(four_queues),  cmocka_unit_test(pci),
+        cmocka_unit_test(legacy),       cmocka_unit_test(indices_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

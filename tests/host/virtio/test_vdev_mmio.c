@@ -47,7 +47,7 @@ static void put(uint32_t offset, uint32_t value)
 
 static int set_up_with(const struct vdev_blk_options *options)
 {
-    rig_init(&rig, options, SECTORS);
+    rig_init(&rig, RIG_MMIO, options, SECTORS);
     driver = fake_memory_alloc(sizeof(*driver), &driver_address);
     used = fake_memory_alloc(sizeof(*used), &used_address);
     data = fake_memory_alloc(8192, &data_address);
@@ -369,6 +369,98 @@ static void accesses_of_nothing(void **state)
     CHECK(vdev_mmio_read(&rig.mmio, 0xfffffffcu, 4) == 0);
     CHECK(vdev_mmio_read(&rig.mmio, MMIO_QUEUE_DESC_LOW, 4) == 0);
     CHECK(rig.driver_errors == before + 5);
+}
+
+/* ---- legacy ---- */
+
+static uint16_t in_memory(uint64_t address)
+{
+    uint16_t value;
+    memcpy(&value, fake_memory_at(address, sizeof(value), FAKE_READ), sizeof(value));
+    return value;
+}
+
+static void legacy_start(uint32_t page_size, uint32_t align, uint32_t page)
+{
+    put(MMIO_STATUS, 0);
+    put(MMIO_STATUS, 3);
+    put(MMIO_LEGACY_PAGE_SIZE, page_size);
+    put(MMIO_DRIVER_FEATURES_SEL, 0);
+    put(MMIO_DRIVER_FEATURES, (uint32_t)rig.blk.device.offered.mask);
+    put(MMIO_QUEUE_SEL, 0);
+    put(MMIO_QUEUE_SIZE, SIZE);
+    put(MMIO_LEGACY_QUEUE_ALIGN, align);
+    put(MMIO_LEGACY_QUEUE_PFN, page);
+}
+
+/* DEV-MMIO-14, DEV-SPLIT-LEG-01, DEV-CORE-LEG-01 to 04, DEV-CORE-RFEAT-13 */
+static void legacy(void **state)
+{
+    (void)state;
+    struct vdev_blk_options options = rig_options();
+    uint64_t address;
+    rig_free(&rig);
+    rig_init(&rig, RIG_MMIO_LEGACY, &options, SECTORS);
+    driver = fake_memory_alloc(8192, &address);
+    data = fake_memory_alloc(8192, &data_address);
+    CHECK(get(MMIO_VERSION) == 1 && get(MMIO_CONFIG) == SECTORS); /* before DRIVER */
+    put(MMIO_DEVICE_FEATURES_SEL, 0);
+    CHECK((get(MMIO_DEVICE_FEATURES) & bit(VIRTIO_F_ANY_LAYOUT)) != 0);
+    CHECK((get(MMIO_DEVICE_FEATURES) & bit(VIRTIO_BLK_F_CONFIG_WCE)) == 0);
+    put(MMIO_DEVICE_FEATURES_SEL, 1);
+    CHECK(get(MMIO_DEVICE_FEATURES) == 0);
+    legacy_start(4096, 4096, (uint32_t)(address / 4096));
+    CHECK(get(MMIO_LEGACY_QUEUE_PFN) == address / 4096);
+    put(MMIO_STATUS, 7);
+    CHECK(get(MMIO_STATUS) == 7);
+    request_put(0);
+    offer(0);
+    go();
+    CHECK(in_memory(address + 4096 + 2) == 1 && data[16] == 0);
+    put(MMIO_LEGACY_QUEUE_PFN, 0);
+    CHECK(get(MMIO_LEGACY_QUEUE_PFN) == 0 && rig.stopped == 1);
+    put(MMIO_STATUS, 0);
+    CHECK(get(MMIO_LEGACY_QUEUE_PFN) == 0);
+
+    rig.hostile_driver = true;
+    (void)get(MMIO_QUEUE_READY);
+    (void)get(MMIO_CONFIG_GENERATION);
+    put(MMIO_QUEUE_DESC_LOW, 0);
+    CHECK(rig.driver_errors == 3);
+    legacy_start(0x80000000u, 0x80000000u, 0xffffffff);
+    CHECK(get(MMIO_STATUS) == (3 | NEEDS_RESET) && get(MMIO_LEGACY_QUEUE_PFN) == 0);
+    legacy_start(4096, 4096, (uint32_t)(address / 4096));
+    put(MMIO_LEGACY_QUEUE_PFN, 1); /* it is in use */
+    put(MMIO_LEGACY_PAGE_SIZE, 0);
+    put(MMIO_LEGACY_QUEUE_ALIGN, 3);
+    CHECK(get(MMIO_LEGACY_QUEUE_PFN) == address / 4096);
+    put(MMIO_DRIVER_FEATURES, UINT32_MAX); /* not offered */
+    put(MMIO_STATUS, 7);
+    CHECK(get(MMIO_STATUS) == (3 | NEEDS_RESET));
+}
+
+static void legacy_before_page_size(void **state)
+{
+    (void)state;
+    struct vdev_blk_options options = rig_options();
+    rig_free(&rig);
+    rig_init(&rig, RIG_MMIO_LEGACY, &options, SECTORS);
+    rig.hostile_driver = true;
+    put(MMIO_STATUS, 3);
+    put(MMIO_LEGACY_QUEUE_PFN, 1);
+    CHECK(get(MMIO_STATUS) == (3 | NEEDS_RESET) && get(MMIO_LEGACY_QUEUE_PFN) == 0);
+}
+
+/* A modern device doesn't have these. */
+static void no_legacy_registers(void **state)
+{
+    (void)state;
+    rig.hostile_driver = true;
+    put(MMIO_STATUS, 3);
+    put(MMIO_LEGACY_PAGE_SIZE, 4096);
+    put(MMIO_LEGACY_QUEUE_ALIGN, 4096);
+    put(MMIO_LEGACY_QUEUE_PFN, 1);
+    CHECK(get(MMIO_LEGACY_QUEUE_PFN) == 0 && rig.driver_errors == 4);
 }
 
 /* ---- configuration space ---- */
@@ -765,6 +857,9 @@ int main(void)
         TEST(queue_reset_needs_its_feature),
         TEST(bad_queues),
         TEST(accesses_of_nothing),
+        TEST(legacy),
+        TEST(legacy_before_page_size),
+        TEST(no_legacy_registers),
         TEST(configuration),
         TEST(resize),
         TEST(cache_mode),
