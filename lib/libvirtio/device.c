@@ -3,6 +3,7 @@
  */
 #include <anole/error.h>
 #include <libvirtio/device.h>
+#include <string.h>
 
 #define CONFIG_TRIES 16u
 
@@ -132,6 +133,25 @@ int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint1
     if (rc == 0)
         device->queues[index] = queue;
     else
+        virtio_device_fail(device);
+    return rc;
+}
+
+int virtio_device_queue_again(struct virtio_device *device, struct virtq *queue)
+{
+    struct virtio_transport *transport = device->transport;
+    struct dma_memory memory = queue->memory;
+    struct virtq_addresses addresses;
+    int rc = transport->ops->queue_size_max(transport, queue->index);
+    if (rc >= 0)
+        rc = (unsigned)rc < queue->size ? -ANOLE_EPROTO : choose_vector(transport, queue->index);
+    if (rc == 0) {
+        memset(memory.address, 0, memory.len_bytes);
+        virtq_init(queue, queue->format, transport, queue->index, queue->size, device->features,
+                   &memory, queue->chains, &addresses);
+        rc = transport->ops->queue_enable(transport, queue->index, queue->size, &addresses);
+    }
+    if (rc < 0)
         virtio_device_fail(device);
     return rc;
 }

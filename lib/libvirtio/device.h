@@ -55,6 +55,14 @@ int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint1
                         uint16_t size_limit, struct virtq_chain *chains)
     __attribute__((warn_unused_result));
 
+/*
+ * Sets a queue up again after a reset and a new virtio_device_open(): its size, its memory and its
+ * chains are those of before, what was in it is gone. As virtio_device_queue; -EPROTO: the device isn't
+ * the same as it was.
+ */
+int virtio_device_queue_again(struct virtio_device *device, struct virtq *queue)
+    __attribute__((warn_unused_result));
+
 /* Makes the device live. 0, or -EPROTO: it needs a reset already. */
 int virtio_device_start(struct virtio_device *device) __attribute__((warn_unused_result));
 

@@ -62,10 +62,39 @@ def disk_arguments(options, disk, index):
     return make(options, disk, index)
 
 
+def backend_arguments(options, net, index):
+    """What is behind an interface: its -netdev, and what that needs."""
+    name = f"id=n{index}"
+    if net.kind == "user":
+        return ["-netdev", ",".join(["user", name, *(f"hostfwd={f}" for f in options.hostfwd)])]
+    if net.kind == "tap":
+        return ["-netdev", f"tap,{name},ifname={escape(net.rest)},script=no,downscript=no"]
+    if net.kind == "vhost":
+        return ["-chardev", f"socket,id=cn{index},path={escape(net.rest)}",
+                "-netdev", f"vhost-user,{name},chardev=cn{index}"]
+    return ["-netdev", f"{net.kind},{name},{net.rest}"]
+
+
+def net_arguments(options, net, index, slot):
+    """An interface; the option ROM that QEMU wants for PCI isn't installed, and not needed."""
+    words = [f"netdev=n{index}", *net.device_options]
+    if options.transport == "pci":
+        kind, words = "virtio-net-pci", ["disable-legacy=on", "romfile=", *words]
+    else:
+        kind, words = "virtio-net-device", [f"bus=virtio-mmio-bus.{slot}", *words]
+    command = [*backend_arguments(options, net, index), "-device", ",".join([kind, *words])]
+    if options.pcap:
+        # The second interface's packets go into a file of their own.
+        file = str(options.pcap) + (f".{index}" if index else "")
+        command += ["-object", f"filter-dump,id=f{index},netdev=n{index},file={escape(file)}"]
+    return command
+
+
 def machine_arguments(options, disks):
     """The machine and its memory, which lies in a file if other processes are to reach it."""
     machine = "virt,aia=aplic-imsic" if options.aia else "virt"
-    if all(disk.vhost_socket() is None for disk in disks):
+    if all(disk.vhost_socket() is None for disk in disks) and all(
+            net.kind != "vhost" for net in options.nets):
         return ["-M", machine, "-m", options.mem]
     # A bare number is mebibytes for -m and bytes for -object.
     size = options.mem + ("M" if options.mem.isdigit() else "")
@@ -97,6 +126,8 @@ def command_line(options, kernel, disks, console_log):
         command += ["-append", arguments]
     for index, disk in enumerate(disks):
         command += disk_arguments(options, disk, index)
+    for index, net in enumerate(options.nets):
+        command += net_arguments(options, net, index, len(disks) + index)
     for device in options.devices:
         command += ["-device", device]
     if options.seed is not None:

@@ -90,6 +90,49 @@ class DriveOptionsAction(argparse.Action):
                 filter(None, (namespace.demo_drive_options, values)))
 
 
+class Net:
+    """A virtio network interface: what is behind it, options for -device."""
+
+    KINDS = ("user", "none", "tap", "socket", "stream", "dgram", "vhost")
+
+    def __init__(self, text):
+        self.text = text
+        self.kind, _, self.rest = text.partition("=" if text.startswith("tap") else ":")
+        self.rest, _, device = self.rest.partition(";")
+        if ";" in self.kind:
+            self.kind, _, device = self.kind.partition(";")
+        self.device_options = [o for o in device.split(",") if o]
+        if self.kind not in self.KINDS:
+            raise UsageError(f"--net {text}: none of user, none, tap=NAME, socket:..., stream:..., "
+                             "dgram:..., vhost:SOCKET")
+        if (self.kind in ("user", "none")) == bool(self.rest):
+            raise UsageError(f"--net {text}: {self.kind} "
+                             + ("takes nothing" if self.rest else "wants something after it"))
+        if self.kind == "vhost" and not Path(self.rest).is_socket():
+            raise UsageError(f"--net {text}: no such socket")
+
+
+class NetAction(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        nets = getattr(namespace, self.dest) or []
+        nets.append(Net(values))
+        setattr(namespace, self.dest, nets)
+
+
+class ForwardAction(argparse.Action):
+    """Belongs to the user network."""
+
+    PATTERN = re.compile(r"(tcp|udp):(?:([\d.]+):)?(\d{1,5}):(\d{1,5})")
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        match = self.PATTERN.fullmatch(values)
+        if not match or not all(0 < int(match[i]) < 65536 for i in (3, 4)):
+            raise UsageError(f"--hostfwd {values}: not of the form tcp|udp:HOSTPORT:GUESTPORT")
+        protocol, address, host, guest = match.groups()
+        forward = f"{protocol}:{address or '127.0.0.1'}:{host}-:{guest}"
+        namespace.hostfwd = [*(namespace.hostfwd or []), forward]
+
+
 def number(low, high):
     def convert(text):
         try:
@@ -146,11 +189,15 @@ def make_parser():
              "copy of the demo disk)")
     add("--drive-opts", metavar="STR", action=DriveOptionsAction,
         help="extra -drive options for the last disk")
-    add("--net", metavar="WHAT", default="none", help="network: none (default)")
-    add("--hostfwd", metavar="tcp|udp:HOSTPORT:GUESTPORT", action="append", default=[],
-        help="forward a port of the host (repeatable)")
+    add("--net", dest="nets", metavar="WHAT[;opt=val,...]", action=NetAction,
+        help="a virtio network interface (repeatable), and what is behind it: user (default: "
+             "QEMU's own network), none, tap=NAME, vhost:SOCKET, or a wire to another program or "
+             "machine: socket:, stream: or dgram: with QEMU's options for it; options behind a "
+             "semicolon go to -device")
+    add("--hostfwd", metavar="tcp|udp:[ADDR:]HOSTPORT:GUESTPORT", action=ForwardAction, default=[],
+        help="forward a port of the host to the user network's guest (repeatable)")
     add("--transport", default="mmio", choices=("mmio", "mmio-legacy", "pci"),
-        help="how disks are attached: as modern (default) or legacy MMIO devices, or to PCI, "
+        help="how disks and network interfaces are attached: as modern (default) or legacy MMIO devices, or to PCI, "
              "where --device wants disable-legacy=on")
     add("--aia", action="store_true",
         help="APLIC and IMSIC instead of the PLIC: PCI devices have a message-signalled interrupt "
@@ -182,12 +229,6 @@ def refuse_later_work(options):
     missing = None
     if options.iommu:
         missing = "--iommu: there is no IOMMU server yet"
-    elif options.net != "none":
-        missing = f"--net {options.net}: there is no network driver yet"
-    elif options.hostfwd:
-        missing = "--hostfwd: there is no network driver yet"
-    elif options.pcap:
-        missing = "--pcap: there is no network driver yet"
     if missing:
         raise UsageError(missing)
 
@@ -205,8 +246,21 @@ def choose_disks(options):
             disk.check()
 
 
+def choose_nets(options):
+    """Unless told otherwise, a machine has one interface, in the user network."""
+    nets = options.nets if options.nets is not None else [Net("user")]
+    if len(nets) > 1 and any(net.kind == "none" for net in nets):
+        raise UsageError("--net none: excludes other interfaces")
+    options.nets = [net for net in nets if net.kind != "none"]
+    if options.hostfwd and all(net.kind != "user" for net in options.nets):
+        raise UsageError("--hostfwd: there is no user network")
+    if options.pcap and not options.nets:
+        raise UsageError("--pcap: there is no network")
+
+
 def check_slots(options):
-    slots = 0 if options.transport == "pci" else len(options.disks) + options.demo
+    slots = 0 if options.transport == "pci" else (len(options.disks) + options.demo
+                                                  + len(options.nets))
     slots += sum(re.match(r"(virtio|vhost)-[\w-]*-device(,|$)", d) is not None
                  for d in options.devices)
     if slots > MMIO_SLOTS:
@@ -219,8 +273,9 @@ def parse(arguments):
     options = make_parser().parse_args(arguments)
     refuse_later_work(options)
     choose_disks(options)
+    choose_nets(options)
     check_slots(options)
-    for path in filter(None, (options.log, options.qmp)):
+    for path in filter(None, (options.log, options.qmp, options.pcap)):
         if not path.absolute().parent.is_dir():
             raise UsageError(f"{path}: no such directory: {path.parent}")
     return options
