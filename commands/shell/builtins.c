@@ -30,6 +30,7 @@ static const struct builtin builtins[] = {
     {"reboot", "", "stops all services and starts anew", NULL},
     {"blktest", "DEV [--rw] [--seed N] [--group G] [--channel|--message]",
      "tests a block driver by request messages", NULL},
+    {"nettest", "DRIVER [GROUP...]", "tests a network driver by request messages", NULL},
     {"buffertest", "DEV --reads SECTOR --writes SECTOR --late-ms N",
      "tests that late answers touch nobody's memory", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},

@@ -21,8 +21,9 @@
  * session that wants it. A session gets at least what it asked for; when it is the only one that
  * receives, it may get more (a device without filters has no other way). Then its posted buffers are
  * the device's own, and nothing is copied. When several sessions receive, the driver receives into
- * memory of its own and copies each frame to those who want it: no session sees another's frames or
- * memory, and one that has no buffer posted loses that frame alone, for itself alone, and counted.
+ * memory of its own and copies each frame to those who want it: no session sees another's memory, nor
+ * (but for buffers that the device has had from before) another's frames, and one that has no buffer
+ * posted loses that frame alone, for itself alone, and counted.
  *
  * Errors of any request: EINVAL (unknown flag, bad length, bad piece), ERANGE (beyond the pool),
  * EBADHANDLE (session, grant), EPERM (grant's direction), ENOSYS (the device hasn't that feature),

@@ -4,7 +4,9 @@
  * With one receiver (net_server.direct) the device has that session's own buffers, and a frame is
  * answered where it lies. With several, the device gets buffers of the driver's, and each frame is
  * copied into what those who want it have posted. When the number of receivers changes, buffers of
- * the other kind may still be in the device: each frame is treated by the buffers that it came in.
+ * the other kind are still in the device and come first. So a frame in a session's buffers is answered
+ * there if that session wants it, whoever else gets a copy; and of the one receiver's buffers as many
+ * are kept back as frames may still come that must be copied.
  */
 #include "netdrv.h"
 
@@ -120,7 +122,8 @@ void net_fill(void)
 {
     struct net_session *direct = net_server.direct;
     if (direct != NULL) {
-        while (direct->posts.first != NET_NONE && post_own(direct))
+        unsigned kept = (unsigned)net_server.copy_count - net_server.free_copies;
+        while (direct->posts_waiting > kept && post_own(direct))
             net_server.unkicked = true;
     } else if (net_server.receiver_mask != 0) {
         while (net_server.free_copies > 0 && post_copy())
@@ -248,28 +251,27 @@ static void answer_part(struct net_job *job, const struct net_incoming *frame,
     net_job_finish(job, 0, flags, &answer);
 }
 
-/* Whether all of a frame lies in buffers of the one receiver. */
-static bool is_direct(const struct net_incoming *frame)
+/* The session whose buffers all of a frame lies in, or NULL. */
+static struct net_session *owner_of(const struct net_incoming *frame)
 {
-    if (net_server.direct == NULL)
-        return false;
+    struct net_session *owner = NULL;
     for (unsigned i = 0; i < frame->count; i++) {
         const struct net_job *job = job_of(frame->parts[i].token);
-        if (job == NULL || net_job_session(job) != net_server.direct)
-            return false;
+        if (job == NULL || (i > 0 && net_job_session(job) != owner))
+            return NULL;
+        owner = net_job_session(job);
     }
-    return true;
+    return owner;
 }
 
-static void deliver_direct(const struct net_incoming *frame)
+/* Answers a frame where it lies. */
+static void answer_in_place(struct net_session *owner, const struct net_incoming *frame)
 {
-    struct net_session *session = net_server.direct;
-    net_server.device->stats.rx_direct_frames++;
-    received_by(session, frame);
+    received_by(owner, frame);
     for (unsigned i = 0; i < frame->count; i++) {
-        struct net_job *job = job_of(frame->parts[i].token);
-        session->device_posts--;
-        answer_part(job, frame, &frame->parts[i], i == 0, i + 1 == frame->count);
+        owner->device_posts--;
+        answer_part(job_of(frame->parts[i].token), frame, &frame->parts[i], i == 0,
+                    i + 1 == frame->count);
     }
 }
 
@@ -373,16 +375,23 @@ static bool give(struct net_session *session, const struct net_incoming *frame,
     return got;
 }
 
-/* To everyone who wants it. */
-static void distribute(const struct net_incoming *frame)
+static bool hears(const struct net_session *session)
+{
+    return (net_server.receiver_mask & net_session_bit(session)) != 0;
+}
+
+/* To everyone who wants it; its owner, if it has one, has it already. */
+static void distribute(struct net_session *owner, const struct net_incoming *frame)
 {
     struct net_stats *stats = &net_server.device->stats;
     const uint8_t *bytes = collect(frame);
-    bool wanted = bytes == NULL;
-    bool given = false;
+    bool keeps = bytes != NULL && owner != NULL && hears(owner) &&
+                 net_wants(owner, bytes, frame->bytes);
+    bool wanted = bytes == NULL || keeps;
+    bool given = keeps;
     for (uint32_t mask = net_server.receiver_mask; mask != 0 && bytes != NULL; mask &= mask - 1) {
         struct net_session *session = &net_server.session[__builtin_ctz(mask)];
-        if (session->broken || session->detaching || !net_wants(session, bytes, frame->bytes))
+        if (session == owner || !net_wants(session, bytes, frame->bytes))
             continue;
         wanted = true;
         given |= give(session, frame, bytes);
@@ -393,7 +402,10 @@ static void distribute(const struct net_incoming *frame)
         stats->rx_dropped_frames++;
     else
         stats->rx_unwanted_frames++;
-    give_back(frame->parts, frame->count);
+    if (keeps)
+        answer_in_place(owner, frame);
+    else
+        give_back(frame->parts, frame->count);
 }
 
 void net_server_received(struct net_device *device, const struct net_incoming *frame)
@@ -402,10 +414,13 @@ void net_server_received(struct net_device *device, const struct net_incoming *f
         net_server_rejected(device, frame->parts, frame->count);
         return;
     }
+    struct net_session *owner = owner_of(frame);
     device->stats.rx_frames++;
     device->stats.rx_bytes += frame->bytes;
-    if (is_direct(frame))
-        deliver_direct(frame);
-    else
-        distribute(frame);
+    if (owner != NULL && owner == net_server.direct) {
+        device->stats.rx_direct_frames++;
+        answer_in_place(owner, frame);
+    } else {
+        distribute(owner, frame);
+    }
 }

@@ -41,3 +41,7 @@ fptest_LIBS := libanole
 PROGRAMS += buffertest
 buffertest_SRCS := $(wildcard tests/guest/buffertest*.c)
 buffertest_LIBS := libanole
+
+PROGRAMS += nettest
+nettest_SRCS := $(wildcard tests/guest/nettest*.c tests/guest/testkit*.c)
+nettest_LIBS := librs libchan libanole

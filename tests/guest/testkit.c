@@ -18,6 +18,8 @@ static const struct test_program *kit;
 static const char *group_name; /* the one that this process runs */
 static unsigned checks, failures;
 
+const char *test_subject;
+
 bool check(bool ok, int line, const char *format, ...)
 {
     checks++;
@@ -94,7 +96,7 @@ bool frames_are_back(uint64_t expected)
 /* Runs the group in another process. Its exit status, or 1 with a line if it died otherwise. */
 static int run_process(const struct group *group)
 {
-    const char *const argv[] = {test_name, "--here", group->name, NULL};
+    const char *const argv[] = {test_name, "--here", group->name, test_subject, NULL};
     enum death_cause cause = DEATH_NONE;
     uint64_t detail = 0;
     endpoint_t program;
@@ -140,7 +142,9 @@ static const struct group *find_group(const char *name)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: %s [GROUP...]\ngroups:", test_name);
+    const char *subject = kit->subject_name;
+    fprintf(stderr, "usage: %s%s%s [GROUP...]\ngroups:", test_name, subject != NULL ? " " : "",
+            subject != NULL ? subject : "");
     for (unsigned i = 0; i < kit->group_count; i++)
         fprintf(stderr, " %s", kit->groups[i].name);
     fprintf(stderr, "\n");
@@ -163,9 +167,17 @@ int test_main(const struct test_program *program, int argc, char *argv[])
     kit = program;
     if (argc == 3 && strcmp(argv[1], "--child") == 0)
         return child_main(argv[2]);
-    if (argc == 3 && strcmp(argv[1], "--here") == 0) {
+    if (argc == 3 + (kit->subject_name != NULL) && strcmp(argv[1], "--here") == 0) {
+        test_subject = argv[3]; /* NULL without one */
         const struct group *group = find_group(argv[2]);
         return group != NULL ? run_here(group) : usage();
+    }
+    if (kit->subject_name != NULL) {
+        if (argc < 2)
+            return usage();
+        test_subject = argv[1];
+        argc--;
+        argv++;
     }
     for (int i = 1; i < argc; i++) {
         if (find_group(argv[i]) == NULL) {

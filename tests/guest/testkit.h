@@ -121,10 +121,15 @@ struct test_program {
     const struct group *groups;
     unsigned group_count;
     bool counts_frames; /* after each group free memory must be what it was before */
+    const char
+        *subject_name; /* the first argument says what is tested: its name for usage; NULL: no */
 };
 
+/* What is tested, if the program asks for that. */
+extern const char *test_subject;
+
 /*
- * main() of a test program: [GROUP...] runs these groups, or all, each in a process of its own, and
+ * main() of a test program: [SUBJECT] [GROUP...] runs these groups, or all, each in a process of its own, and
  * adds the results up. The exit status: 0 if nothing failed.
  */
 int test_main(const struct test_program *program, int argc, char *argv[]);

@@ -175,6 +175,53 @@ def test_pass_through(tmp_path):
     assert after(command, "-smp") == ["4"] and after(command, "-m") == ["64M"]
 
 
+# ---- network interfaces ----
+
+def test_no_net():
+    assert "-netdev" not in dry() and "-netdev" not in dry("--net", "none")
+
+
+def test_net_user(tmp_path):
+    command = dry("--hostfwd", "tcp:8080:80", "--hostfwd", "udp:0.0.0.0:53:5353",
+                  "--pcap", tmp_path / "a,b")
+    assert after(command, "-netdev") == [
+        "user,id=n0,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp:0.0.0.0:53-:5353"]
+    assert after(command, "-device")[-1] == "virtio-net-device,bus=virtio-mmio-bus.1,netdev=n0"
+    assert after(command, "-object") == [
+        f"filter-dump,id=f0,netdev=n0,file={str(tmp_path / 'a,,b')}"]
+
+
+def test_nets():
+    command = dry("--disk", "none", "--net", "tap=tap3;mq=on,host_mtu=9000",
+                  "--net", "socket:listen=:1234", "--net", "dgram:local.type=unix,local.path=x")
+    assert after(command, "-netdev") == [
+        "tap,id=n0,ifname=tap3,script=no,downscript=no", "socket,id=n1,listen=:1234",
+        "dgram,id=n2,local.type=unix,local.path=x"]
+    assert after(command, "-device") == [
+        "virtio-net-device,bus=virtio-mmio-bus.0,netdev=n0,mq=on,host_mtu=9000",
+        "virtio-net-device,bus=virtio-mmio-bus.1,netdev=n1",
+        "virtio-net-device,bus=virtio-mmio-bus.2,netdev=n2"]
+
+
+def test_net_pci():
+    command = dry("--transport", "pci", "--disk", "none", "--net", "user")
+    assert after(command, "-device") == ["virtio-net-pci,disable-legacy=on,romfile=,netdev=n0"]
+
+
+def test_net_vhost(vhost_socket):
+    escaped = str(vhost_socket).replace(",", ",,")
+    command = dry("--net", f"vhost:{vhost_socket}")
+    assert f"socket,id=cn0,path={escaped}" in after(command, "-chardev")
+    assert after(command, "-netdev") == ["vhost-user,id=n0,chardev=cn0"]
+    assert after(command, "-M") == ["virt,memory-backend=ram"]
+
+
+def test_nets_take_slots(tmp_path):
+    image = tmp_path / "d.img"
+    image.write_bytes(bytes(512))
+    assert "--transport pci" in refused(*["--disk", image] * 8, "--net", "user")
+
+
 # ---- bad usage ----
 
 @pytest.mark.parametrize("arguments, words", [
@@ -189,8 +236,13 @@ def test_pass_through(tmp_path):
     (["--disk", "/"], ["--disk /", "directory"]),
     (["--log", "/nowhere/at/all"], ["/nowhere/at"]),
     (["--iommu"], ["--iommu", "yet"]),
-    (["--net", "user"], ["--net user", "yet"]), (["--hostfwd", "tcp:1:2"], ["--hostfwd", "yet"]),
-    (["--pcap", "x"], ["--pcap", "yet"]),
+    (["--net", "usr"], ["--net usr", "tap=NAME"]), (["--net", "tap"], ["--net tap"]),
+    (["--net", "user:x"], ["takes nothing"]), (["--net", "vhost:/nowhere"], ["no such socket"]),
+    (["--net", "none", "--net", "user"], ["--net none"]),
+    (["--net", "none", "--hostfwd", "tcp:1:2"], ["no user network"]),
+    (["--net", "none", "--pcap", "x"], ["there is no network"]),
+    (["--hostfwd", "tcp:0:2"], ["--hostfwd tcp:0:2"]), (["--hostfwd", "sctp:1:2"], ["HOSTPORT"]),
+    (["--hostfwd", "tcp:1:65536"], ["HOSTPORT"]), (["--pcap", "/nowhere/at"], ["/nowhere"]),
     (["--qemu", "no-such-qemu"], ["no-such-qemu"]),
 ])
 def test_refused(arguments, words):

@@ -190,10 +190,10 @@ def make_parser():
     add("--drive-opts", metavar="STR", action=DriveOptionsAction,
         help="extra -drive options for the last disk")
     add("--net", dest="nets", metavar="WHAT[;opt=val,...]", action=NetAction,
-        help="a virtio network interface (repeatable), and what is behind it: user (default: "
-             "QEMU's own network), none, tap=NAME, vhost:SOCKET, or a wire to another program or "
-             "machine: socket:, stream: or dgram: with QEMU's options for it; options behind a "
-             "semicolon go to -device")
+        help="a virtio network interface (repeatable), and what is behind it: user (QEMU's own "
+             "network; the default with --hostfwd or --pcap), none (the default without), tap=NAME, "
+             "vhost:SOCKET, or a wire to another program or machine: socket:, stream: or dgram: with "
+             "QEMU's options for it; options behind a semicolon go to -device")
     add("--hostfwd", metavar="tcp|udp:[ADDR:]HOSTPORT:GUESTPORT", action=ForwardAction, default=[],
         help="forward a port of the host to the user network's guest (repeatable)")
     add("--transport", default="mmio", choices=("mmio", "mmio-legacy", "pci"),
@@ -247,8 +247,10 @@ def choose_disks(options):
 
 
 def choose_nets(options):
-    """Unless told otherwise, a machine has one interface, in the user network."""
-    nets = options.nets if options.nets is not None else [Net("user")]
+    """A machine has no interface unless something is said about the network."""
+    nets = options.nets
+    if nets is None:
+        nets = [Net("user")] if options.hostfwd or options.pcap else []
     if len(nets) > 1 and any(net.kind == "none" for net in nets):
         raise UsageError("--net none: excludes other interfaces")
     options.nets = [net for net in nets if net.kind != "none"]
