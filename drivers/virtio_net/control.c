@@ -52,7 +52,7 @@ static int await_answer(struct nic *nic)
             return rc;
         if (rc == 0) {
             platform->wait(platform, platform->now_us(platform) + WAIT_US);
-            (void)nic_interrupt(nic);
+            (void)nic_interrupt(nic, NOTIFY_BIT(NET_DEVICE_BIT)); /* if it was the line */
         }
     }
 }

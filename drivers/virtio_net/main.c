@@ -8,15 +8,15 @@
 
 #include <libanole/anole.h>
 #include <libanole/service.h>
-#include <libvirtio/mmio.h>
+#include <libvirtio/attach.h>
+#include <libvirtio/feature_bits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define COPIES_LEN (64u * 2048u)
 
 static struct nic nic;
-static struct virtio_platform platform;
-static struct virtio_mmio mmio;
+static struct virtio_attached attached;
 static char nic_name[8];
 
 void nic_die(struct nic *dying, enum nic_evidence evidence)
@@ -27,9 +27,7 @@ void nic_die(struct nic *dying, enum nic_evidence evidence)
         [NIC_BROKEN_RING] = "it broke a ring",
         [NIC_STUCK] = "it doesn't answer",
     };
-    log_printf(LOG_ERROR, "%s: giving the device up for a reset: %s", dying->net.name,
-               text[evidence]);
-    kcall_exit(DEATH_DEVICE_RESET, evidence);
+    virtio_give_up(dying->net.name, text[evidence], evidence);
 }
 
 static _Noreturn void fail(const char *step, int error)
@@ -38,45 +36,21 @@ static _Noreturn void fail(const char *step, int error)
     exit(1);
 }
 
-/* Finds the window and the interrupt among this driver's resources, whatever their order. */
-static int take_resources(void **window, size_t *len)
-{
-    unsigned count = startup_page()->resources;
-    int window_rc = -ANOLE_ENODEV;
-    int irq_rc = -ANOLE_ENODEV;
-    for (unsigned i = 0; i < count; i++) {
-        if (window_rc < 0)
-            window_rc = kcall_window_map(i, window, len);
-        if (irq_rc < 0)
-            irq_rc = kcall_irq_bind(i, 0, NET_DEVICE_BIT);
-    }
-    return window_rc < 0 ? window_rc : irq_rc;
-}
-
 static void probe(void)
 {
-    void *window = NULL;
-    size_t len = 0;
-    int rc = take_resources(&window, &len);
+    virtio_attach(&attached, nic_name, VIRTIO_ID_NET, NET_DEVICE_BIT);
+    int rc = nic_open(&nic, attached.transport, nic_name);
     if (rc < 0)
-        fail("register window and interrupt", rc);
-    virtio_platform_anole(&platform, NET_DEVICE_BIT);
-    rc = virtio_mmio_probe(&mmio, &platform, (uintptr_t)window, len);
-    if (rc < 0) {
-        log_printf(LOG_ERROR, "%s: magic %#x (want 0x74726976), version %u (want 1 or 2)", nic_name,
-                   mmio.magic, mmio.version);
-        fail("probing", rc);
-    }
-    if (mmio.transport.device_id != VIRTIO_ID_NET) {
-        log_printf(LOG_ERROR, "%s: device id %u (want %u)", nic_name, mmio.transport.device_id,
-                   VIRTIO_ID_NET);
-        fail("probing", -ANOLE_ENODEV);
-    }
-    rc = nic_open(&nic, &mmio.transport, nic_name);
-    if (rc == -ANOLE_ETIMEDOUT)
-        nic_die(&nic, NIC_NO_RESET);
+        virtio_open_failed(nic_name, &nic.device, "bringing it up", rc);
+    /* The control queue has the bit that the platform waits for: its answers are waited for. */
+    if (nic_has(&nic, VIRTIO_NET_F_CTRL_VQ))
+        rc = virtio_attach_queue(&attached, NIC_QUEUE_CONTROL);
+    if (rc == 0)
+        rc = virtio_attach_queue_to(&attached, NIC_QUEUE_RX, NET_DEVICE_BIT + 2);
+    if (rc == 0)
+        rc = virtio_attach_queue_to(&attached, NIC_QUEUE_TX, NET_DEVICE_BIT + 3);
     if (rc < 0)
-        fail("bringing the device up", rc);
+        fail("the interrupts of its queues", rc);
 }
 
 static void announce(void)
@@ -98,7 +72,7 @@ int main(void)
     struct dma_memory copies;
     size_t least = nic.net.info.rx_buffer_min_bytes;
     size_t len = 16 * least > COPIES_LEN ? 16 * least : COPIES_LEN;
-    int rc = platform.dma_alloc(&platform, len, &copies);
+    int rc = attached.platform.dma_alloc(&attached.platform, len, &copies);
     if (rc < 0)
         fail("memory for frames", rc);
     net_server_start(&nic.net, copies.address, copies.device_address, copies.len_bytes);

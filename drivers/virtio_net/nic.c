@@ -81,10 +81,6 @@ static const struct {
 #define RX_BUFFER_MIN 512u
 static_assert(NET_FRAME_BYTES_MAX / RX_BUFFER_MIN < NET_RX_PARTS_MAX, "the longest frame fits");
 
-#define QUEUE_RX 0u
-#define QUEUE_TX 1u
-#define QUEUE_CONTROL 2u /* behind the pairs: there is one */
-
 static int field(struct nic *nic, uint32_t offset, uint32_t width, uint64_t *value)
 {
     struct virtio_config_field one = {.offset = offset, .width = width};
@@ -263,14 +259,14 @@ static int slots_alloc(struct nic *nic)
 
 static int queues_open(struct nic *nic)
 {
-    int rc = virtio_device_queue(&nic->device, &nic->rx.queue, QUEUE_RX, NIC_QUEUE_SIZE,
+    int rc = virtio_device_queue(&nic->device, &nic->rx.queue, NIC_QUEUE_RX, NIC_QUEUE_SIZE,
                                  nic->rx.chains);
     if (rc == 0)
-        rc = virtio_device_queue(&nic->device, &nic->tx.queue, QUEUE_TX, NIC_QUEUE_SIZE,
+        rc = virtio_device_queue(&nic->device, &nic->tx.queue, NIC_QUEUE_TX, NIC_QUEUE_SIZE,
                                  nic->tx.chains);
     if (rc == 0 && nic_has(nic, VIRTIO_NET_F_CTRL_VQ))
-        rc = virtio_device_queue(&nic->device, &nic->control, QUEUE_CONTROL, NIC_CONTROL_QUEUE_SIZE,
-                                 nic->control_chains);
+        rc = virtio_device_queue(&nic->device, &nic->control, NIC_QUEUE_CONTROL,
+                                 NIC_CONTROL_QUEUE_SIZE, nic->control_chains);
     /* A chain is never longer than its ring (virtio 1.4, 2.7.5.3.1). */
     if (rc == 0 && (nic->rx.queue.size < NIC_RX_TABLE_ENTRIES || nic->tx.queue.size < 2 ||
                     (nic_has(nic, VIRTIO_NET_F_CTRL_VQ) && nic->control.size < 4)))

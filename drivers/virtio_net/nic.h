@@ -10,6 +10,10 @@
 #include <libnet/server.h>
 #include <libvirtio/device.h>
 
+/* Numbers of the queues; control is behind the pairs: there is one. */
+#define NIC_QUEUE_RX 0u
+#define NIC_QUEUE_TX 1u
+#define NIC_QUEUE_CONTROL 2u
 #define NIC_QUEUE_SIZE 256u
 #define NIC_CONTROL_QUEUE_SIZE 8u
 #define NIC_TX_TABLE_ENTRIES (NET_PIECES_MAX + 1u)
@@ -112,9 +116,10 @@ void nic_die(struct nic *nic, enum nic_evidence evidence);
 /* Reads the link's state and tells the server what is new. */
 void nic_link_read(struct nic *nic);
 
-/* Reads and acknowledges what the interrupt is for; the rings are looked at afterwards. False: it
- * wasn't ours. (ring.c) */
-bool nic_interrupt(struct nic *nic);
+/* Finds out what an interrupt is for, and acknowledges it; the rings are looked at afterwards. Bits:
+ * NET_DEVICE_BIT is the line, or the vector of configuration changes, those behind it are vectors of
+ * queues. False: it wasn't ours. (ring.c) */
+bool nic_interrupt(struct nic *nic, uint64_t bits);
 /* All slots are free. (ring.c) */
 void nic_ring_init(struct nic_ring *ring);
 extern const struct net_device_ops nic_ops;

@@ -272,10 +272,11 @@ static bool nic_arm(struct net_device *device, bool sending)
     return received > 0 || sent > 0;
 }
 
-bool nic_interrupt(struct nic *nic)
+bool nic_interrupt(struct nic *nic, uint64_t bits)
 {
-    struct virtio_transport *transport = nic->device.transport;
-    unsigned causes = transport->ops->interrupt(transport);
+    uint64_t first = NOTIFY_BIT(NET_DEVICE_BIT);
+    unsigned causes = virtio_interrupt_causes(nic->device.transport, (bits & first) != 0,
+                                              (bits & ~first) != 0);
     /* The acknowledgement comes before the look at the rings: what is used later interrupts anew. */
     io_mb();
     if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0)
@@ -285,9 +286,8 @@ bool nic_interrupt(struct nic *nic)
 
 static void nic_notified(struct net_device *device, uint64_t bits)
 {
-    (void)bits; /* there is one interrupt */
     device->stats.interrupts++;
-    if (!nic_interrupt(nic_of(device)))
+    if (!nic_interrupt(nic_of(device), bits))
         device->stats.spurious_interrupts++;
 }
 

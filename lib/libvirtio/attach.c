@@ -65,10 +65,15 @@ static int bind(struct virtio_attached *attached, unsigned vector, unsigned bit)
     return kcall_irq_bind(startup_page()->described.windows, vector, bit);
 }
 
-int virtio_attach_queue(struct virtio_attached *attached, unsigned queue)
+int virtio_attach_queue_to(struct virtio_attached *attached, unsigned queue, unsigned bit)
 {
     uint16_t vector = virtio_vector_of(attached->transport, queue);
-    return vector == 0 ? 0 : bind(attached, vector, attached->bit + 1);
+    return vector == 0 ? 0 : bind(attached, vector, bit);
+}
+
+int virtio_attach_queue(struct virtio_attached *attached, unsigned queue)
+{
+    return virtio_attach_queue_to(attached, queue, attached->bit + 1);
 }
 
 unsigned virtio_attached_causes(const struct virtio_attached *attached, uint64_t bits)

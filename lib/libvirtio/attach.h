@@ -41,6 +41,10 @@ void virtio_attach(struct virtio_attached *attached, const char *name, uint32_t 
 int virtio_attach_queue(struct virtio_attached *attached, unsigned queue)
     __attribute__((warn_unused_result));
 
+/* The same with another bit: those of a thread that looks after several queues must be different. */
+int virtio_attach_queue_to(struct virtio_attached *attached, unsigned queue, unsigned bit)
+    __attribute__((warn_unused_result));
+
 /* What the notification bits of the thread that attached the device mean: VIRTIO_INTERRUPT_*. */
 unsigned virtio_attached_causes(const struct virtio_attached *attached, uint64_t bits);
 
