@@ -93,6 +93,10 @@ int name_lookup(const char *name, endpoint_t *endpoint);
 /* Waits until the name is up (EAGAIN and, up to the deadline, ENOENT are waited out by subscription
  * with a notification bit of the caller's): 0, -ETIMEDOUT, -EGIVENUP. */
 int name_wait(const char *name, endpoint_t *endpoint, unsigned bit, uint64_t deadline_ticks);
+/* Has the bit rung whenever the name is published or given up, until that is taken back. For who waits
+ * for other things, too. 0, or RS_SUBSCRIBE's error. */
+int name_subscribe(const char *name, unsigned bit, handle_t *doorbell);
+void name_unsubscribe(const char *name, handle_t doorbell);
 
 /* ---- log (log.c): to the kernel's log; LOG_ERROR and LOG_WARNING reach the console too ---- */
 __attribute__((format(printf, 2, 3))) void log_printf(enum log_level level, const char *format,

@@ -45,6 +45,26 @@ static int wait_subscribed(const char *name, endpoint_t *endpoint, unsigned bit,
     return error;
 }
 
+int name_subscribe(const char *name, unsigned bit, handle_t *doorbell)
+{
+    int error = kcall_doorbell(startup_page()->rs, bit, doorbell);
+
+    if (error) {
+        return error;
+    }
+    error = name_call(RS_SUBSCRIBE, name, *doorbell, NULL);
+    if (error) {
+        (void)kcall_close(*doorbell);
+    }
+    return error;
+}
+
+void name_unsubscribe(const char *name, handle_t doorbell)
+{
+    (void)name_call(RS_UNSUBSCRIBE, name, 0, NULL); /* it is our own and can only be gone */
+    (void)kcall_close(doorbell);
+}
+
 int name_wait(const char *name, endpoint_t *endpoint, unsigned bit, uint64_t deadline_ticks)
 {
     handle_t doorbell;
@@ -53,15 +73,11 @@ int name_wait(const char *name, endpoint_t *endpoint, unsigned bit, uint64_t dea
     if (!may_come(error)) {
         return error;
     }
-    error = kcall_doorbell(startup_page()->rs, bit, &doorbell);
+    error = name_subscribe(name, bit, &doorbell);
     if (error) {
         return error;
     }
-    error = name_call(RS_SUBSCRIBE, name, doorbell, NULL);
-    if (!error) {
-        error = wait_subscribed(name, endpoint, bit, deadline_ticks);
-        (void)name_call(RS_UNSUBSCRIBE, name, 0, NULL); /* it is our own and can only be gone */
-    }
-    (void)kcall_close(doorbell);
+    error = wait_subscribed(name, endpoint, bit, deadline_ticks);
+    name_unsubscribe(name, doorbell);
     return error;
 }

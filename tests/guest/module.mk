@@ -44,4 +44,4 @@ buffertest_LIBS := libanole
 
 PROGRAMS += nettest
 nettest_SRCS := $(wildcard tests/guest/nettest*.c tests/guest/testkit*.c)
-nettest_LIBS := librs libchan libanole
+nettest_LIBS := libnet libpeer librs libchan libanole

@@ -34,6 +34,8 @@ static const struct group groups[] = {
     {"detach", group_detach},
     {"statistics", group_statistics},
     {"death", group_death},
+    {"client", group_client},
+    {"recovery", group_recovery},
 };
 
 static const struct test_program program = {

@@ -19,6 +19,7 @@
 
 #include <libchan/channel.h>
 #include <proto/net.h>
+#include <proto/rs.h>
 
 #define RING_ENTRIES 256u
 #define POOL_LEN (256u * 1024u)
@@ -84,6 +85,9 @@ uint8_t *port_buffer(const struct port *port, uint32_t id, uint32_t first);
 int mode_set(struct port *port, uint32_t flags, const uint8_t (*addresses)[NET_ADDRESS_BYTES],
              unsigned count);
 
+/* The name of the service that the driver is; ends the group if it has none. */
+void service_of_driver(char name[RS_NAME_LEN]);
+
 /* ---- nettest_frame.c ---- */
 
 /* What the peer is asked for, in the frame's payload. */
@@ -140,5 +144,7 @@ void group_filters(void);
 void group_malformed(void);
 void group_detach(void);
 void group_death(void);
+void group_client(void);
+void group_recovery(void);
 
 #endif

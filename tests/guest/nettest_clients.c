@@ -206,7 +206,7 @@ void group_detach(void)
 
 /* ---- deaths ---- */
 
-static void service_of_driver(char name[RS_NAME_LEN])
+void service_of_driver(char name[RS_NAME_LEN])
 {
     struct rs_service_info *services;
     unsigned count;
