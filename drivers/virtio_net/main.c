@@ -10,6 +10,7 @@
 #include <libanole/service.h>
 #include <libvirtio/attach.h>
 #include <libvirtio/feature_bits.h>
+#include <libvirtio/info.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,6 +54,17 @@ static void probe(void)
         fail("the interrupts of its queues", rc);
 }
 
+/* For `virtio dump`. */
+static void count(struct virtio_counters *counters)
+{
+    const struct net_stats *stats = &nic.net.stats;
+    *counters = nic.counters;
+    counters->kicks = stats->kicks;
+    counters->kicks_suppressed = stats->kicks_suppressed;
+    counters->interrupts = stats->interrupts;
+    counters->spurious_interrupts = stats->spurious_interrupts;
+}
+
 static void announce(void)
 {
     const struct net_info *info = &nic.net.info;
@@ -79,6 +91,7 @@ int main(void)
     announce();
     nic_link_read(&nic);
 
+    virtio_info_serve(&attached, &nic.device, count);
     service_ready();
     rc = service_publish(nic_name);
     if (rc < 0)

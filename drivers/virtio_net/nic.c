@@ -23,6 +23,8 @@ static const struct feature_rule allowed[] = {
     {.bit = VIRTIO_F_VERSION_1, .needs = FEATURE_NEEDS_NOTHING, .required = true},
     ALLOW(VIRTIO_F_EVENT_IDX),
     ALLOW(VIRTIO_F_INDIRECT_DESC),
+    ALLOW(VIRTIO_F_RING_PACKED),
+    ALLOW(VIRTIO_F_RING_RESET),
     ALLOW(VIRTIO_F_ACCESS_PLATFORM),
     ALLOW(VIRTIO_F_ORDER_PLATFORM),
     ALLOW(VIRTIO_NET_F_MAC),
@@ -335,16 +337,27 @@ static int reopen(struct nic *nic)
     return rc < 0 ? rc : virtio_device_start(&nic->device);
 }
 
-void nic_reopen(struct nic *nic)
+static void forget(void *context, uint16_t token)
 {
-    int rc = reopen(nic);
+    (void)context;
+    (void)token; /* libnet knows what the device had */
+}
+
+bool nic_take_back(struct nic *nic)
+{
+    int rc = virtio_device_queue_reset(&nic->device, &nic->rx.queue, forget, NULL);
+    bool all = rc < 0;
+    if (all)
+        rc = reopen(nic);
     if (rc < 0) {
         log_printf(LOG_ERROR, "%s: after a reset: %s", nic->net.name, anole_error_text(rc));
         nic_die(nic, NIC_NO_RESET);
-        return;
+        return all;
     }
     nic_ring_init(&nic->rx);
-    nic_ring_init(&nic->tx);
+    if (all)
+        nic_ring_init(&nic->tx);
     nic->parts_wanted = 0;
     nic->config_changed = true; /* what it would have told meanwhile */
+    return all;
 }

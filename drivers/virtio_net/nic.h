@@ -9,6 +9,7 @@
 
 #include <libnet/server.h>
 #include <libvirtio/device.h>
+#include <proto/virtio.h>
 
 /* Numbers of the queues; control is behind the pairs: there is one. */
 #define NIC_QUEUE_RX 0u
@@ -63,6 +64,7 @@ struct nic_control_memory {
 struct nic_slot {
     uint16_t token;
     uint16_t next_free;
+    uint32_t bytes; /* of what is sent */
 };
 
 struct nic_ring {
@@ -92,6 +94,7 @@ struct nic {
     struct nic_tx_memory *tx_memory;
     struct nic_control_memory *control_memory;
     uint64_t control_device_address;
+    struct virtio_counters counters; /* operations */
     uint32_t header_len;
     bool config_changed; /* seen, and to be looked at */
     /* The frame that is being put together (MRG_RXBUF). */
@@ -107,8 +110,9 @@ struct nic {
  */
 int nic_open(struct nic *nic, struct virtio_transport *transport, const char *name);
 
-/* Resets the device and brings it up again as it was, with empty rings. */
-void nic_reopen(struct nic *nic);
+/* Brings the device up again as it was, with empty rings: that of the receive queue alone, if the device
+ * can do that (false), or all of them. */
+bool nic_take_back(struct nic *nic);
 
 /* Ends the process: only a reset of the device helps (main.c; tests have their own). */
 void nic_die(struct nic *nic, enum nic_evidence evidence);

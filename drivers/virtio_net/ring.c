@@ -102,6 +102,7 @@ static bool nic_send(struct net_device *device, const struct net_outgoing *frame
         .len_bytes = nic->header_len,
     };
     put_data(&chain[1], frame->segments, frame->segment_count);
+    nic->tx.slots[slot].bytes = frame->bytes;
     int rc = virtq_add(&nic->tx.queue, chain, 1 + frame->segment_count, 0, &table, slot);
     return added(nic, &nic->tx, rc, frame->token);
 }
@@ -110,8 +111,10 @@ static void reap_sent(struct nic *nic)
 {
     struct virtq_used used;
     int rc;
-    while ((rc = virtq_take(&nic->tx.queue, &used)) > 0)
+    while ((rc = virtq_take(&nic->tx.queue, &used)) > 0) {
+        virtio_count(&nic->counters, nic->tx.slots[used.token].bytes, false);
         net_server_sent(&nic->net, slot_free(&nic->tx, used.token), 0);
+    }
     if (rc < 0)
         nic_die(nic, NIC_BROKEN_RING);
 }
@@ -199,6 +202,7 @@ static int take_part(struct nic *nic, const struct virtq_used *used)
 static void hand_over(struct nic *nic)
 {
     nic->parts_wanted = 0;
+    virtio_count(&nic->counters, nic->frame.bytes, nic->frame_bad);
     if (nic->frame_bad)
         net_server_rejected(&nic->net, nic->parts, nic->frame.count);
     else
@@ -234,6 +238,9 @@ static unsigned nic_reap(struct net_device *device, unsigned budget)
         nic->config_changed = false;
         nic_link_read(nic);
     }
+    /* Awake, it looks by itself: a device without EVENT_IDX needn't interrupt. */
+    virtq_disarm(&nic->rx.queue);
+    virtq_disarm(&nic->tx.queue);
     reap_sent(nic);
     return reap_received(nic, budget);
 }
@@ -253,6 +260,10 @@ static void kick(struct nic *nic, struct virtq *queue)
 static void nic_kick(struct net_device *device)
 {
     struct nic *nic = nic_of(device);
+    struct virtio_platform *platform = nic->device.transport->platform;
+    uint32_t now_ms = (uint32_t)(platform->now_us(platform) / 1000);
+    virtq_set_time(&nic->tx.queue, now_ms);
+    virtq_set_time(&nic->rx.queue, now_ms);
     kick(nic, &nic->tx.queue);
     kick(nic, &nic->rx.queue);
 }
@@ -298,10 +309,9 @@ static void nic_check(struct net_device *device)
         nic_die(nic, NIC_NEEDS_RESET);
 }
 
-static bool nic_take_back(struct net_device *device)
+static bool take_back(struct net_device *device)
 {
-    nic_reopen(nic_of(device));
-    return true;
+    return nic_take_back(nic_of(device));
 }
 
 static void nic_stuck(struct net_device *device)
@@ -323,7 +333,7 @@ const struct net_device_ops nic_ops = {
     .arm = nic_arm,
     .notified = nic_notified,
     .check = nic_check,
-    .take_back = nic_take_back,
+    .take_back = take_back,
     .filter = nic_filter,
     .vlan = nic_vlan,
     .mac_set = nic_mac_set,

@@ -207,7 +207,8 @@ void net_take_back(void)
     }
     net_receive_init(net_server.copies, net_server.copies_device_address,
                      (size_t)net_server.copy_count * net_server.copy_bytes);
-    net_filter_restore();
+    if (sends_too)
+        net_filter_restore();
 }
 
 /* ---- frames ---- */

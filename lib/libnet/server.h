@@ -78,8 +78,8 @@ struct net_device_ops {
     void (*notified)(struct net_device *device, uint64_t bits);
     /* Looks whether the device is sound; called now and then. */
     void (*check)(struct net_device *device);
-    /* Takes all receive buffers back from the device; none of them is reported any more. True: what
-     * was being sent, too. It receives and sends afterwards as before, but knows no filter. */
+    /* Takes all receive buffers back from the device; none of them is reported any more. True: the
+     * whole device was reset: what was being sent is taken back, too, and it knows no filter. */
     bool (*take_back)(struct net_device *device);
     /* 0 or -EIO. NULL: the device has no such thing. */
     int (*filter)(struct net_device *device, const struct net_filter *filter);

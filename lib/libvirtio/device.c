@@ -151,8 +151,25 @@ int virtio_device_queue_again(struct virtio_device *device, struct virtq *queue)
                    &memory, queue->chains, &addresses);
         rc = transport->ops->queue_enable(transport, queue->index, queue->size, &addresses);
     }
-    if (rc < 0)
+    if (rc == 0)
+        device->queues[queue->index] = queue;
+    else
         virtio_device_fail(device);
+    return rc;
+}
+
+int virtio_device_queue_reset(struct virtio_device *device, struct virtq *queue,
+                              void (*lost)(void *context, uint16_t token), void *context)
+{
+    struct virtio_transport *transport = device->transport;
+    struct virtq_addresses addresses;
+    if (!feature_has(device->features, VIRTIO_F_RING_RESET))
+        return -ANOLE_ENOSYS;
+    int rc = virtq_reset(queue, lost, context, &addresses);
+    if (rc == 0)
+        rc = choose_vector(transport, queue->index);
+    if (rc == 0)
+        rc = transport->ops->queue_enable(transport, queue->index, queue->size, &addresses);
     return rc;
 }
 

@@ -63,6 +63,12 @@ int virtio_device_queue(struct virtio_device *device, struct virtq *queue, uint1
 int virtio_device_queue_again(struct virtio_device *device, struct virtq *queue)
     __attribute__((warn_unused_result));
 
+/* Takes one queue back from a live device and gives it to it empty (virtq_reset). 0; -ENOSYS: the device
+ * can't; else it must be reset as a whole. */
+int virtio_device_queue_reset(struct virtio_device *device, struct virtq *queue,
+                              void (*lost)(void *context, uint16_t token), void *context)
+    __attribute__((warn_unused_result));
+
 /* Makes the device live. 0, or -EPROTO: it needs a reset already. */
 int virtio_device_start(struct virtio_device *device) __attribute__((warn_unused_result));
 
