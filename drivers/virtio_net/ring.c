@@ -305,8 +305,14 @@ static void nic_notified(struct net_device *device, uint64_t bits)
 static void nic_check(struct net_device *device)
 {
     struct nic *nic = nic_of(device);
+    struct virtio_transport *transport = nic->device.transport;
     if (virtio_device_needs_reset(&nic->device))
         nic_die(nic, NIC_NEEDS_RESET);
+    /* QEMU's device asks for the wrong kick, with packed rings and EVENT_IDX, after what is behind it
+     * has taken no frames for a while; and a kick may get lost. What lies there for long is shown
+     * again. */
+    else if (nic->tx.queue.shown > 0)
+        transport->ops->notify(transport, NIC_QUEUE_TX, 0);
 }
 
 static bool take_back(struct net_device *device)

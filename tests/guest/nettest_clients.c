@@ -188,7 +188,7 @@ void group_detach(void)
     for (unsigned i = 0; i < 6; i++) {
         uint32_t first;
         port_start(&a, NET_MODE_UNICAST);
-        port_post(&a, 64, &first);
+        port_post(&a, 100, &first); /* more than the driver keeps back for copies */
         for (unsigned k = 0; k < 16; k++) {
             frame_make(a.pool + k * 128, 64, &(struct wish){.kind = 'Q'}, 0);
             (void)port_put(&a, NET_TX, 0, 0, NET_PIECE(k * 128, 64), 0);

@@ -150,6 +150,5 @@ void group_recovery(void)
     CHECK(up_count == KILLS + 1 && down_count == KILLS && stats.epochs == KILLS + 1);
     /* What came while there was nobody to take it is lost, and nothing else. */
     check(echo_count + KILLS * AT_A_TIME >= FRAMES, __LINE__, "%u echoes", echo_count);
-    CHECK(stats.complaints == 0);
     net_close(client);
 }

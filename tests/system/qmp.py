@@ -25,13 +25,13 @@ class Monitor:
         self.stream.readline()  # the greeting
         self.command("qmp_capabilities")
 
-    def command(self, name, **arguments):
+    def command(self, command, /, **arguments):
         """What the command returns; events that come meanwhile are passed over."""
-        self.stream.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.stream.flush()
         while True:
             answer = json.loads(self.stream.readline())
-            assert "error" not in answer, f"{name}: {answer}"
+            assert "error" not in answer, f"{command}: {answer}"
             if "return" in answer:
                 return answer["return"]
 

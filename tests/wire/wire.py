@@ -99,7 +99,7 @@ class End:
 
     def send(self, frame):
         """A machine that doesn't listen, or not fast enough, loses the frame."""
-        for _ in range(100):
+        for _ in range(5000):
             try:
                 self.socket.sendto(frame, self.peer)
                 return

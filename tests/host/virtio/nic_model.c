@@ -1,0 +1,343 @@
+/*
+ * The device of nic_model.h.
+ */
+#include "nic_model.h"
+
+#include "fake_memory.h"
+
+#include <anole/error.h>
+#include <libvirtio/feature_bits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RX, TX, CONTROL };
+
+static struct nic_model *of_host(struct vdev_host *host)
+{
+    return (struct nic_model *)(void *)((char *)host - offsetof(struct nic_model, host));
+}
+
+static void *translate(struct vdev_host *host, uint64_t address, uint64_t len_bytes, bool writable)
+{
+    (void)host;
+    return fake_memory_find(address, len_bytes, writable ? FAKE_WRITE : FAKE_READ);
+}
+
+static void notified(struct vdev_host *host, struct vdev *device, uint16_t queue)
+{
+    (void)device;
+    of_host(host)->notified |= (uint64_t)1 << queue;
+}
+
+static void stopping(struct vdev_host *host, struct vdev *device, uint16_t queue)
+{
+    (void)device;
+    of_host(host)->notified &= ~((uint64_t)1 << queue);
+    of_host(host)->resets += queue == RX;
+}
+
+static void driver_error(struct vdev_host *host, struct vdev *device, const char *what)
+{
+    (void)device;
+    if (!of_host(host)->hostile)
+        fail_msg("the driver: %s", what);
+}
+
+static void line_changed(struct vdev_mmio *mmio)
+{
+    struct nic_model *model = (struct nic_model *)(void *)((char *)mmio -
+                                                           offsetof(struct nic_model, mmio));
+    model->interrupts += vdev_mmio_line(mmio);
+}
+
+/* ---- the device type ---- */
+
+static bool accepts(struct vdev *device, struct feature_set features)
+{
+    device->queues_usable = feature_has(features, VIRTIO_NET_F_CTRL_VQ) ? 3 : 2;
+    /* virtio 1.4, 5.1.3.1 */
+    if (feature_has(features, VIRTIO_NET_F_GUEST_TSO4))
+        CHECK(feature_has(features, VIRTIO_NET_F_GUEST_CSUM));
+    if (feature_has(features, VIRTIO_NET_F_HOST_TSO4))
+        CHECK(feature_has(features, VIRTIO_NET_F_CSUM));
+    return true;
+}
+
+static bool config_write(struct vdev *device, uint32_t offset, unsigned width, uint32_t value)
+{
+    (void)device;
+    fail_msg("%u of %u bytes written to configuration %u", value, width, offset); /* NET-CFG-01 */
+    return false;
+}
+
+static const struct vdev_type type = {.id = 1, .accepts = accepts, .config_write = config_write};
+
+/* ---- frames ---- */
+
+static struct vdev_segment segments[NIC_MODEL_QUEUE];
+
+static bool take(struct nic_model *model, uint16_t queue, struct vdev_chain *chain)
+{
+    *chain = (struct vdev_chain){.segments = segments, .capacity = NIC_MODEL_QUEUE};
+    return vdev_take(&model->device, queue, chain) > 0;
+}
+
+/* Bytes of a chain from `skip` on, between it and `bytes`. */
+static size_t copy(const struct vdev_chain *chain, size_t skip, unsigned char *bytes, size_t len,
+                   bool write)
+{
+    size_t done = 0;
+    for (unsigned i = 0; i < chain->readable + chain->writable && done < len; i++) {
+        size_t part = chain->segments[i].len_bytes;
+        if (skip >= part) {
+            skip -= part;
+            continue;
+        }
+        part = part - skip < len - done ? part - skip : len - done;
+        if (write)
+            memcpy(chain->segments[i].data + skip, bytes + done, part);
+        else
+            memcpy(bytes + done, chain->segments[i].data + skip, part);
+        done += part;
+        skip = 0;
+    }
+    return done;
+}
+
+static void send(struct nic_model *model)
+{
+    struct vdev_chain chain;
+    while (!model->hold_sends && take(model, TX, &chain)) {
+        struct nic_model_frame *frame = &model->sent[model->sent_count++ % NIC_MODEL_SENT];
+        CHECK(chain.writable == 0 && chain.readable_bytes >= NIC_MODEL_HEADER);
+        (void)copy(&chain, 0, frame->header, NIC_MODEL_HEADER, false);
+        frame->len = copy(&chain, NIC_MODEL_HEADER, frame->bytes, NIC_MODEL_FRAME, false);
+        CHECK(frame->header[10] == 0 && frame->header[11] == 0); /* NET-TX-02 */
+        vdev_queue_use(&model->queues[TX], &chain, 0);
+        vdev_publish(&model->device, TX);
+    }
+}
+
+bool nic_model_deliver(struct nic_model *model, const unsigned char header[NIC_MODEL_HEADER],
+                       const void *frame, size_t len)
+{
+    static unsigned char bytes[NIC_MODEL_FRAME + NIC_MODEL_HEADER];
+    struct vdev_chain chain[NIC_MODEL_QUEUE];
+    static struct vdev_segment space[NIC_MODEL_QUEUE][8];
+    size_t whole = len + NIC_MODEL_HEADER, done = 0;
+    unsigned count = 0;
+    memcpy(bytes, header, NIC_MODEL_HEADER);
+    memcpy(bytes + NIC_MODEL_HEADER, frame, len);
+    for (size_t room = 0; room < whole; room += chain[count++].writable_bytes) {
+        chain[count] = (struct vdev_chain){.segments = space[count], .capacity = 8};
+        if (count + 1 == NIC_MODEL_QUEUE || vdev_take(&model->device, RX, &chain[count]) <= 0) {
+            /* The buffers that were taken are used with nothing in them that counts: lost. */
+            CHECK(count == 0);
+            return false;
+        }
+        CHECK(chain[count].readable == 0);
+    }
+    unsigned buffers = model->num_buffers >= 0 ? (unsigned)model->num_buffers : count;
+    bytes[10] = (unsigned char)buffers;
+    bytes[11] = (unsigned char)(buffers >> 8);
+    for (unsigned i = 0; i < count; i++) {
+        size_t part = copy(&chain[i], 0, bytes + done, whole - done, true);
+        done += part;
+        uint32_t told = (uint32_t)(i + 1 == count ? part - (size_t)model->shorten : part);
+        vdev_queue_use(&model->queues[RX], &chain[i], told);
+    }
+    vdev_publish(&model->device, RX);
+    return true;
+}
+
+bool nic_model_receive(struct nic_model *model, const void *frame, size_t len)
+{
+    static const unsigned char empty[NIC_MODEL_HEADER];
+    return nic_model_deliver(model, empty, frame, len);
+}
+
+/* ---- commands (virtio 1.4, 5.1.6.5) ---- */
+
+static bool table(const unsigned char *data, size_t len, size_t *at, unsigned *count,
+                  unsigned char (*entries)[6])
+{
+    uint32_t entry_count;
+    if (len - *at < 4)
+        return false;
+    memcpy(&entry_count, data + *at, 4);
+    *at += 4;
+    if (entry_count > NIC_MODEL_TABLE || len - *at < entry_count * 6ul)
+        return false;
+    memcpy(entries, data + *at, entry_count * 6ul);
+    *at += entry_count * 6ul;
+    *count = entry_count;
+    return true;
+}
+
+static bool obey(struct nic_model *model, unsigned command, const unsigned char *data, size_t len)
+{
+    size_t at = 0;
+    uint16_t vlan = 0;
+    switch (command) {
+    case 0x000:
+    case 0x001:
+        CHECK(len == 1 && data[0] <= 1);
+        *(command == 0 ? &model->promiscuous : &model->all_multicast) = data[0] != 0;
+        return true;
+    case 0x100:
+        return table(data, len, &at, &model->unicast_count, model->unicast) &&
+               table(data, len, &at, &model->multicast_count, model->multicast) && at == len;
+    case 0x101:
+        CHECK(len == 6 && (data[0] & 1) == 0);
+        memcpy(model->config, data, 6);
+        return true;
+    case 0x200:
+    case 0x201:
+        CHECK(len == 2);
+        memcpy(&vlan, data, 2);
+        CHECK(vlan < 4096);
+        model->vlans[vlan] = command == 0x200;
+        return true;
+    case 0x300:
+        CHECK(len == 0);
+        model->announced++;
+        model->config[6] &= (unsigned char)~2u;
+        return true;
+    default:
+        fail_msg("command %#x", command);
+        return false;
+    }
+}
+
+static void control(struct nic_model *model)
+{
+    unsigned char data[1024];
+    struct vdev_chain chain;
+    while (!model->silent && take(model, CONTROL, &chain)) {
+        CHECK(chain.writable == 1 && chain.writable_bytes == 1 && chain.readable_bytes >= 2);
+        size_t len = copy(&chain, 0, data, chain.readable_bytes, false);
+        model->commands++;
+        bool done = !model->refuses &&
+                    obey(model, (unsigned)data[0] << 8 | data[1], data + 2, len - 2);
+        *chain.segments[chain.readable].data = done ? 0 : 1;
+        vdev_queue_use(&model->queues[CONTROL], &chain, 1);
+        vdev_publish(&model->device, CONTROL);
+    }
+}
+
+void nic_model_work(struct nic_model *model)
+{
+    if (!vdev_runs(&model->device))
+        return;
+    model->notified = 0;
+    do
+        send(model);
+    while (!model->hold_sends && vdev_queue_runs(&model->queues[TX]) &&
+           !vdev_queue_sleep(&model->queues[TX]));
+    if (model->device.queues_usable > CONTROL)
+        control(model);
+}
+
+/* ---- what the driver stands on ---- */
+
+static uint64_t access_read(struct virtio_platform *platform, uintptr_t address, unsigned width)
+{
+    CHECK(address >= NIC_MODEL_BASE && address - NIC_MODEL_BASE < NIC_MODEL_WINDOW);
+    return vdev_mmio_read(&((struct nic_model *)platform)->mmio, address - NIC_MODEL_BASE, width);
+}
+
+static void access_write(struct virtio_platform *platform, uintptr_t address, unsigned width,
+                         uint64_t value)
+{
+    CHECK(address >= NIC_MODEL_BASE && address - NIC_MODEL_BASE < NIC_MODEL_WINDOW);
+    vdev_mmio_write(&((struct nic_model *)platform)->mmio, address - NIC_MODEL_BASE, width, value);
+}
+
+static uint8_t read8(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint8_t)access_read(platform, address, 1);
+}
+
+static uint16_t read16(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint16_t)access_read(platform, address, 2);
+}
+
+static uint32_t read32(struct virtio_platform *platform, uintptr_t address)
+{
+    return (uint32_t)access_read(platform, address, 4);
+}
+
+static void write8(struct virtio_platform *platform, uintptr_t address, uint8_t value)
+{
+    access_write(platform, address, 1, value);
+}
+
+static void write16(struct virtio_platform *platform, uintptr_t address, uint16_t value)
+{
+    access_write(platform, address, 2, value);
+}
+
+static void write32(struct virtio_platform *platform, uintptr_t address, uint32_t value)
+{
+    access_write(platform, address, 4, value);
+}
+
+static int dma_alloc(struct virtio_platform *platform, size_t len_bytes, struct dma_memory *memory)
+{
+    (void)platform;
+    memory->address = fake_memory_alloc(len_bytes, &memory->device_address);
+    memory->len_bytes = len_bytes;
+    return 0;
+}
+
+static uint64_t now_us(struct virtio_platform *platform)
+{
+    return ((struct nic_model *)platform)->now_us;
+}
+
+static void wait(struct virtio_platform *platform, uint64_t deadline_us)
+{
+    struct nic_model *model = (struct nic_model *)platform;
+    nic_model_work(model);
+    if (!vdev_mmio_line(&model->mmio) && model->now_us < deadline_us)
+        model->now_us = deadline_us;
+}
+
+void nic_model_init(struct nic_model *model, uint64_t offered)
+{
+    *model = (struct nic_model){
+        .platform = {read8, read16, read32, write8, write16, write32, dma_alloc, now_us, wait},
+        .host = {translate, notified, stopping, driver_error},
+        .device = {.type = &type,
+                   .host = &model->host,
+                   .offered = feature_with((struct feature_set){offered}, VIRTIO_F_VERSION_1),
+                   .config = model->config,
+                   .config_len = sizeof(model->config),
+                   .queues = model->queues,
+                   .queue_count = 3},
+        .config = {2, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0xdc, 5, 0xe8, 3, 0, 0, 1},
+        .num_buffers = -1,
+        .promiscuous = true, /* as QEMU's are after a reset */
+        .sent = calloc(NIC_MODEL_SENT, sizeof(struct nic_model_frame)),
+        .now_us = 1000,
+    };
+    CHECK(model->sent != NULL);
+    for (unsigned i = 0; i < 3; i++)
+        vdev_queue_init(&model->queues[i], &model->host, NIC_MODEL_QUEUE, model->in_use[i]);
+    vdev_status_write(&model->device, 0);
+    vdev_mmio_init(&model->mmio, &model->device, 0x656c6f6e, line_changed);
+}
+
+void nic_model_free(struct nic_model *model)
+{
+    free(model->sent);
+    model->sent = NULL;
+    fake_memory_reset();
+}
+
+void nic_model_link(struct nic_model *model, unsigned status)
+{
+    model->config[6] = (unsigned char)status;
+    vdev_config_changed(&model->device);
+}
