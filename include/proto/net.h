@@ -48,7 +48,7 @@
 #define NET_ADDRESSES_MAX 64u /* of one session's RX_MODE */
 #define NET_VLANS 4096u
 #define NET_PREFIX_BYTES 12u /* of a frame's later parts, at most: see RX_POST */
-#define NET_POOL_BYTES_MAX (16u * 1024u * 1024u)
+#define NET_POOL_BYTES_MAX (16u << 20)
 
 enum net_request {
     NET_INFO = MESSAGE_TYPE(PROTO_NET, 1),   /* w0 id, w2 grant (write) for struct net_info, w3

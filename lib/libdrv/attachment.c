@@ -50,12 +50,17 @@ void attachment_close(struct attachment *attachment)
     (void)kcall_unmap(attachment->memory, attachment->len_bytes);
 }
 
+_Noreturn static void flood_bells(const struct attachment *attachment)
+{
+    while (true)
+        (void)ipc_notify(attachment->maker, attachment->doorbell);
+}
+
 int attachment_publish(struct attachment *attachment)
 {
     int rc = channel_publish(&attachment->channel);
-    bool flood = fault_here(FAULT_FLOOD_BELLS);
-    while (flood)
-        (void)ipc_notify(attachment->maker, attachment->doorbell);
+    if (fault_here(FAULT_FLOOD_BELLS))
+        flood_bells(attachment);
     if (rc > 0)
         (void)ipc_notify(attachment->maker, attachment->doorbell); /* its death is told by watch */
     return rc < 0 ? rc : 0;

@@ -34,7 +34,7 @@ static void start(void)
 /* An echo of a frame from this group: its number is in the pattern's seed. */
 static bool echo_valid(const struct net_event *event)
 {
-    uint8_t made[FRAME_LEN], whole[FRAME_LEN];
+    uint8_t made[FRAME_LEN], whole[FRAME_LEN] = {0};
     size_t at = 0;
     if (event->bytes != FRAME_LEN)
         return false;

@@ -7,10 +7,15 @@
 
 #include <anole/error.h>
 #include <libvirtio/feature_bits.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { RX, TX, CONTROL };
+
+/* Receive buffers that were taken and not used: a frame was too long for all of them. */
+static struct vdev_chain taken[NIC_MODEL_QUEUE];
+static struct vdev_segment taken_space[NIC_MODEL_QUEUE][8];
+static unsigned taken_count;
+static struct nic_model_frame sent_frames[NIC_MODEL_SENT]; /* there is one model at a time */
 
 static struct nic_model *of_host(struct vdev_host *host)
 {
@@ -33,7 +38,10 @@ static void stopping(struct vdev_host *host, struct vdev *device, uint16_t queue
 {
     (void)device;
     of_host(host)->notified &= ~((uint64_t)1 << queue);
-    of_host(host)->resets += queue == RX;
+    if (queue == RX) {
+        of_host(host)->resets++;
+        taken_count = 0;
+    }
 }
 
 static void driver_error(struct vdev_host *host, struct vdev *device, const char *what)
@@ -122,29 +130,34 @@ bool nic_model_deliver(struct nic_model *model, const unsigned char header[NIC_M
                        const void *frame, size_t len)
 {
     static unsigned char bytes[NIC_MODEL_FRAME + NIC_MODEL_HEADER];
-    struct vdev_chain chain[NIC_MODEL_QUEUE];
-    static struct vdev_segment space[NIC_MODEL_QUEUE][8];
-    size_t whole = len + NIC_MODEL_HEADER, done = 0;
+    size_t whole = len + NIC_MODEL_HEADER, done = 0, room = 0;
     unsigned count = 0;
     memcpy(bytes, header, NIC_MODEL_HEADER);
     memcpy(bytes + NIC_MODEL_HEADER, frame, len);
-    for (size_t room = 0; room < whole; room += chain[count++].writable_bytes) {
-        chain[count] = (struct vdev_chain){.segments = space[count], .capacity = 8};
-        if (count + 1 == NIC_MODEL_QUEUE || vdev_take(&model->device, RX, &chain[count]) <= 0) {
-            /* The buffers that were taken are used with nothing in them that counts: lost. */
-            CHECK(count == 0);
+    for (; room < whole; room += taken[count++].writable_bytes) {
+        if (count < taken_count)
+            continue;
+        struct vdev_chain *next = &taken[count];
+        *next = (struct vdev_chain){.segments = taken_space[count], .capacity = 8};
+        if (taken_count == NIC_MODEL_QUEUE || vdev_take(&model->device, RX, next) <= 0)
             return false;
-        }
-        CHECK(chain[count].readable == 0);
+        CHECK(next->readable == 0);
+        taken_count++;
     }
     unsigned buffers = model->num_buffers >= 0 ? (unsigned)model->num_buffers : count;
     bytes[10] = (unsigned char)buffers;
     bytes[11] = (unsigned char)(buffers >> 8);
     for (unsigned i = 0; i < count; i++) {
-        size_t part = copy(&chain[i], 0, bytes + done, whole - done, true);
+        size_t part = copy(&taken[i], 0, bytes + done, whole - done, true);
         done += part;
         uint32_t told = (uint32_t)(i + 1 == count ? part - (size_t)model->shorten : part);
-        vdev_queue_use(&model->queues[RX], &chain[i], told);
+        vdev_queue_use(&model->queues[RX], &taken[i], told);
+    }
+    taken_count -= count;
+    for (unsigned i = 0; i < taken_count; i++) {
+        memcpy(taken_space[i], taken_space[i + count], sizeof(taken_space[i]));
+        taken[i] = taken[i + count];
+        taken[i].segments = taken_space[i];
     }
     vdev_publish(&model->device, RX);
     return true;
@@ -306,6 +319,7 @@ static void wait(struct virtio_platform *platform, uint64_t deadline_us)
 
 void nic_model_init(struct nic_model *model, uint64_t offered)
 {
+    taken_count = 0;
     *model = (struct nic_model){
         .platform = {read8, read16, read32, write8, write16, write32, dma_alloc, now_us, wait},
         .host = {translate, notified, stopping, driver_error},
@@ -319,10 +333,9 @@ void nic_model_init(struct nic_model *model, uint64_t offered)
         .config = {2, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0xdc, 5, 0xe8, 3, 0, 0, 1},
         .num_buffers = -1,
         .promiscuous = true, /* as QEMU's are after a reset */
-        .sent = calloc(NIC_MODEL_SENT, sizeof(struct nic_model_frame)),
+        .sent = sent_frames,
         .now_us = 1000,
     };
-    CHECK(model->sent != NULL);
     for (unsigned i = 0; i < 3; i++)
         vdev_queue_init(&model->queues[i], &model->host, NIC_MODEL_QUEUE, model->in_use[i]);
     vdev_status_write(&model->device, 0);
@@ -331,7 +344,6 @@ void nic_model_init(struct nic_model *model, uint64_t offered)
 
 void nic_model_free(struct nic_model *model)
 {
-    free(model->sent);
     model->sent = NULL;
     fake_memory_reset();
 }
