@@ -157,6 +157,9 @@ static_assert(sizeof(struct net_piece) == 8, "shared layout");
 #define NET_MODE_ALL_MULTICAST 4u
 #define NET_MODE_PROMISCUOUS 8u /* everything, tagged frames too */
 
+#define NET_MODE_FLAGS                                                                             \
+    (NET_MODE_UNICAST | NET_MODE_BROADCAST | NET_MODE_ALL_MULTICAST | NET_MODE_PROMISCUOUS)
+
 #define NET_LINK_CHANGE 1u /* flag: answer when something has changed */
 
 /* State of the link. */

@@ -127,9 +127,7 @@ static bool is_up(const struct net_client *client)
 int net_mode(struct net_client *client, uint32_t flags,
              const uint8_t (*addresses)[NET_ADDRESS_BYTES], unsigned count)
 {
-    const uint32_t known = NET_MODE_UNICAST | NET_MODE_BROADCAST | NET_MODE_ALL_MULTICAST |
-                           NET_MODE_PROMISCUOUS;
-    if (count > NET_ADDRESSES_MAX || (flags & ~known) != 0)
+    if (count > NET_ADDRESSES_MAX || (flags & ~NET_MODE_FLAGS) != 0)
         return -ANOLE_EINVAL;
     client->mode_flags = flags;
     client->address_count = count;

@@ -8,8 +8,6 @@
 #include <libanole/anole.h>
 #include <string.h>
 
-#define MODE_FLAGS                                                                                 \
-    (NET_MODE_UNICAST | NET_MODE_BROADCAST | NET_MODE_ALL_MULTICAST | NET_MODE_PROMISCUOUS)
 #define TYPE_OFFSET 12u
 #define TAG_OFFSET 14u
 #define VLAN_TYPE 0x8100u

@@ -42,8 +42,6 @@ static int cancel(const struct net_source *source, const struct message *request
 }
 
 #define SEND_FLAGS (NET_TX_CSUM | NET_TX_TSO4 | NET_TX_TSO6 | NET_TX_ECN | NET_TX_TAGGED)
-#define MODE_FLAGS                                                                                 \
-    (NET_MODE_UNICAST | NET_MODE_BROADCAST | NET_MODE_ALL_MULTICAST | NET_MODE_PROMISCUOUS)
 #define TYPE_INDEX(type) ((type)&0xffu)
 #define TYPES (TYPE_INDEX(NET_CANCEL) + 1)
 
@@ -59,7 +57,7 @@ static const struct request_type request_types[TYPES] = {
                             .enqueue = net_send_enqueue},
     [TYPE_INDEX(
         NET_RX_POST)] = {.way = CHANNEL_ONLY, .check = net_post_check, .enqueue = net_post_enqueue},
-    [TYPE_INDEX(NET_RX_MODE)] = {.flags = MODE_FLAGS, .handler = net_rx_mode},
+    [TYPE_INDEX(NET_RX_MODE)] = {.flags = NET_MODE_FLAGS, .handler = net_rx_mode},
     [TYPE_INDEX(NET_VLAN)] = {.handler = net_vlan},
     [TYPE_INDEX(NET_MAC_SET)] = {.handler = net_mac_set},
     [TYPE_INDEX(NET_LINK)] = {.flags = NET_LINK_CHANGE, .handler = net_link_tell},

@@ -148,9 +148,6 @@ static inline uint32_t net_session_bit(const struct net_session *session)
     return (uint32_t)1 << net_session_index(session);
 }
 
-/* Calls a function for each session of a mask, beginning with the one whose turn it is. */
-void net_for_each_in_turn(uint32_t mask, void (*visit)(struct net_session *session));
-
 /* ---- session.c ---- */
 /* The session that a source may use under that id, or NULL. */
 struct net_session *net_session_of(const struct net_source *source, uint64_t id);

@@ -33,7 +33,7 @@ void net_server_start(struct net_device *device, void *memory, uint64_t device_a
 
 /* ---- the work ---- */
 
-static bool has_posts(void)
+static bool somebody_receives(void)
 {
     return net_server.receiver_mask != 0;
 }
@@ -85,7 +85,7 @@ static void set_timer(void)
     uint64_t next = DEADLINE_NEVER;
     if (busy())
         next = net_server.now_ticks + ticks_from_us(NET_POLL_US);
-    else if (has_posts())
+    else if (somebody_receives())
         next = net_server.now_ticks + ticks_from_us(NET_IDLE_POLL_US);
     /* What is set already comes earlier, unless it was for idle times. */
     if (net_server.timer_ticks > next)

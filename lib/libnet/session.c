@@ -303,7 +303,8 @@ static void channel_take_all(struct net_session *session)
     /* Else it stays awake: its next chance is after the next answer, or poll. */
 }
 
-void net_for_each_in_turn(uint32_t mask, void (*visit)(struct net_session *session))
+/* Calls a function for each session of a mask, beginning with the one whose turn it is. */
+static void for_each_in_turn(uint32_t mask, void (*visit)(struct net_session *session))
 {
     uint32_t later = mask & ~(((uint32_t)1 << net_server.turn) - 1);
     uint32_t earlier = mask & ~later;
@@ -316,7 +317,7 @@ void net_for_each_in_turn(uint32_t mask, void (*visit)(struct net_session *sessi
 void net_channels_take(void)
 {
     net_server.arm_mask = 0;
-    net_for_each_in_turn(net_server.awake_mask, channel_take_all);
+    for_each_in_turn(net_server.awake_mask, channel_take_all);
 }
 
 static void publish_one(struct net_session *session)
@@ -330,7 +331,7 @@ void net_channels_publish(void)
     uint32_t mask = net_server.reply_mask;
     net_server.reply_mask = 0;
     if (mask != 0)
-        net_for_each_in_turn(mask, publish_one);
+        for_each_in_turn(mask, publish_one);
 }
 
 bool net_channels_arm(void)

@@ -224,7 +224,7 @@ static bool obey(struct nic_model *model, unsigned command, const unsigned char 
 
 static void control(struct nic_model *model)
 {
-    unsigned char data[1024];
+    unsigned char data[1024] = {0};
     struct vdev_chain chain;
     while (!model->silent && take(model, CONTROL, &chain)) {
         CHECK(chain.writable == 1 && chain.writable_bytes == 1 && chain.readable_bytes >= 2);
