@@ -55,7 +55,7 @@ static void test_mix(void **state)
     random_mix(zero);
     random_words(plain);
     for (unsigned bit = 0; bit < 256; bit++) {
-        uint64_t mixed[4] = {0}, words[4], again[4];
+        uint64_t mixed[4] = {0}, words[4] = {0}, again[4] = {0};
         mixed[bit / 64] = (uint64_t)1 << (bit % 64);
         for (unsigned round = 0; round < 2; round++) {
             memcpy(key, saved, sizeof(key));
