@@ -2,6 +2,7 @@
 # names its sources (LIBS, PROGRAMS, HOST_TESTS, FUZZERS), the rules stand here and in tools/*.mk once.
 #
 #   LIBS += libfoo            libfoo_SRCS := lib/libfoo/a.c lib/libfoo/b.S
+#                             libfoo_CFLAGS := ...    libfoo_DEPS := headers that the compiler hides
 #   PROGRAMS += foo           foo_SRCS := drivers/foo/main.c    foo_LIBS := libfoo libanole
 #   FLOAT_PROGRAMS += foo     the same, built for floating point
 #   HOST_PROGRAMS += foo      of this machine, that tests use; the rest like HOST_TESTS

@@ -72,3 +72,8 @@ random_LIBS := libcommand libanole
 PROGRAMS += virtio
 virtio_SRCS := commands/virtio.c
 virtio_LIBS := libcommand libvirtio libanole
+
+PROGRAMS += ping
+ping_SRCS := commands/ping.c
+ping_CFLAGS := $(SOCK_INCLUDES)
+ping_LIBS := libcommand libsock libanole

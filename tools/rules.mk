@@ -59,6 +59,7 @@ define library_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/obj,$$($(1)_SRCS))
 ALL_OBJS += $$($(1)_OBJS)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$($(1)_OBJS): $$($(1)_DEPS)
 $$(BUILD)/lib/$(1).a: $$($(1)_OBJS)
 	$$(call say,AR,$$@)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
 endef
@@ -68,6 +69,7 @@ $(1)_OBJS := $$(call objects,$$(BUILD)/obj,$$($(1)_SRCS))
 ALL_OBJS += $$($(1)_OBJS)
 $(1)_ARCHIVES := $$(patsubst %,$$(BUILD)/lib/%.a,$$($(1)_LIBS) libmem)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$($(1)_OBJS): $$($(1)_DEPS)
 $$(BUILD)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES) lib/libanole/user.ld
 	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(USER_LDFLAGS) -Wl,-Map=$$@.map -o $$@ \
 	    $$($(1)_OBJS) -L$$(PICOLIBC_LIB) \

@@ -19,9 +19,23 @@
     X(EINVAL, 22, "invalid argument")                                                              \
     X(ENOSPC, 28, "no space left")                                                                 \
     X(EROFS, 30, "read-only")                                                                      \
+    X(EPIPE, 32, "closed for writing")                                                             \
     X(ERANGE, 34, "out of range")                                                                  \
     X(ENOSYS, 38, "no such call or message type")                                                  \
+    X(EDESTADDRREQ, 89, "a destination is needed")                                                 \
+    X(EMSGSIZE, 90, "the message is too long")                                                     \
+    X(EAFNOSUPPORT, 97, "no such address family")                                                  \
+    X(EADDRINUSE, 98, "the address is in use")                                                     \
+    X(EADDRNOTAVAIL, 99, "not an address of this machine")                                         \
+    X(ENETUNREACH, 101, "the network can't be reached")                                            \
+    X(ECONNABORTED, 103, "the connection was given up")                                            \
+    X(ECONNRESET, 104, "the peer reset the connection")                                            \
+    X(EISCONN, 106, "connected already")                                                           \
+    X(ENOTCONN, 107, "not connected")                                                              \
     X(ETIMEDOUT, 110, "deadline passed")                                                           \
+    X(ECONNREFUSED, 111, "the connection was refused")                                             \
+    X(EHOSTUNREACH, 113, "the host can't be reached")                                              \
+    X(EINPROGRESS, 115, "under way")                                                               \
     X(ECANCELED, 125, "canceled")                                                                  \
     X(EDEADENDPOINT, 200, "the endpoint is dead")                                                  \
     X(EDEADLOCK, 201, "a cycle of calls")                                                          \

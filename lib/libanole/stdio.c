@@ -1,6 +1,7 @@
 /*
  * The standard streams of picolibc over the console. Output is line buffered; stderr is the same
- * stream as stdout, so that what a program says stays in order. Input is raw bytes, as the console
+ * stream as stdout, so that what a program says stays in order. Programs without file descriptors
+ * (descriptor.c) have these streams alone. Input is raw bytes, as the console
  * has them: echo and line editing are the shell's.
  */
 #include <errno.h>
@@ -12,25 +13,18 @@
 #define OUTPUT_BUFFER 1024
 #define INPUT_BUFFER 64
 
-ssize_t write(int fd, const void *buffer, size_t len)
+static ssize_t stream_write(int fd, const void *buffer, size_t len)
 {
-    if (fd != STDOUT_FILENO && fd != STDERR_FILENO) {
-        errno = EBADF;
-        return -1;
-    }
+    (void)fd;
     console_write(buffer, len);
     return (ssize_t)len;
 }
 
-ssize_t read(int fd, void *buffer, size_t len)
+static ssize_t stream_read(int fd, void *buffer, size_t len)
 {
-    int count;
+    int count = len > 0 ? console_read(buffer, len) : 0;
 
-    if (fd != STDIN_FILENO) {
-        errno = EBADF;
-        return -1;
-    }
-    count = len > 0 ? console_read(buffer, len) : 0;
+    (void)fd;
     if (count < 0) {
         errno = EIO;
         return -1;
@@ -38,7 +32,7 @@ ssize_t read(int fd, void *buffer, size_t len)
     return count;
 }
 
-off_t lseek(int fd, off_t offset, int whence)
+static off_t stream_seek(int fd, off_t offset, int whence)
 {
     (void)fd;
     (void)offset;
@@ -47,7 +41,7 @@ off_t lseek(int fd, off_t offset, int whence)
     return -1;
 }
 
-int close(int fd)
+static int stream_close(int fd)
 {
     (void)fd;
     return 0;
@@ -59,9 +53,11 @@ static struct __lock output_lock;
 static struct __lock input_lock;
 
 static struct __file_bufio output = FDEV_SETUP_BUFIO(STDOUT_FILENO, output_buffer, OUTPUT_BUFFER,
-                                                     read, write, lseek, close, __SWR, __BLBF);
-static struct __file_bufio input = FDEV_SETUP_BUFIO(STDIN_FILENO, input_buffer, INPUT_BUFFER, read,
-                                                    write, lseek, close, __SRD, 0);
+                                                     stream_read, stream_write, stream_seek,
+                                                     stream_close, __SWR, __BLBF);
+static struct __file_bufio input = FDEV_SETUP_BUFIO(STDIN_FILENO, input_buffer, INPUT_BUFFER,
+                                                    stream_read, stream_write, stream_seek,
+                                                    stream_close, __SRD, 0);
 
 FILE *const stdin = &input.xfile.cfile.file;
 FILE *const stdout = &output.xfile.cfile.file;

@@ -42,6 +42,11 @@ PROGRAMS += buffertest
 buffertest_SRCS := $(wildcard tests/guest/buffertest*.c)
 buffertest_LIBS := libanole
 
+PROGRAMS += socktest
+socktest_SRCS := $(wildcard tests/guest/socktest*.c tests/guest/testkit*.c)
+socktest_CFLAGS := $(SOCK_INCLUDES)
+socktest_LIBS := libsock librs libanole
+
 PROGRAMS += nettest
 nettest_SRCS := $(wildcard tests/guest/nettest*.c tests/guest/testkit*.c)
 nettest_LIBS := libnet libpeer librs libchan libanole

@@ -12,3 +12,8 @@ test_commands_common_SRCS := tests/host/test_commands_common.c commands/common/a
 
 HOST_TESTS += test_librs
 test_librs_SRCS := tests/host/test_librs.c lib/librs/phases.c lib/librs/text.c
+
+# libsock's addresses in text.
+HOST_TESTS += test_sock_text
+test_sock_text_SRCS := tests/host/test_sock_text.c lib/libsock/text.c
+test_sock_text_CFLAGS := $(SOCK_INCLUDES)

@@ -109,9 +109,11 @@ def archive(path, names):
 
 def test_unpack_takes_one_directory(tool, tmp_path):
     archive(tmp_path / "a.tar", ["dtc-1/libfdt/fdt.c", "dtc-1/fdt.c", "dtc-1/libfdt/sub/x.c",
-                                 "dtc-1/libfdt/..", "../libfdt/evil/y.c"])
+                                 "dtc-1/libfdt/..", "dtc-1/libfdt/../../z.c",
+                                 "../libfdt/evil/y.c"])
     tool.unpack(tmp_path / "a.tar", "libfdt", tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["fdt.c"]
+    found = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.c")}
+    assert found == {"fdt.c", "sub/x.c"}
     assert (tmp_path / "out" / "fdt.c").stat().st_mtime == 1000
 
 

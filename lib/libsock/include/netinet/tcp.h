@@ -1,0 +1,6 @@
+#ifndef LIBSOCK_NETINET_TCP_H
+#define LIBSOCK_NETINET_TCP_H
+
+#define TCP_NODELAY 1
+
+#endif

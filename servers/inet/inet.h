@@ -1,0 +1,201 @@
+/*
+ * Inside the network server. Sockets stand between clients' requests and lwIP's control blocks:
+ *
+ *   socket.c     the table of sockets, their owners, what happens when an owner dies
+ *   waiter.c     requests that wait: until something happens, or their deadline
+ *   stream.c     TCP
+ *   datagram.c   UDP, and ICMP echo
+ *   options.c    what SOCK_OPTION_GET and SET reach
+ *   requests.c   from a message to a checked operation; the table of request types
+ *   resolve.c    names
+ *   list.c       what netstat shows
+ *   interface.c  lwIP's interfaces on libnet
+ *
+ * lwIP calls back out of its input and its timers, never while a request of ours is half done but for
+ * what is said at the place.
+ */
+#ifndef INET_INET_H
+#define INET_INET_H
+
+#include <libanole/anole.h>
+#include <libanole/service.h>
+#include <lwip/raw.h>
+#include <lwip/tcp.h>
+#include <lwip/udp.h>
+#include <proto/sock.h>
+
+#define SOCKETS 1024u
+#define SOCKETS_A_PROCESS 512u
+#define WAITERS 512u
+#define WAITERS_A_PROCESS 64u
+#define OWNERS 128u
+#define DATAGRAMS_BYTES_MAX (256u * 1024u) /* unread ones of a socket */
+#define COPY_BUFFER_LEN (64u * 1024u)      /* of stream data, moved at a time */
+#define DATAGRAM_LEN_MAX 65507u
+
+#define BIT_OWNER_DIED 0u
+
+/* What a request waits for. */
+enum waits_for {
+    WAITS_ACCEPT = 0,
+    WAITS_RECEIVE = 1,
+    WAITS_SEND = 2,
+    WAITS_CONNECT = 3,
+    WAITS_KINDS = 4,
+    WAITS_RESOLVE = 4, /* for no socket */
+};
+
+struct socket;
+
+struct waiter {
+    struct waiter *next; /* of its socket's list, or free */
+    struct socket *socket;
+    enum waits_for what;
+    bool used;
+    endpoint_t process;
+    uint64_t deadline_ticks;
+    struct ipc_delivery request;
+};
+
+struct waiter_list {
+    struct waiter *first, *last;
+};
+
+/* A datagram that waits to be read. */
+struct datagram {
+    struct datagram *next;
+    struct pbuf *data;
+    ip_addr_t from;
+    uint16_t port;
+};
+
+struct socket {
+    endpoint_t owner; /* process; ENDPOINT_NONE: free, or a connection not accepted yet */
+    uint32_t number;  /* as clients know it: index and generation */
+    uint8_t type;     /* enum sock_type; 0: free */
+    uint8_t family;   /* SOCK_INET, SOCK_INET6 */
+    bool listening;
+    bool connecting;
+    bool connected;
+    bool peer_done; /* the peer sends no more */
+    bool write_shut;
+    bool read_shut;
+    int error; /* -ANOLE_E*, to be told once */
+    union {
+        struct tcp_pcb *tcp; /* NULL: closed, reset, or none yet */
+        struct udp_pcb *udp;
+        struct raw_pcb *raw;
+    };
+    struct pbuf *received;   /* of a stream, unread */
+    uint32_t received_bytes; /* of a stream or of all datagrams */
+    struct datagram *datagrams, *datagrams_last;
+    uint64_t dropped; /* datagrams for which there was no room */
+    struct waiter_list waiting[WAITS_KINDS];
+    struct socket *listener;               /* of a connection not accepted yet */
+    struct socket *backlog, *backlog_last; /* connections to be accepted */
+    struct socket *next;                   /* in a backlog, or free */
+    uint32_t poll_events;
+    handle_t poll_doorbell;
+};
+
+/* ---- socket.c ---- */
+void sockets_init(void);
+/* A new socket: *made, or why not. */
+int socket_make(endpoint_t owner, uint8_t family, uint8_t type, struct socket **made);
+/* Gives a connection to who accepts it. */
+int socket_give(struct socket *socket, endpoint_t owner);
+/* The caller's socket of that number, or NULL. */
+struct socket *socket_of(endpoint_t process, uint32_t number);
+/* Ends all that waits on it and frees it; what lwIP still has to send is sent. */
+void socket_close(struct socket *socket);
+/* Something happened: rings the doorbell of who polls for it. */
+void socket_changed(struct socket *socket);
+/* SOCK_READABLE ... as it is now. */
+uint32_t socket_events(const struct socket *socket);
+/* The pending error, which is forgotten: 0 if there is none. */
+int socket_error_take(struct socket *socket);
+/* Processes died: their sockets end. */
+void sockets_bury(void);
+/* All sockets in use, one after another: NULL to begin, NULL at the end. */
+struct socket *socket_next(struct socket *socket);
+
+/* ---- waiter.c ---- */
+void waiters_init(void);
+/* Lets a request wait. SERVICE_NO_REPLY; -EAGAIN: it doesn't want to; -ENOMEM. */
+int waiter_add(struct socket *socket, enum waits_for what, endpoint_t process,
+               const struct ipc_delivery *request, uint64_t deadline_ticks);
+/* For resolve.c, which has no socket: NULL if there is no room. */
+struct waiter *waiter_alone(endpoint_t process, const struct ipc_delivery *request,
+                            uint64_t deadline_ticks);
+/* The first request that waits for that, or NULL. */
+struct waiter *waiter_first(const struct socket *socket, enum waits_for what);
+/* Answers it with the words in its message, and frees it. */
+void waiter_answer(struct waiter *waiter, int status);
+/* Answers all that waits for `what` on the socket. */
+void waiters_end(struct socket *socket, enum waits_for what, int status);
+uint64_t waiters_deadline(void);
+void waiters_expire(void);
+/* Requests of a dead process are forgotten. */
+void waiters_bury(endpoint_t process);
+
+/* ---- address.c ---- */
+/* From a message's three words: 0, -EAFNOSUPPORT, -EINVAL. */
+int address_read(const uint64_t words[3], ip_addr_t *ip, uint16_t *port);
+void address_write(uint64_t words[3], const ip_addr_t *ip, uint16_t port);
+/* Whether a socket of that family may have to do with this address. */
+bool address_suits(const struct socket *socket, const ip_addr_t *ip);
+/* Whether a socket may be bound to it: one of this machine's, or any. */
+bool address_is_own(const ip_addr_t *ip);
+/* What lwIP's error means to a client. */
+int error_of(err_t error);
+
+/* ---- stream.c ---- */
+int stream_init(struct socket *socket);
+int stream_bind(struct socket *socket, const ip_addr_t *ip, uint16_t port);
+int stream_listen(struct socket *socket, uint64_t backlog);
+int stream_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port);
+/* Each of these does what is possible now: the status, and the reply's words in the message, or
+ * -EAGAIN. */
+int stream_accept(struct socket *socket, endpoint_t process, struct message *message);
+int stream_send(struct socket *socket, struct message *message);
+int stream_receive(struct socket *socket, struct message *message);
+int stream_shutdown(struct socket *socket, uint64_t how);
+void stream_close(struct socket *socket);
+/* Serves those who wait, as far as there is something for them. */
+void stream_serve(struct socket *socket);
+
+/* ---- datagram.c ---- */
+int datagram_init(struct socket *socket);
+int datagram_bind(struct socket *socket, const ip_addr_t *ip, uint16_t port);
+int datagram_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port);
+/* to: NULL for the address that it is connected to. */
+int datagram_send(struct socket *socket, const ip_addr_t *to, uint16_t port, endpoint_t client,
+                  handle_t grant, uint64_t offset, uint64_t len);
+/* Copies the oldest datagram to the client. */
+int datagram_receive(struct socket *socket, struct message *message);
+void datagram_close(struct socket *socket);
+
+/* ---- options.c ---- */
+int option_get(struct socket *socket, uint64_t option, uint64_t *value);
+int option_set(struct socket *socket, uint64_t option, uint64_t value);
+
+/* ---- requests.c ---- */
+extern const struct service_entry inet_entries[];
+extern const unsigned inet_entry_count;
+
+/* ---- interface.c ---- */
+#define INTERFACES 4u
+#define BIT_INTERFACES 1u   /* two for each */
+#define EVENTS_A_ROUND 256u /* before requests have their turn */
+/* Uses the network driver of that name from now on, whenever it is there. */
+int interface_open(const char *name);
+void interfaces_notified(uint64_t bits);
+/* Before a wait. True: there is more already. */
+bool interfaces_step(void);
+uint64_t interfaces_deadline(void);
+
+/* ---- resolve.c, list.c ---- */
+int request_resolve(struct ipc_delivery *request);
+int request_list(struct ipc_delivery *request);
+
+#endif
