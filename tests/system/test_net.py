@@ -72,8 +72,8 @@ def test_bad_wire(boot, wire):
     """Whatever comes over the wire, the driver stays up."""
     bad = wire("--seed", 7, "--drop", 0.1, "--repeat", 0.2, "--reorder", 0.3, "--shorten", 0.3,
                "--corrupt", 0.5, "--delay-ms", 1)
-    result = boot(ALONE + "nettest eth0 many clients lengths; nettest eth0 bad-frames; service list",
-                  "--net", bad.net(), timeout=TIMEOUT)
+    result = boot(ALONE + "nettest eth0 many clients lengths; nettest eth0 bad-frames; "
+                  "service list", "--net", bad.net(), timeout=TIMEOUT)
     row = service_rows(result.output)["virtio_net"]
     assert row[0] == "up" and row[2] == "0", str(result)
     assert "PASS bad-frames" in result.output, str(result)
@@ -182,7 +182,8 @@ def test_two_interfaces(tmp_path, passes):
 
 def test_user_network():
     """Behind QEMU's own network nobody echoes: what needs a peer is skipped, the rest passes."""
-    result = launch("-e", ALONE + "nettest eth0", "--hostfwd", "tcp:0.0.0.0:18080:80", timeout=TIMEOUT)
+    result = launch("-e", ALONE + "nettest eth0", "--hostfwd", "tcp:0.0.0.0:18080:80",
+                    timeout=TIMEOUT)
     assert result.status == 0, str(result)
     assert re.search(r"nettest: \d+ passed, 0 failed, \d+ skipped", result.output), str(result)
     assert "no peer on the wire" in result.output
