@@ -10,18 +10,28 @@
     X(EPERM, 1, "not permitted")                                                                   \
     X(ENOENT, 2, "no such object")                                                                 \
     X(EIO, 5, "input/output error")                                                                \
+    X(EBADF, 9, "no such open file, or not open for that")                                         \
     X(EAGAIN, 11, "not now, try again")                                                            \
     X(ENOMEM, 12, "quota or memory exhausted")                                                     \
     X(EFAULT, 14, "bad address")                                                                   \
     X(EBUSY, 16, "busy")                                                                           \
     X(EEXIST, 17, "exists already")                                                                \
+    X(EXDEV, 18, "on another file system")                                                         \
     X(ENODEV, 19, "no such device")                                                                \
+    X(ENOTDIR, 20, "not a directory")                                                              \
+    X(EISDIR, 21, "is a directory")                                                                \
     X(EINVAL, 22, "invalid argument")                                                              \
+    X(EMFILE, 24, "too many open files")                                                           \
+    X(EFBIG, 27, "the file is too large")                                                          \
     X(ENOSPC, 28, "no space left")                                                                 \
     X(EROFS, 30, "read-only")                                                                      \
+    X(EMLINK, 31, "too many links")                                                                \
     X(EPIPE, 32, "closed for writing")                                                             \
     X(ERANGE, 34, "out of range")                                                                  \
+    X(ENAMETOOLONG, 36, "the name is too long")                                                    \
     X(ENOSYS, 38, "no such call or message type")                                                  \
+    X(ENOTEMPTY, 39, "the directory is not empty")                                                 \
+    X(ELOOP, 40, "too many symbolic links")                                                        \
     X(EDESTADDRREQ, 89, "a destination is needed")                                                 \
     X(EMSGSIZE, 90, "the message is too long")                                                     \
     X(EAFNOSUPPORT, 97, "no such address family")                                                  \
@@ -36,6 +46,7 @@
     X(ECONNREFUSED, 111, "the connection was refused")                                             \
     X(EHOSTUNREACH, 113, "the host can't be reached")                                              \
     X(EINPROGRESS, 115, "under way")                                                               \
+    X(ESTALE, 116, "the file is gone")                                                             \
     X(ECANCELED, 125, "canceled")                                                                  \
     X(EDEADENDPOINT, 200, "the endpoint is dead")                                                  \
     X(EDEADLOCK, 201, "a cycle of calls")                                                          \

@@ -39,6 +39,7 @@ enum message_protocol {
     PROTO_SOCK = 10,
     PROTO_RNG = 11,
     PROTO_VIRTIO = 12,
+    PROTO_VFS = 13,
     PROTO_TEST = 15,
 };
 

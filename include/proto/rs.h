@@ -28,6 +28,10 @@ enum rs_request {
     RS_INJECT_COMMITTED = MESSAGE_TYPE(PROTO_RS, 5), /* w0 enum fault_kind: done, and I live */
     RS_KEEP = MESSAGE_TYPE(PROTO_RS, 6), /* w0-3 words that RS keeps over the service's deaths */
     RS_KEPT = MESSAGE_TYPE(PROTO_RS, 7), /* -> w0-3 of this instance or the last that kept any */
+    RS_KEPT_REGION = MESSAGE_TYPE(PROTO_RS, 17), /* -> w0 offer of the service's kept region, w1 its
+                                                    bytes (system.dts: kept-kib), w2 how many
+                                                    instances had it before: 0: it is all zeroes.
+                                                    ENOENT: the service has none */
 
     /* Of anyone */
     RS_LOOKUP = MESSAGE_TYPE(PROTO_RS, 8),    /* w0-1 name -> w0 endpoint, w1 its generation.
