@@ -7,7 +7,6 @@
  *   blktest_raw.c       sessions and requests on either path
  *   blktest_channel.c   the raw channel client
  *   blktest_buffer.c    buffers with guard areas; stamped sectors
- *   blktest_sha256.c    SHA-256, for claims that the build machine can verify
  *   blktest_session.c   groups: open and close, information, attaching
  *   blktest_data.c      groups: reads and writes, single and vectored
  *   blktest_bad.c       groups: what must be refused
@@ -202,17 +201,6 @@ int service_find(char name[RS_NAME_LEN]);
 /* Orders it. EPERM: this program may not. */
 int service_kill(const char *service);
 int service_inject(const char *service, enum fault_kind kind);
-
-/* ---- SHA-256 (blktest_sha256.c) ---- */
-
-struct sha256 {
-    uint32_t state[8];
-    uint8_t block[64];
-    uint64_t bytes;
-};
-void sha256_begin(struct sha256 *sha);
-void sha256_add(struct sha256 *sha, const void *data, size_t len);
-void sha256_end(struct sha256 *sha, char hex[65]);
 
 /* ---- groups ---- */
 

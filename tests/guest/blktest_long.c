@@ -6,6 +6,7 @@
 #include "blktest.h"
 
 #include <inttypes.h>
+#include <libsha256/sha256.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,7 +90,7 @@ static void long_pass(struct long_write *write)
 static void long_claim(const struct long_write *write)
 {
     struct sha256 sha;
-    char hex[65];
+    char hex[SHA256_TEXT];
     sha256_begin(&sha);
     for (unsigned piece = 0; piece < write->pieces; piece++) {
         stamp_fill(write->pool, piece_sector(write, piece), write->piece_bytes, write->generation);

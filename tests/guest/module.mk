@@ -1,6 +1,6 @@
 PROGRAMS += blktest
 blktest_SRCS := $(wildcard tests/guest/blktest*.c)
-blktest_LIBS := libblk libchan libanole
+blktest_LIBS := libblk libchan libsha256 libanole
 
 PROGRAMS += ipctest
 ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)

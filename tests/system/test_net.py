@@ -23,8 +23,8 @@ def fixture_wire(tmp_path):
     """wire(word...) starts one."""
     wires = []
 
-    def start(*words):
-        wires.append(Wire(tmp_path, *words))
+    def start(*words, **options):
+        wires.append(Wire(tmp_path, *words, **options))
         return wires[-1]
     yield start
     for one in wires:

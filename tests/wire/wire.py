@@ -3,7 +3,7 @@
 
 With one end it answers what tests ask for by frames of EtherType 0x88b5 (below); with two (--bridge)
 it carries frames between them. Either way it can lose, repeat, reorder, delay, shorten and corrupt
-them, each with a probability; all choices follow from the seed.
+them, each with a probability; all choices follow from the seed, in each direction for itself.
 
 A request's first payload byte says what is wanted, its second is a count, the next two a length:
 
@@ -33,17 +33,19 @@ HEADER = struct.Struct("!6s6sH")
 NUMBER = struct.Struct("!cBH6sHH")  # request: kind, count, length, address, vlan, number
 FRAME_MIN = HEADER.size
 IMPAIRMENTS = ("drop", "repeat", "reorder", "shorten", "corrupt")
+HOLD_SECONDS = 0.02  # that a frame waits for one to overtake it
 
 
 class Impairment:
-    """What the wire does to frames besides carrying them."""
+    """What the wire does to the frames of one direction, besides carrying them."""
 
-    def __init__(self, options):
-        self.random = random.Random(options.seed)
+    def __init__(self, options, direction):
+        self.random = random.Random(2 * options.seed + direction)
         self.odds = {name: getattr(options, name) for name in IMPAIRMENTS}
         self.delay = options.delay_ms / 1000
         self.done = collections.Counter()
         self.held = None
+        self.held_until = 0.0
 
     def strikes(self, name):
         hit = self.odds[name] > 0 and self.random.random() < self.odds[name]
@@ -70,6 +72,14 @@ class Impairment:
             self.held = None
         elif self.strikes("reorder"):
             self.held = frames.pop()
+            self.held_until = time.monotonic() + HOLD_SECONDS
+        return frames
+
+    def overdue(self, now):
+        """A frame that is held back, when none has followed it for too long: else it would be a loss."""
+        if self.held is None or now < self.held_until:
+            return []
+        frames, self.held = [self.held], None
         return frames
 
 
@@ -143,41 +153,51 @@ def answers(frame):
 
 
 class Wire:
-    def __init__(self, ends, impairment):
+    """impairments[i] is that of the frames on their way to ends[i]."""
+
+    def __init__(self, ends, impairments):
         self.ends = ends
-        self.impairment = impairment
+        self.impairments = impairments
         self.queue = collections.deque()  # (when, end, frame)
 
-    def put(self, end, frame):
-        for out in self.impairment.apply(frame):
-            self.queue.append((time.monotonic() + self.impairment.delay, end, out))
+    def queue_up(self, index, frames):
+        when = time.monotonic() + self.impairments[index].delay
+        self.queue.extend((when, self.ends[index], frame) for frame in frames)
+
+    def put(self, index, frame):
+        self.queue_up(index, self.impairments[index].apply(frame))
 
     def take(self, index):
         frame = self.ends[index].receive()
         if frame is None:
             return False
         if len(self.ends) == 2:
-            self.put(self.ends[1 - index], frame)
+            self.put(1 - index, frame)
         else:
             for answer in answers(frame):
-                self.put(self.ends[0], answer)
+                self.put(0, answer)
         return True
 
     def flush(self):
         """Sends what is due; returns seconds until the next is, or None."""
-        while self.queue:
-            wait = self.queue[0][0] - time.monotonic()
-            if wait > 0:
-                return wait
+        now = time.monotonic()
+        for index, impairment in enumerate(self.impairments):
+            self.queue_up(index, impairment.overdue(now))
+        while self.queue and self.queue[0][0] <= now:
             _, end, frame = self.queue.popleft()
             end.send(frame)
-        return None
+        due = [impairment.held_until for impairment in self.impairments
+               if impairment.held is not None]
+        if self.queue:
+            due.append(self.queue[0][0])
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def run(self):
         while True:
             ready, _, _ = select.select(self.ends, [], [], self.flush())
             for end in ready:
-                while self.take(self.ends.index(end)):
+                index = self.ends.index(end)
+                while self.take(index):
                     self.flush()
 
 
@@ -212,16 +232,17 @@ def main():
     signal.signal(signal.SIGTERM, on_signal)
     paths = [path for path in (options.end, options.bridge) if path]
     ends = [End(path, path + ".peer") for path in paths]
-    impairment = Impairment(options)
+    impairments = [Impairment(options, direction) for direction in range(len(ends))]
     print("ready", flush=True)
     try:
-        Wire(ends, impairment).run()
+        Wire(ends, impairments).run()
     except (Told, KeyboardInterrupt):
         pass
     for path, end in zip(paths, ends):
         print(f"{os.path.basename(path)}: {end.count['frames']} frames, {end.count['bytes']} bytes, "
               f"{end.count['lost']} lost on the way to the machine")
-    print(", ".join(f"{name} {impairment.done[name]}" for name in IMPAIRMENTS), flush=True)
+    done = sum((impairment.done for impairment in impairments), collections.Counter())
+    print(", ".join(f"{name} {done[name]}" for name in IMPAIRMENTS), flush=True)
     return 0
 
 

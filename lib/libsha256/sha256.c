@@ -1,7 +1,7 @@
 /*
- * SHA-256 (FIPS 180-4), for claims about a disk that the build machine can verify.
+ * SHA-256, block by block (FIPS 180-4, 6.2).
  */
-#include "blktest.h"
+#include "sha256.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +83,7 @@ void sha256_add(struct sha256 *sha, const void *data, size_t len)
     }
 }
 
-void sha256_end(struct sha256 *sha, char hex[65])
+void sha256_end(struct sha256 *sha, char hex[SHA256_TEXT])
 {
     static const uint8_t padding[64] = {0x80};
     uint64_t bits = __builtin_bswap64(sha->bytes * 8);
