@@ -1,6 +1,7 @@
 /*
- * What libanole's files share with each other and with nobody else: how a process's address space
- * is used beyond what the ABI fixes, the linker script's symbols, the console behind the C library.
+ * What libanole's files share with each other and with nobody else (but libcoro's stacks): how a
+ * process's address space is used beyond what the ABI fixes, the linker script's symbols, the console
+ * behind the C library.
  */
 #ifndef LIBANOLE_INTERNAL_H
 #define LIBANOLE_INTERNAL_H
@@ -16,6 +17,8 @@
 #define THREAD_STACKS_BASE 0x2800000000ul /* one stride a thread, unmapped below its stack */
 #define THREAD_STACK_STRIDE 0x1000000ul
 #define THREAD_STACKS 64u
+#define CORO_STACKS_BASE 0x2900000000ul /* libcoro's */
+#define CORO_STACKS_END 0x3000000000ul
 
 /* Thread-local storage (user.ld): the image that every block starts as, and a block's size. */
 extern const char __tls_image[], __tls_image_size[], __tls_size[];

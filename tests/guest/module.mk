@@ -2,6 +2,10 @@ PROGRAMS += blktest
 blktest_SRCS := $(wildcard tests/guest/blktest*.c)
 blktest_LIBS := libblk libchan libsha256 libanole
 
+PROGRAMS += corotest
+corotest_SRCS := tests/guest/corotest.c $(wildcard tests/guest/testkit*.c)
+corotest_LIBS := libcoro librs libanole
+
 PROGRAMS += ipctest
 ipctest_SRCS := $(wildcard tests/guest/ipctest*.c tests/guest/testkit*.c)
 ipctest_LIBS := librs libanole

@@ -42,8 +42,9 @@ def test_late_endpoint_generations(passes):
     assert service_rows(result.output)["virtio_blk"][0] == "up"
 
 
-def test_ipc(passes):
+def test_ipc_and_coroutines(passes):
     passes("ipctest")
+    passes("corotest")
 
 
 @pytest.mark.parametrize("harts", [2, 4])
