@@ -73,6 +73,15 @@ PROGRAMS += virtio
 virtio_SRCS := commands/virtio.c
 virtio_LIBS := libcommand libvirtio libanole
 
+PROGRAMS += nc
+nc_SRCS := \
+    commands/nc/line.c \
+    commands/nc/main.c \
+    commands/nc/source.c \
+    commands/nc/transfer.c
+nc_CFLAGS := $(SOCK_INCLUDES)
+nc_LIBS := libcommand libsha256 libsock libanole
+
 PROGRAMS += ping
 ping_SRCS := commands/ping.c
 ping_CFLAGS := $(SOCK_INCLUDES)

@@ -26,6 +26,8 @@ static const struct builtin builtins[] = {
     {"sleep", "SECONDS", "waits", NULL},
     {"hexdump", "DEV OFFSET LEN", "bytes of a disk", NULL},
     {"random", "[BYTES]", "bytes of the entropy device", NULL},
+    {"nc", "[-46dlu] [-w SECONDS] [--send BYTES] [--seed N] [--sha256] [HOST] PORT",
+     "moves data to and from a port", NULL},
     {"ping", "[-c COUNT] [-i SECONDS] [-s BYTES] HOST", "asks a host for echoes", NULL},
     {"poweroff", "[STATUS]", "stops all services and the machine", NULL},
     {"reboot", "", "stops all services and starts anew", NULL},

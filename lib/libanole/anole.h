@@ -109,6 +109,8 @@ __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, .
  * storage. */
 int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint64_t hart_mask,
                  endpoint_t *endpoint);
+/* Waits until a thread of this process that takes no requests has ended. */
+void thread_wait(endpoint_t thread);
 
 /* ---- programs (program.c) ---- */
 /* Spawns argv[0] through pm; foreground: gets the console's Ctrl-C. */

@@ -81,3 +81,13 @@ int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint
     lock_release(&stacks_lock);
     return error;
 }
+
+/* A call that nobody takes ends with the thread that it waits for. */
+void thread_wait(endpoint_t thread)
+{
+    struct message message;
+
+    do
+        message = (struct message){.endpoint = thread};
+    while (ipc_call(&message, DEADLINE_NEVER) != -ANOLE_EDEADENDPOINT);
+}

@@ -10,6 +10,9 @@ HOST_TESTS += test_commands_common
 test_commands_common_SRCS := tests/host/test_commands_common.c commands/common/arguments.c \
     commands/common/table.c
 
+HOST_TESTS += test_nc_line
+test_nc_line_SRCS := tests/host/test_nc_line.c commands/nc/line.c
+
 HOST_TESTS += test_librs
 test_librs_SRCS := tests/host/test_librs.c lib/librs/phases.c lib/librs/text.c
 

@@ -1,0 +1,120 @@
+"""nc against peers on this machine: bulk data both ways, half-closed streams, resets, datagrams, what is
+typed and shown."""
+
+import random
+import re
+import socket
+import threading
+import time
+
+from conftest import converse
+from peer import PATIENCE, Peer, free_port, receive_all, reset, sha256
+
+TIMEOUT = 60
+HOST, HOST6 = "10.0.2.2", "fec0::2"
+BULK = 3 << 20
+NOISE = random.Random(5).randbytes(BULK + 12345)  # its length is no block's
+
+
+def exchange(connection):
+    """Sends the noise and receives what comes, at the same time: its digest."""
+    def send():
+        connection.sendall(NOISE)
+        connection.shutdown(socket.SHUT_WR)
+    sender = threading.Thread(target=send)
+    sender.start()
+    received = receive_all(connection)
+    sender.join()
+    return len(received), sha256(received)
+
+
+def half_close(connection):
+    """Ends its own direction first, and gets all the same what still comes."""
+    connection.sendall(b"first")
+    connection.shutdown(socket.SHUT_WR)
+    return sha256(receive_all(connection))
+
+
+def break_off(connection):
+    connection.recv(100000)
+    reset(connection)
+
+
+def echo_datagrams(end):
+    """Sends each datagram back, until an empty pause."""
+    sizes = []
+    while sum(sizes) < 10000:
+        data, sender = end.recvfrom(65536)
+        sizes.append(len(data))
+        end.sendto(data, sender)
+    return sizes
+
+
+def claims(output, verb):
+    return re.findall(rf"^{verb} (\d+) bytes, sha256 (\w+)$", output, re.MULTILINE)
+
+
+def test_streams(boot):
+    bulk, bulk6 = Peer(exchange), Peer(exchange, family=socket.AF_INET6)
+    half, broken = Peer(half_close), Peer(break_off)
+    result = boot(f"nc --send {BULK} --seed 9 --sha256 {HOST} {bulk.port}; "
+                  f"nc -w 20 --send {BULK} --seed 9 --sha256 {HOST} {half.port}; "
+                  f"ping -c 4 {HOST6}; nc --send 77 --seed 1 --sha256 {HOST6} {bulk6.port}; "
+                  f"nc --send 100000000 {HOST} {broken.port}; nc {HOST} {free_port()}",
+                  "--net", "user", timeout=TIMEOUT)
+    sent, received = claims(result.output, "sent"), claims(result.output, "received")
+    whole = (str(len(NOISE)), sha256(NOISE))
+    assert received[:3] == [whole, ("5", sha256(b"first")), whole], str(result)
+    assert bulk.join() == [(BULK, sent[0][1])] and half.join() == [sent[1][1]], str(result)
+    assert bulk6.join() == [(77, sent[2][1])], str(result)
+    assert sent[0] == sent[1] and sent[0] != sent[2], "the seed decides"
+    assert "nc: receive: Connection reset" in result.output, str(result)
+    assert "nc: connect: Connection refused" in result.output, str(result)
+    assert result.status == 1, str(result)
+
+
+def test_datagrams(passes):
+    peer = Peer(echo_datagrams, socket.SOCK_DGRAM)
+    result = passes(f"nc -u -w 2 --send 10000 --sha256 {HOST} {peer.port}", "--net", "user",
+                    timeout=TIMEOUT)
+    assert peer.join() == [[1400] * 7 + [200]], str(result)
+    assert claims(result.output, "sent") == claims(result.output, "received"), str(result)
+
+
+def knock(port, talk):
+    """Connects from outside as soon as somebody listens inside: QEMU takes the connection before, and
+    ends it if nobody is there."""
+    def attempt():
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+            return talk(connection)
+
+    def run():
+        while not results:
+            try:
+                results.append(attempt())
+            except (ConnectionError, AssertionError):
+                time.sleep(0.05)
+    results = []
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, results
+
+
+def greet(connection):
+    answer = connection.recv(5)
+    assert answer == b"hello"
+    connection.sendall(b"good day\n")
+    connection.shutdown(socket.SHUT_WR)
+    return receive_all(connection)
+
+
+def test_typed():
+    """A listener inside; what is typed there goes out, after editing, and what comes is shown."""
+    port = free_port()
+    thread, results = knock(port, greet)
+    result = converse(("anole> ", "nc -l 7\r"), ("nc -l 7", "helo\177lo\r", 1),
+                      ("good day", ""), ("anole> ", "poweroff\r"),
+                      arguments=("--hostfwd", f"tcp:{port}:7"), timeout=TIMEOUT)
+    thread.join(PATIENCE)
+    assert results == [b"\n"], str(result)
+    assert result.status == 0, str(result)
