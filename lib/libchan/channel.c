@@ -158,8 +158,10 @@ int channel_publish(struct channel *channel)
 
     fault_step(FAULT_DIE_RING);
     uint32_t produced = ring->index;
-    if (fault_here(FAULT_CHANNEL))
+    if (fault_here(FAULT_CHANNEL)) {
         produced += ring->entries + 1;
+        ring->broken = true; /* the next publication would make it right again */
+    }
     /* Release: pairs with the acquire in receive_pending. */
     atomic_store_explicit(&ring->header->produced, produced, memory_order_release);
     /* Full: the store of `produced` before the look at `event`; pairs with the one in channel_arm. */

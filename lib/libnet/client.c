@@ -97,7 +97,7 @@ int net_open(struct net_client **opened, const char *name, const struct net_clie
 
 void net_close(struct net_client *client)
 {
-    client_quit(client);
+    net_client_quit(client);
     dispose(client);
 }
 
@@ -133,7 +133,7 @@ int net_mode(struct net_client *client, uint32_t flags,
     client->address_count = count;
     if (count > 0)
         memcpy(client->address, addresses, count * sizeof addresses[0]);
-    return is_up(client) ? client_tell_mode(client) : 0;
+    return is_up(client) ? net_client_tell_mode(client) : 0;
 }
 
 int net_vlan(struct net_client *client, unsigned vlan, bool wanted)
@@ -145,7 +145,7 @@ int net_vlan(struct net_client *client, unsigned vlan, bool wanted)
         client->vlan[vlan / 8] |= bit;
     else
         client->vlan[vlan / 8] &= (uint8_t)~bit;
-    return is_up(client) ? client_tell_vlan(client, vlan, wanted) : 0;
+    return is_up(client) ? net_client_tell_vlan(client, vlan, wanted) : 0;
 }
 
 int net_address_set(struct net_client *client, const uint8_t address[NET_ADDRESS_BYTES])
@@ -154,7 +154,7 @@ int net_address_set(struct net_client *client, const uint8_t address[NET_ADDRESS
         return -ANOLE_EINVAL;
     memcpy(client->own_address, address, NET_ADDRESS_BYTES);
     client->has_own_address = true;
-    return is_up(client) ? client_tell_address(client) : 0;
+    return is_up(client) ? net_client_tell_address(client) : 0;
 }
 
 /* ---- frames ---- */
@@ -250,7 +250,7 @@ bool net_next(struct net_client *client, struct net_event *event)
 void net_step(struct net_client *client)
 {
     if (client->state != NET_CLIENT_UP)
-        client_recover(client);
+        net_client_recover(client);
     if (client->state != NET_CLIENT_UP)
         return;
     if (!client->broken)
@@ -262,7 +262,7 @@ void net_step(struct net_client *client)
     if (!client->broken)
         path_watch(client);
     if (client->broken)
-        client_leave(client);
+        net_client_leave(client);
 }
 
 void net_notified(struct net_client *client, uint64_t bits)

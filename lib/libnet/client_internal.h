@@ -109,16 +109,16 @@ static inline uint8_t *client_buffer_data(const struct net_client *client, unsig
 
 /* ---- client_session.c ---- */
 /* Goes on in a state other than UP. */
-void client_recover(struct net_client *client);
+void net_client_recover(struct net_client *client);
 /* UP, but the instance is to be left. */
-void client_leave(struct net_client *client);
+void net_client_leave(struct net_client *client);
 /* Ends it all, waiting for as long as a call may take. */
-void client_quit(struct net_client *client);
+void net_client_quit(struct net_client *client);
 /* Tells the instance one wish: 0 or its error. */
-int client_tell_mode(struct net_client *client);
-int client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted);
-int client_tell_address(struct net_client *client);
-void client_complain(struct net_client *client, enum rs_complaint complaint);
+int net_client_tell_mode(struct net_client *client);
+int net_client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted);
+int net_client_tell_address(struct net_client *client);
+void net_client_complain(struct net_client *client, enum rs_complaint complaint);
 
 /* ---- client_path.c ---- */
 /* What the new instance must be given again. */

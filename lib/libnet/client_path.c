@@ -201,7 +201,7 @@ static void take_answer(struct net_client *client, const struct message *answer)
         break;
     }
     if (!right) {
-        client_complain(client, RS_COMPLAINT_PROTOCOL);
+        net_client_complain(client, RS_COMPLAINT_PROTOCOL);
         client->broken = true;
         return;
     }
@@ -219,7 +219,7 @@ void path_receive(struct net_client *client)
            (taken = channel_take(&client->channel.channel, &answer)) == 1)
         take_answer(client, &answer);
     if (taken < 0) {
-        client_complain(client, RS_COMPLAINT_PROTOCOL);
+        net_client_complain(client, RS_COMPLAINT_PROTOCOL);
         client->broken = true;
     }
 }
@@ -260,5 +260,5 @@ void path_watch(struct net_client *client)
         return;
     uint64_t limit = oldest_sent(client) + ticks_from_us(client->options.timeout_us);
     client->broken = client->complained_ticks >= limit || !peer_alive(client->driver);
-    client_complain(client, RS_COMPLAINT_TIMEOUT);
+    net_client_complain(client, RS_COMPLAINT_TIMEOUT);
 }

@@ -17,7 +17,7 @@ static int call(struct net_client *client, enum net_request type, struct message
     return anole_call(client->driver, type, message, deadline_in_us(CALL_US));
 }
 
-void client_complain(struct net_client *client, enum rs_complaint complaint)
+void net_client_complain(struct net_client *client, enum rs_complaint complaint)
 {
     client->complained_ticks = ticks_now();
     client->stats.complaints++;
@@ -26,7 +26,7 @@ void client_complain(struct net_client *client, enum rs_complaint complaint)
 
 /* ---- wishes ---- */
 
-int client_tell_mode(struct net_client *client)
+int net_client_tell_mode(struct net_client *client)
 {
     if (client->address_count > 0 && client->addresses_grant == HANDLE_NONE) {
         int error = kcall_grant(client->driver, client->address, sizeof client->address, GRANT_READ,
@@ -39,13 +39,13 @@ int client_tell_mode(struct net_client *client)
     return call(client, NET_RX_MODE, &message);
 }
 
-int client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted)
+int net_client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted)
 {
     struct message message = {.word = {0, client->session, vlan, wanted}};
     return call(client, NET_VLAN, &message);
 }
 
-int client_tell_address(struct net_client *client)
+int net_client_tell_address(struct net_client *client)
 {
     uint64_t address = 0;
     memcpy(&address, client->own_address, NET_ADDRESS_BYTES);
@@ -61,12 +61,12 @@ static bool is_fatal(int error)
 
 static int tell_wishes(struct net_client *client)
 {
-    int error = client->has_own_address ? client_tell_address(client) : 0;
+    int error = client->has_own_address ? net_client_tell_address(client) : 0;
     for (unsigned vlan = 0; vlan < NET_VLANS && !is_fatal(error); vlan++)
         if ((client->vlan[vlan / 8] >> vlan % 8 & 1) != 0)
-            error = client_tell_vlan(client, vlan, true);
+            error = net_client_tell_vlan(client, vlan, true);
     if (!is_fatal(error))
-        error = client_tell_mode(client);
+        error = net_client_tell_mode(client);
     return is_fatal(error) ? error : 0;
 }
 
@@ -199,7 +199,7 @@ static void drop_partial_frame(struct net_client *client)
     client->frame_begun = false;
 }
 
-void client_leave(struct net_client *client)
+void net_client_leave(struct net_client *client)
 {
     client->broken = false;
     drop_partial_frame(client);
@@ -250,18 +250,18 @@ static void look(struct net_client *client)
         log_printf(LOG_WARNING, "%s: its frames need buffers of %u bytes, there are %lu",
                    client->name, client->info_buffer.rx_buffer_min_bytes,
                    (unsigned long)(client->options.rx_buffer_bytes - NET_RX_HEADROOM));
-    client_leave(client);
+    net_client_leave(client);
     retry_in(client, RETRY_US);
 }
 
-void client_recover(struct net_client *client)
+void net_client_recover(struct net_client *client)
 {
     if (ticks_now() < client->retry_ticks)
         return;
     if (client->state == NET_CLIENT_LEAVING) {
         int error = peer_alive(client->driver) ? quit(client) : 0;
         if (error == -ANOLE_ETIMEDOUT)
-            client_complain(client, RS_COMPLAINT_TIMEOUT);
+            net_client_complain(client, RS_COMPLAINT_TIMEOUT);
         if (error) {
             retry_in(client, RETRY_US);
             return;
@@ -278,7 +278,7 @@ void client_recover(struct net_client *client)
     look(client);
 }
 
-void client_quit(struct net_client *client)
+void net_client_quit(struct net_client *client)
 {
     uint64_t deadline = deadline_in_us(CALL_US);
     struct ipc_delivery delivery;

@@ -1,8 +1,8 @@
 /*
  * faulttest SERVICE KIND [COUNT] | all | sweep [--rw]: orders faults of a service through RS and
- * checks what they lead to: the way back that design section 6 lays down, or no harm at all. A disk's
- * client has requests in flight meanwhile; its data must be right, everybody else untouched, and free
- * memory afterwards what it was before.
+ * checks what they lead to: the way back that design section 6 lays down, or no harm at all. A client of a
+ * disk or a network interface has requests in flight meanwhile; its data must be right, everybody else
+ * untouched, and free memory afterwards what it was before.
  *
  * It is itself the caller that a silent service leaves unanswered (recovery_observe).
  */
@@ -32,7 +32,7 @@ static const struct expectation expectations[FAULT_KIND_LIMIT] = {
     [FAULT_CHANNEL] = {RENEWS, 0, BY_IO, "the client saw it and left the session"},
     [FAULT_UNASKED] = {RENEWS, 0, BY_IO, "the client saw it and left the session"},
     [FAULT_EARLY] = {RENEWS, 0, BY_IO | BY_WRITING,
-                     "the client saw the second answer, and wrote again"},
+                     "the client saw the second answer, and asked again"},
     [FAULT_FLOOD_CALLS] = {DIES, DEATH_NO_PROGRESS, BY_LIVENESS | FLOODS, NULL},
     [FAULT_FLOOD_BELLS] = {DIES, DEATH_NO_PROGRESS, BY_LIVENESS | FLOODS | BY_IO, NULL},
     [FAULT_FLOOD_LOG] = {DIES, DEATH_NO_PROGRESS, BY_LIVENESS | FLOODS, NULL},

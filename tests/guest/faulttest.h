@@ -4,7 +4,9 @@
  *   faulttest.c        arguments, the table of kinds with what each must lead to, the report
  *   faulttest_trial.c  one ordered fault: order it, watch, judge
  *   faulttest_sweep.c  deaths before each step of a start and of requests, one after the other
- *   faulttest_load.c   a client of a disk that has requests in flight meanwhile, and checks data
+ *   faulttest_load.c   a client that has requests in flight meanwhile, and checks data: which one
+ *   faulttest_disk.c   ... of a disk
+ *   faulttest_net.c    ... of a network interface
  *   faulttest_other.c  who must not notice: the other services, and free memory
  */
 #ifndef FAULTTEST_H
@@ -14,7 +16,7 @@
 #include <librs/rs_client.h>
 
 /* Own notification bits. */
-enum { BIT_NAME = 0, BIT_LIBBLK = 4 }; /* libblk takes two */
+enum { BIT_NAME = 0, BIT_LOAD = 4 }; /* libblk and libnet take two */
 
 #define PATIENCE_US 5000000ul /* for what must happen; only a failure waits that long */
 #define PAUSE_US 500ul
@@ -23,13 +25,13 @@ enum { BIT_NAME = 0, BIT_LIBBLK = 4 }; /* libblk takes two */
 
 enum outcome {
     DIES,     /* the instance dies, another one serves */
-    RENEWS,   /* libblk notices, and begins a new session with the same instance */
+    RENEWS,   /* the load notices, and begins a new session with the same instance */
     HARMLESS, /* nobody notices; the instance lives on */
     LINGERS,  /* the instance lives on, the worse for it; killed, it gives all back */
 };
 
 #define BY_LIVENESS 1u /* RS must find out that it makes no progress */
-#define BY_IO 2u       /* committed when there are requests: only for drivers of disks */
+#define BY_IO 2u       /* committed when there are requests: only for drivers with a load */
 #define BY_WRITING 4u  /* ... for writes: needs --rw */
 #define AT_START 8u    /* by the next instance */
 #define FLOODS 16u     /* others must go on meanwhile */
@@ -60,13 +62,32 @@ unsigned sweep_step(const char *service, uint32_t class, unsigned step);
 
 /* ---- faulttest_load.c ---- */
 
+enum load_state { LOAD_OPEN, LOAD_NONE /* it said why */, LOAD_FAILED /* likewise */ };
+
+/* A kind of load: what it is a client of, and how it does what is declared below. */
+struct load {
+    const char *device; /* how RS's name of it begins */
+    const char *prefix; /* of the name that its driver publishes ... */
+    bool lettered;      /* ... before a letter, else a number */
+    bool writes_always; /* --rw or not */
+    enum load_state (*open)(const char name[RS_NAME_LEN], bool write);
+    bool (*submit)(void);
+    bool (*finish)(void);
+    uint64_t (*sessions)(void);
+    bool (*alone)(void);
+    bool (*close)(void);
+};
+extern const struct load load_disk, load_net;
+
 /*
- * Opens the disk that the service drives, or else the first one. Without a disk, or without one that
- * is large enough, there is no load: then all of these succeed. False: it can't be opened (said).
+ * Opens the device that the service drives, or else the first disk. Without one that can be used there
+ * is no load: then all of these succeed. False: it can't be opened (said).
  */
 bool load_open(const char *service, bool write);
-/* Is it a disk of the service itself? */
+/* Is it a client of the service itself? */
 bool load_is_victims(void);
+/* Does the driver have no other client? */
+bool load_is_alone(void);
 bool load_writes(void);
 /* Has requests in flight. False (said): one failed. */
 bool load_submit(void);

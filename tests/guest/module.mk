@@ -36,7 +36,7 @@ servfuzz_LIBS := libanole
 
 PROGRAMS += faulttest
 faulttest_SRCS := $(wildcard tests/guest/faulttest*.c)
-faulttest_LIBS := librs libblk libchan libanole
+faulttest_LIBS := librs libblk libnet libpeer libchan libanole
 
 FLOAT_PROGRAMS += fptest
 fptest_SRCS := tests/guest/fptest.c

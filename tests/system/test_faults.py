@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from wire import Wire
+
 DEATHS = ("load", "store", "jump", "illegal", "privileged", "overflow", "spin", "sleep", "silent",
           "exit", "panic", "avail", "used", "flood-calls", "flood-bells", "flood-log")
 HUNG = ("spin", "sleep", "silent", "flood-calls", "flood-bells", "flood-log")
 LIVES = ("wild", "forge", "channel", "unasked", "early", "hoard-frames", "hoard-handles",
          "hoard-callers", "no-irq")
-OF_DISKS = ("avail", "used", "channel", "unasked", "early", "flood-bells", "no-irq")
+NEED_LOAD = ("avail", "used", "channel", "unasked", "early", "flood-bells", "no-irq")
 PHASES = ("dead", "quiesced", "spawned", "ready", "published", "served")
 # Fewer steps than any start of the block driver and one round of requests have.
 STEPS = {"die-call": 15, "die-ring": 60, "die-register": 40, "die-reply": 3}
@@ -21,15 +23,25 @@ def told(result, verdict):
     return {rest.split()[0]: rest for _, rest in lines}
 
 
-@pytest.mark.parametrize("harts", [1, 4])
-def test_every_kind(passes, harts):
-    result = passes("faulttest virtio_blk all --rw; blktest vda", "--smp", harts, timeout=240)
+def check_every_kind(result):
     passed = told(result, "PASS")
     for kind in DEATHS + LIVES:
         assert kind in passed, f"{kind}\n{result}"
     for kind in DEATHS:
         for phase in PHASES + (("detected",) if kind in HUNG else ()):
             assert f" {phase} " in passed[kind], f"{kind}: no phase {phase}\n{result}"
+
+
+def check_sweep(result):
+    for kind, least in STEPS.items():
+        deaths = re.search(rf"PASS {kind} +(\d+) deaths", result.output)
+        assert deaths and int(deaths.group(1)) >= least, f"{kind}\n{result}"
+
+
+@pytest.mark.parametrize("harts", [1, 4])
+def test_every_kind(passes, harts):
+    check_every_kind(passes("faulttest virtio_blk all --rw; blktest vda", "--smp", harts,
+                            timeout=240))
 
 
 def test_reading_only(passes):
@@ -44,7 +56,7 @@ def test_other_services(passes, service):
                     "service list; blktest vda", timeout=240)
     passed, skipped = told(result, "PASS"), told(result, "skip")
     for kind in DEATHS + LIVES:
-        assert kind in (skipped if kind in OF_DISKS else passed), f"{kind}\n{result}"
+        assert kind in (skipped if kind in NEED_LOAD else passed), f"{kind}\n{result}"
     assert int(re.search(r"die-call +(\d+) deaths", result.output).group(1)) > 0, str(result)
 
 
@@ -54,9 +66,41 @@ def test_sweep(passes, harts, mode):
     """The driver dies before each of its steps; the client's data is right each time."""
     result = passes(f"faulttest virtio_blk sweep {mode}; service status virtio_blk; blktest vda",
                     "--smp", harts, timeout=240)
-    for kind, least in STEPS.items():
-        deaths = re.search(rf"PASS {kind} +(\d+) deaths", result.output)
-        assert deaths and int(deaths.group(1)) >= least, f"{kind}\n{result}"
+    check_sweep(result)
+
+
+ALONE = "service stop inet; "
+PCI = ("--transport", "pci", "--aia", "--smp", "4")
+
+
+@pytest.mark.parametrize("before, options", [
+    (ALONE, ()), ("", ("--smp", "4")), (ALONE, PCI), ("", PCI)],
+    ids=["mmio-alone", "mmio-beside", "pci-alone", "pci-beside"])
+def test_every_kind_of_the_network(tmp_path, passes, before, options):
+    """The load's frames come back right, whatever was lost on the way; beside it, the network server
+    has a session that may be hit instead, and lives."""
+    wire = Wire(tmp_path)
+    result = passes(f"{before}faulttest virtio_net all; nettest eth0 single pool", "--net",
+                    wire.net(), *options, timeout=240)
+    wire.end()
+    check_every_kind(result)
+
+
+@pytest.mark.parametrize("options", [(), PCI], ids=["mmio", "pci"])
+def test_sweep_of_the_network(tmp_path, passes, options):
+    """The interface's driver dies before each of its steps; all memory is back each time."""
+    wire = Wire(tmp_path)
+    result = passes(f"{ALONE}faulttest virtio_net sweep; nettest eth0 single pool", "--net",
+                    wire.net(), *options, timeout=240)
+    wire.end()
+    check_sweep(result)
+
+
+def test_network_without_a_peer(passes):
+    """Nobody echoes: what needs frames is skipped, and said."""
+    result = passes("faulttest virtio_net used", "--net", "user")
+    assert "used" in told(result, "skip"), str(result)
+    assert "no peer on the wire of eth0 echoes" in result.output
 
 
 def test_one_step(passes):
