@@ -34,7 +34,8 @@ enum sock_request {
     SOCK_RECEIVE = MESSAGE_TYPE(PROTO_SOCK, 7), /* w1-3 buffer; flag SOCK_PEEK -> w0 bytes; 0: the
                                                     peer sends no more */
     SOCK_SENDTO = MESSAGE_TYPE(PROTO_SOCK, 8),  /* w1 grant, w2 offset | length << 32, w3-5 address:
-                                                    a whole datagram */
+                                                    a whole datagram. Waits when the
+                                                    interface has no room */
     SOCK_RECVFROM = MESSAGE_TYPE(PROTO_SOCK,
                                  9), /* w1 grant, w2 offset | length << 32 -> w0 length of
                                                     the datagram, which may be more than fitted,

@@ -127,7 +127,7 @@ static ssize_t send_stream(const struct sock *sock, const char *data, size_t len
     return (ssize_t)done;
 }
 
-static ssize_t send_datagram(const struct sock *sock, const void *data, size_t len,
+static ssize_t send_datagram(const struct sock *sock, const void *data, size_t len, int flags,
                              const struct sockaddr *to, socklen_t to_len)
 {
     struct message message = {.word = {[3] = len}};
@@ -139,10 +139,13 @@ static ssize_t send_datagram(const struct sock *sock, const void *data, size_t l
         status = address_in(to, to_len, &message.word[3]);
         message.word[2] = (uint64_t)len << 32;
     }
+    message.word[6] = sock_deadline(sock, sock->send_timeout_us, flags);
     if (status == 0)
         status = sock_call_data(sock, to ? SOCK_SENDTO : SOCK_SEND, 0, data, len, GRANT_READ,
                                 &message);
-    return status == 0 ? (ssize_t)len : sock_result(status);
+    if (status != 0)
+        return sock_result(status == -ANOLE_ETIMEDOUT ? -ANOLE_EAGAIN : status);
+    return (ssize_t)len;
 }
 
 ssize_t sock_send(const struct sock *sock, const void *data, size_t len, int flags,
@@ -151,7 +154,7 @@ ssize_t sock_send(const struct sock *sock, const void *data, size_t len, int fla
     if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL))
         return sock_result(-ANOLE_EINVAL);
     if (sock->type != SOCK_TYPE_STREAM)
-        return send_datagram(sock, data, len, to, to_len);
+        return send_datagram(sock, data, len, flags, to, to_len);
     return len == 0 ? 0 : send_stream(sock, data, len, flags);
 }
 

@@ -43,9 +43,13 @@ void address_write(uint64_t words[3], const ip_addr_t *ip, uint16_t port)
     memcpy(words, &address, sizeof(address));
 }
 
-bool address_suits(const struct socket *socket, const ip_addr_t *ip)
+int address_for(const struct socket *socket, const uint64_t words[3], ip_addr_t *ip, uint16_t *port)
 {
-    return (socket->family == SOCK_INET6) == (IP_IS_V6(ip) != 0);
+    int error = address_read(words, ip, port);
+
+    if (!error && (socket->family == SOCK_INET6) != (IP_IS_V6(ip) != 0))
+        error = -ANOLE_EAFNOSUPPORT;
+    return error;
 }
 
 static bool netif_has(struct netif *netif, const ip_addr_t *ip)

@@ -23,7 +23,7 @@ static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *f
 {
     struct datagram *datagram = NULL;
 
-    if (socket->received_bytes + data->tot_len <= DATAGRAMS_BYTES_MAX)
+    if (socket->datagrams_bytes + data->tot_len <= DATAGRAMS_BYTES_MAX)
         datagram = malloc(sizeof(*datagram));
     if (!datagram) {
         socket->dropped++;
@@ -37,11 +37,9 @@ static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *f
         socket->datagrams = datagram;
     socket->datagrams_last = datagram;
     /* An empty one takes room, too. */
-    socket->received_bytes += data->tot_len + (uint32_t)sizeof(*datagram);
+    socket->datagrams_bytes += data->tot_len + (uint32_t)sizeof(*datagram);
 
-    struct waiter *waiter = waiter_first(socket, WAITS_RECEIVE);
-    if (waiter)
-        waiter_answer(waiter, datagram_receive(socket, &waiter->request.message));
+    waiters_serve(socket, WAITS_RECEIVE, datagram_receive);
     socket_changed(socket);
 }
 
@@ -164,25 +162,47 @@ static int echo_send(struct socket *socket, const ip_addr_t *to, struct pbuf *pa
     return error_of(to ? raw_sendto(socket->raw, packet, to) : raw_send(socket->raw, packet));
 }
 
-int datagram_send(struct socket *socket, const ip_addr_t *to, uint16_t port, endpoint_t client,
-                  handle_t grant, uint64_t offset, uint64_t len)
+static int send_to(struct socket *socket, const ip_addr_t *to, uint16_t port, struct pbuf *packet)
 {
+    if (socket->type == SOCK_TYPE_ECHO)
+        return echo_send(socket, to, packet);
+    return error_of(to ? udp_sendto(socket->udp, packet, to, port) : udp_send(socket->udp, packet));
+}
+
+int datagram_send(struct socket *socket, struct message *message)
+{
+    bool addressed = message->type == SOCK_SENDTO;
+    uint64_t offset = addressed ? message->word[2] & UINT32_MAX : message->word[2];
+    uint64_t len = addressed ? message->word[2] >> 32 : message->word[3];
     struct pbuf *packet;
+    uint16_t port = 0;
+    ip_addr_t to;
+    int error = 0;
 
     if (len > DATAGRAM_LEN_MAX)
         return -ANOLE_EMSGSIZE;
-    if (!to && !socket->connected)
-        return -ANOLE_EDESTADDRREQ;
-    int error = fetch(client, grant, offset, len, &packet);
+    if (addressed)
+        error = address_for(socket, &message->word[3], &to, &port);
+    else if (!socket->connected)
+        error = -ANOLE_EDESTADDRREQ;
+    if (!error && interfaces_full())
+        error = -ANOLE_EAGAIN;
+    if (!error)
+        error = fetch(message->endpoint, message->word[1], offset, len, &packet);
     if (error)
         return error;
-    if (socket->type == SOCK_TYPE_ECHO)
-        error = echo_send(socket, to, packet);
-    else
-        error = error_of(to ? udp_sendto(socket->udp, packet, to, port)
-                            : udp_send(socket->udp, packet));
+    error = send_to(socket, addressed ? &to : NULL, port, packet);
     pbuf_free(packet);
+    if (error == -ANOLE_ENOMEM && interfaces_full())
+        return -ANOLE_EAGAIN;
+    message->word[0] = len;
     return error;
+}
+
+void datagram_serve(struct socket *socket)
+{
+    waiters_serve(socket, WAITS_SEND, datagram_send);
+    socket_changed(socket);
 }
 
 static void drop_first(struct socket *socket)
@@ -190,7 +210,7 @@ static void drop_first(struct socket *socket)
     struct datagram *datagram = socket->datagrams;
 
     socket->datagrams = datagram->next;
-    socket->received_bytes -= datagram->data->tot_len + (uint32_t)sizeof(*datagram);
+    socket->datagrams_bytes -= datagram->data->tot_len + (uint32_t)sizeof(*datagram);
     pbuf_free(datagram->data);
     free(datagram);
 }

@@ -4,6 +4,7 @@
  *   socket.c     the table of sockets, their owners, what happens when an owner dies
  *   waiter.c     requests that wait: until something happens, or their deadline
  *   stream.c     TCP
+ *   received.c   what came on a stream and wasn't read yet
  *   datagram.c   UDP, and ICMP echo
  *   options.c    what SOCK_OPTION_GET and SET reach
  *   requests.c   from a message to a checked operation; the table of request types
@@ -29,8 +30,11 @@
 #define WAITERS 512u
 #define WAITERS_A_PROCESS 64u
 #define OWNERS 128u
-#define DATAGRAMS_BYTES_MAX (256u * 1024u) /* unread ones of a socket */
-#define COPY_BUFFER_LEN (64u * 1024u)      /* of stream data, moved at a time */
+#define DATAGRAMS_BYTES_MAX (256u * 1024u)    /* unread ones of a socket */
+#define OWNER_BYTES_MAX (8u * 1024u * 1024u)  /* unread and unsent ones of all its sockets */
+#define ORPHAN_BYTES_MAX (8u * 1024u * 1024u) /* unsent ones of sockets that were closed */
+#define SEGMENT_COST 1024u /* that a segment is taken to need besides its data: bounds small ones */
+#define COPY_BUFFER_LEN (64u * 1024u) /* of stream data, moved at a time */
 #define DATAGRAM_LEN_MAX 65507u
 
 #define BIT_OWNER_DIED 0u
@@ -69,8 +73,15 @@ struct datagram {
     uint16_t port;
 };
 
+/* A stream's unread data, in a chain of buffers. */
+struct received {
+    struct pbuf *first, *last;
+    uint32_t bytes;
+    uint32_t gather_room; /* behind the last one's data, if it is one that gathers */
+};
+
 struct socket {
-    endpoint_t owner; /* process; ENDPOINT_NONE: free, or a connection not accepted yet */
+    endpoint_t owner; /* process; ENDPOINT_NONE: free */
     uint32_t number;  /* as clients know it: index and generation */
     uint8_t type;     /* enum sock_type; 0: free */
     uint8_t family;   /* SOCK_INET, SOCK_INET6 */
@@ -86,9 +97,10 @@ struct socket {
         struct udp_pcb *udp;
         struct raw_pcb *raw;
     };
-    struct pbuf *received;   /* of a stream, unread */
-    uint32_t received_bytes; /* of a stream or of all datagrams */
+    struct received received; /* of a stream */
     struct datagram *datagrams, *datagrams_last;
+    uint32_t datagrams_bytes;
+    uint32_t charged; /* bytes that its owner has in this socket */
     uint64_t dropped; /* datagrams for which there was no room */
     struct waiter_list waiting[WAITS_KINDS];
     struct socket *listener;               /* of a connection not accepted yet */
@@ -102,9 +114,7 @@ struct socket {
 void sockets_init(void);
 /* A new socket: *made, or why not. */
 int socket_make(endpoint_t owner, uint8_t family, uint8_t type, struct socket **made);
-/* Gives a connection to who accepts it. */
-int socket_give(struct socket *socket, endpoint_t owner);
-/* The caller's socket of that number, or NULL. */
+/* The caller's socket of that number, or NULL. Connections that wait to be accepted aren't there yet. */
 struct socket *socket_of(endpoint_t process, uint32_t number);
 /* Ends all that waits on it and frees it; what lwIP still has to send is sent. */
 void socket_close(struct socket *socket);
@@ -114,6 +124,12 @@ void socket_changed(struct socket *socket);
 uint32_t socket_events(const struct socket *socket);
 /* The pending error, which is forgotten: 0 if there is none. */
 int socket_error_take(struct socket *socket);
+/* How many bytes wait in a socket now. */
+void socket_charge(struct socket *socket, uint32_t bytes);
+/* Whether its owner may have as many more. If not, sockets_relieve() goes on with it. */
+bool socket_may_have(const struct socket *socket, uint32_t bytes);
+/* Goes on with sockets whose owners had too much, and have less now. */
+void sockets_relieve(void);
 /* Processes died: their sockets end. */
 void sockets_bury(void);
 /* All sockets in use, one after another: NULL to begin, NULL at the end. */
@@ -121,9 +137,8 @@ struct socket *socket_next(struct socket *socket);
 
 /* ---- waiter.c ---- */
 void waiters_init(void);
-/* Lets a request wait. SERVICE_NO_REPLY; -EAGAIN: it doesn't want to; -ENOMEM. */
-int waiter_add(struct socket *socket, enum waits_for what, endpoint_t process,
-               const struct ipc_delivery *request, uint64_t deadline_ticks);
+/* Lets a request of the socket's owner wait. SERVICE_NO_REPLY; -EAGAIN: it doesn't want to; -ENOMEM. */
+int waiter_add(struct socket *socket, enum waits_for what, const struct ipc_delivery *request);
 /* For resolve.c, which has no socket: NULL if there is no room. */
 struct waiter *waiter_alone(endpoint_t process, const struct ipc_delivery *request,
                             uint64_t deadline_ticks);
@@ -131,6 +146,9 @@ struct waiter *waiter_alone(endpoint_t process, const struct ipc_delivery *reque
 struct waiter *waiter_first(const struct socket *socket, enum waits_for what);
 /* Answers it with the words in its message, and frees it. */
 void waiter_answer(struct waiter *waiter, int status);
+/* Lets those who wait try again, in their order, until one has to go on waiting (-EAGAIN). */
+void waiters_serve(struct socket *socket, enum waits_for what,
+                   int (*attempt)(struct socket *socket, struct message *message));
 /* Answers all that waits for `what` on the socket. */
 void waiters_end(struct socket *socket, enum waits_for what, int status);
 uint64_t waiters_deadline(void);
@@ -142,8 +160,9 @@ void waiters_bury(endpoint_t process);
 /* From a message's three words: 0, -EAFNOSUPPORT, -EINVAL. */
 int address_read(const uint64_t words[3], ip_addr_t *ip, uint16_t *port);
 void address_write(uint64_t words[3], const ip_addr_t *ip, uint16_t port);
-/* Whether a socket of that family may have to do with this address. */
-bool address_suits(const struct socket *socket, const ip_addr_t *ip);
+/* Likewise, and -EAFNOSUPPORT if the socket can't have to do with it. */
+int address_for(const struct socket *socket, const uint64_t words[3], ip_addr_t *ip,
+                uint16_t *port);
 /* Whether a socket may be bound to it: one of this machine's, or any. */
 bool address_is_own(const ip_addr_t *ip);
 /* What lwIP's error means to a client. */
@@ -156,7 +175,7 @@ int stream_listen(struct socket *socket, uint64_t backlog);
 int stream_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port);
 /* Each of these does what is possible now: the status, and the reply's words in the message, or
  * -EAGAIN. */
-int stream_accept(struct socket *socket, endpoint_t process, struct message *message);
+int stream_accept(struct socket *socket, struct message *message);
 int stream_send(struct socket *socket, struct message *message);
 int stream_receive(struct socket *socket, struct message *message);
 int stream_shutdown(struct socket *socket, uint64_t how);
@@ -164,16 +183,26 @@ void stream_close(struct socket *socket);
 /* Serves those who wait, as far as there is something for them. */
 void stream_serve(struct socket *socket);
 
+/* ---- received.c ---- */
+/* Takes data over from lwIP. False: there is no memory, and it is lwIP's as before. */
+bool received_add(struct received *received, struct pbuf *data);
+/* Copies its first bytes to a client's grant; len is no more than there are. */
+int received_copy(const struct received *received, endpoint_t client, handle_t grant,
+                  uint64_t offset, uint64_t len);
+/* Forgets its first bytes. */
+void received_drop(struct received *received, uint32_t len);
+
 /* ---- datagram.c ---- */
 int datagram_init(struct socket *socket);
 int datagram_bind(struct socket *socket, const ip_addr_t *ip, uint16_t port);
 int datagram_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port);
-/* to: NULL for the address that it is connected to. */
-int datagram_send(struct socket *socket, const ip_addr_t *to, uint16_t port, endpoint_t client,
-                  handle_t grant, uint64_t offset, uint64_t len);
+/* As the message says, a SOCK_SEND or a SOCK_SENDTO. -EAGAIN: the interface's queue is full. */
+int datagram_send(struct socket *socket, struct message *message);
 /* Copies the oldest datagram to the client. */
 int datagram_receive(struct socket *socket, struct message *message);
 void datagram_close(struct socket *socket);
+/* Serves those who wait to send. */
+void datagram_serve(struct socket *socket);
 
 /* ---- options.c ---- */
 int option_get(struct socket *socket, uint64_t option, uint64_t *value);
@@ -193,6 +222,8 @@ void interfaces_notified(uint64_t bits);
 /* Before a wait. True: there is more already. */
 bool interfaces_step(void);
 uint64_t interfaces_deadline(void);
+/* Whether one has no room for frames to be sent; sockets hear when it has again. */
+bool interfaces_full(void);
 
 /* ---- resolve.c, list.c ---- */
 int request_resolve(struct ipc_delivery *request);

@@ -26,6 +26,11 @@
 #define TX_SLOT_BYTES 2048u
 #define RX_BUFFERS 512u
 #define RX_BUFFER_BYTES 2048u
+/* When lwIP and the sockets keep so many, what comes is copied: nobody who doesn't read takes from
+ * others what they receive with. */
+#define RX_KEPT_MAX (RX_BUFFERS / 4)
+
+#define RESUME_ACKS 4 /* a window update, and three that repeat it */
 
 /* A receive buffer that lwIP has. */
 struct rx_buffer {
@@ -41,7 +46,9 @@ struct interface {
     uint8_t *slots; /* TX_SLOTS of them, in the pool */
     uint16_t free_slots[TX_SLOTS];
     unsigned free_count;
+    bool full;  /* something couldn't be sent for want of a slot */
     bool known; /* the device's address is, and so the interface is there for lwIP */
+    unsigned rx_kept;
     struct rx_buffer rx[RX_BUFFERS];
 };
 
@@ -58,8 +65,9 @@ static err_t send(struct netif *netif, struct pbuf *packet)
     if (packet->tot_len > TX_SLOT_BYTES)
         return ERR_BUF;
     if (interface->free_count == 0) {
+        interface->full = true;
         MIB2_STATS_NETIF_INC(netif, ifoutdiscards);
-        return ERR_MEM; /* TCP tries again; others know that packets get lost */
+        return ERR_MEM; /* see drained() */
     }
     uint16_t slot = interface->free_slots[interface->free_count - 1];
     uint8_t *data = interface->slots + slot * TX_SLOT_BYTES;
@@ -84,12 +92,35 @@ static void sent(struct interface *interface, const struct net_event *event)
         MIB2_STATS_NETIF_INC(&interface->netif, ifouterrors);
 }
 
+bool interfaces_full(void)
+{
+    for (unsigned i = 0; i < interface_count; i++)
+        if (interfaces[i]->full)
+            return true;
+    return false;
+}
+
+/* There is room for what couldn't be sent. */
+static void drained(struct interface *interface)
+{
+    if (!interface->full || interface->free_count < TX_SLOTS / 2)
+        return;
+    interface->full = false;
+    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next)
+        if (tcp->unsent)
+            (void)tcp_output(tcp);
+    for (struct socket *socket = socket_next(NULL); socket; socket = socket_next(socket))
+        if (socket->type != SOCK_TYPE_STREAM)
+            datagram_serve(socket);
+}
+
 /* ---- receiving ---- */
 
 static void rx_free(struct pbuf *pbuf)
 {
     struct rx_buffer *buffer = (struct rx_buffer *)(void *)pbuf;
 
+    buffer->interface->rx_kept--;
     net_give_back(buffer->interface->client, buffer->number);
 }
 
@@ -102,6 +133,7 @@ static struct pbuf *rx_wrap(struct interface *interface, const struct net_client
         .interface = interface,
         .number = part->buffer,
     };
+    interface->rx_kept++;
     return pbuf_alloced_custom(PBUF_RAW, (uint16_t)part->bytes, PBUF_REF, &buffer->pbuf, part->data,
                                (uint16_t)part->bytes);
 }
@@ -120,13 +152,34 @@ static struct pbuf *rx_chain(struct interface *interface, const struct net_event
     return packet;
 }
 
+static void give_back(struct interface *interface, const struct net_event *event)
+{
+    for (unsigned i = 0; i < event->part_count; i++)
+        net_give_back(interface->client, event->part[i].buffer);
+}
+
+/* NULL: there is no memory. The frame's buffers are the driver's again. */
+static struct pbuf *rx_copy(struct interface *interface, const struct net_event *event)
+{
+    struct pbuf *packet = pbuf_alloc(PBUF_RAW, (uint16_t)event->bytes, PBUF_RAM);
+    uint8_t *to = packet ? packet->payload : NULL;
+
+    for (unsigned i = 0; packet && i < event->part_count; i++) {
+        memcpy(to, event->part[i].data, event->part[i].bytes);
+        to += event->part[i].bytes;
+    }
+    give_back(interface, event);
+    return packet;
+}
+
 static void received(struct interface *interface, const struct net_event *event)
 {
     struct netif *netif = &interface->netif;
 
     if (!interface->known || event->bytes > UINT16_MAX) {
-        for (unsigned i = 0; i < event->part_count; i++)
-            net_give_back(interface->client, event->part[i].buffer);
+        give_back(interface, event);
+        if (interface->known)
+            MIB2_STATS_NETIF_INC(netif, ifinerrors);
         return;
     }
     /* What the device vouches for, or what never left this machine, isn't summed again. */
@@ -134,8 +187,11 @@ static void received(struct interface *interface, const struct net_event *event)
     NETIF_SET_CHECKSUM_CTRL(netif, good ? NETIF_CHECKSUM_ENABLE_ALL &
                                               ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
                                         : NETIF_CHECKSUM_ENABLE_ALL);
-    struct pbuf *packet = rx_chain(interface, event);
-    if (packet && netif->input(packet, netif) != ERR_OK)
+    struct pbuf *packet = interface->rx_kept < RX_KEPT_MAX ? rx_chain(interface, event)
+                                                           : rx_copy(interface, event);
+    if (!packet)
+        MIB2_STATS_NETIF_INC(netif, ifindiscards);
+    else if (netif->input(packet, netif) != ERR_OK)
         pbuf_free(packet);
 }
 
@@ -176,17 +232,30 @@ static void interface_begin(struct interface *interface)
     interface->known = true;
 }
 
-/* What was on its way when a driver died may be lost: every connection says what it last said. */
-static void connections_resume(const struct netif *netif)
+/*
+ * What was on its way when a driver died may be lost. Each connection sends its oldest unacknowledged
+ * segment; losing it says nothing of the network, and counts for nothing. What the peer may have sent
+ * it hears of by as many acknowledgements as make it send again at once (RFC 5681, 3.2).
+ */
+static void connection_resume(struct tcp_pcb *tcp)
 {
-    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next) {
-        if (tcp->netif_idx != NETIF_NO_INDEX && tcp->netif_idx != netif_get_index(netif))
-            continue;
-        if (tcp->unacked)
-            (void)tcp_rexmit(tcp);
-        tcp_ack_now(tcp);
+    tcp->nrtx = 0;
+    if (tcp->unacked && tcp_rexmit(tcp) == ERR_OK) {
+        tcp->nrtx = 0;
+        tcp->rtime = 0;
         (void)tcp_output(tcp);
     }
+    if (tcp->persist_backoff > 0)
+        (void)tcp_zero_window_probe(tcp);
+    for (unsigned i = 0; tcp->state >= ESTABLISHED && i < RESUME_ACKS; i++)
+        (void)tcp_send_empty_ack(tcp);
+}
+
+static void connections_resume(const struct netif *netif)
+{
+    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next)
+        if (ip_route(&tcp->local_ip, &tcp->remote_ip) == netif)
+            connection_resume(tcp);
 }
 
 static void link_is(struct interface *interface, uint32_t link)
@@ -287,6 +356,7 @@ static void interface_step(struct interface *interface)
     net_step(interface->client);
     for (unsigned taken = 0; taken < EVENTS_A_ROUND && net_next(interface->client, &event); taken++)
         happened(interface, &event);
+    drained(interface);
     net_step(interface->client); /* what that made to be sent */
 }
 

@@ -27,7 +27,7 @@ static void describe(const struct socket *socket, struct sock_info *info)
         .type = socket->type,
         .state = state_of(socket),
         .owner = socket->owner,
-        .received = socket->received_bytes,
+        .received = socket->received.bytes + socket->datagrams_bytes,
     };
     uint64_t words[3];
     struct ip_pcb *block = (struct ip_pcb *)(void *)socket->tcp;

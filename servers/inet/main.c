@@ -44,6 +44,7 @@ static void notified(uint64_t bits)
 /* What the loopback interface was given while requests were handled is received now. */
 static void before_wait(void)
 {
+    sockets_relieve();
     netif_poll_all();
     more = interfaces_step();
 }

@@ -15,8 +15,8 @@ LWIP_PORT := $(wildcard servers/inet/port/*.h servers/inet/port/arch/*.h)
 liblwip_DEPS := $(LWIP_PORT)
 
 PROGRAMS += inet
-inet_SRCS := $(addprefix servers/inet/,main.c requests.c socket.c waiter.c stream.c datagram.c \
-    address.c options.c resolve.c list.c interface.c)
+inet_SRCS := $(addprefix servers/inet/,main.c requests.c socket.c waiter.c stream.c received.c \
+    datagram.c address.c options.c resolve.c list.c interface.c)
 inet_CFLAGS := $(LWIP_INCLUDES)
 inet_LIBS := liblwip libnet libpeer libchan libanole
 inet_DEPS := $(LWIP_PORT)

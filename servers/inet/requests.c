@@ -4,32 +4,6 @@
  */
 #include "inet.h"
 
-#include <string.h>
-
-static int process_of(const struct ipc_delivery *request, endpoint_t *process)
-{
-    unsigned service_id;
-
-    return kcall_endpoint_info(request->message.endpoint, process, &service_id);
-}
-
-/* The socket that the request names. NULL: the status is in *error. */
-static struct socket *socket_named(const struct ipc_delivery *request, uint32_t flags_allowed,
-                                   endpoint_t *process, int *error)
-{
-    uint64_t word = request->message.word[0];
-    struct socket *socket = NULL;
-
-    *error = process_of(request, process);
-    if (!*error && (SOCK_FLAGS_OF(word) & ~flags_allowed) != 0)
-        *error = -ANOLE_EINVAL;
-    if (!*error) {
-        socket = socket_of(*process, SOCK_ID_OF(word));
-        *error = socket ? 0 : -ANOLE_EBADHANDLE;
-    }
-    return socket;
-}
-
 static bool is_stream(const struct socket *socket)
 {
     return socket->type == SOCK_TYPE_STREAM;
@@ -41,7 +15,8 @@ static int request_socket(struct ipc_delivery *request)
     uint64_t family = message->word[0], type = message->word[1];
     struct socket *socket;
     endpoint_t process;
-    int error = process_of(request, &process);
+    unsigned service_id;
+    int error = kcall_endpoint_info(message->endpoint, &process, &service_id);
 
     if (error)
         return error;
@@ -60,27 +35,24 @@ static int request_socket(struct ipc_delivery *request)
     return error;
 }
 
-/* The address in words 1 to 3, if the socket can have to do with it. */
-static int address_of(const struct socket *socket, const uint64_t words[3], ip_addr_t *ip,
-                      uint16_t *port)
-{
-    int error = address_read(words, ip, port);
+/* ---- of a socket that is there ---- */
 
-    if (!error && !address_suits(socket, ip))
-        error = -ANOLE_EAFNOSUPPORT;
-    return error;
+/* Does it now, unless others were first, or waits for as long as the request says. */
+static int now_or_later(struct socket *socket, enum waits_for what,
+                        int (*attempt)(struct socket *socket, struct message *message),
+                        struct ipc_delivery *request)
+{
+    int status = waiter_first(socket, what) ? -ANOLE_EAGAIN : attempt(socket, &request->message);
+
+    return status == -ANOLE_EAGAIN ? waiter_add(socket, what, request) : status;
 }
 
-static int request_bind(struct ipc_delivery *request)
+static int do_bind(struct socket *socket, struct ipc_delivery *request)
 {
-    endpoint_t process;
     ip_addr_t ip;
     uint16_t port;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
+    int error = address_for(socket, &request->message.word[1], &ip, &port);
 
-    if (socket)
-        error = address_of(socket, &request->message.word[1], &ip, &port);
     if (!error && !address_is_own(&ip))
         error = -ANOLE_EADDRNOTAVAIL;
     if (error)
@@ -88,43 +60,22 @@ static int request_bind(struct ipc_delivery *request)
     return is_stream(socket) ? stream_bind(socket, &ip, port) : datagram_bind(socket, &ip, port);
 }
 
-static int request_listen(struct ipc_delivery *request)
+static int do_listen(struct socket *socket, struct ipc_delivery *request)
 {
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (!socket)
-        return error;
-    return is_stream(socket) ? stream_listen(socket, request->message.word[1]) : -ANOLE_ENOSYS;
+    return stream_listen(socket, request->message.word[1]);
 }
 
-static int request_accept(struct ipc_delivery *request)
+static int do_accept(struct socket *socket, struct ipc_delivery *request)
 {
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (!socket)
-        return error;
-    if (!is_stream(socket))
-        return -ANOLE_ENOSYS;
-    error = stream_accept(socket, process, &request->message);
-    return error == -ANOLE_EAGAIN
-               ? waiter_add(socket, WAITS_ACCEPT, process, request, request->message.word[6])
-               : error;
+    return now_or_later(socket, WAITS_ACCEPT, stream_accept, request);
 }
 
-static int request_connect(struct ipc_delivery *request)
+static int do_connect(struct socket *socket, struct ipc_delivery *request)
 {
-    endpoint_t process;
     ip_addr_t ip;
     uint16_t port;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
+    int error = address_for(socket, &request->message.word[1], &ip, &port);
 
-    if (socket)
-        error = address_of(socket, &request->message.word[1], &ip, &port);
     if (error)
         return error;
     if (!is_stream(socket))
@@ -132,147 +83,74 @@ static int request_connect(struct ipc_delivery *request)
     error = stream_connect(socket, &ip, port);
     if (error != -ANOLE_EINPROGRESS)
         return error;
-    error = waiter_add(socket, WAITS_CONNECT, process, request, request->message.word[6]);
+    error = waiter_add(socket, WAITS_CONNECT, request);
     return error == -ANOLE_EAGAIN ? -ANOLE_EINPROGRESS : error;
 }
 
-static int request_send(struct ipc_delivery *request)
+static int do_send(struct socket *socket, struct ipc_delivery *request)
 {
-    struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (!socket)
-        return error;
-    if (!is_stream(socket)) {
-        error = datagram_send(socket, NULL, 0, message->endpoint, message->word[1],
-                              message->word[2], message->word[3]);
-        message->word[0] = message->word[3];
-        return error;
-    }
-    /* First come, first served: who waits has been here before. */
-    error = waiter_first(socket, WAITS_SEND) ? -ANOLE_EAGAIN : stream_send(socket, message);
-    return error == -ANOLE_EAGAIN
-               ? waiter_add(socket, WAITS_SEND, process, request, message->word[6])
-               : error;
+    return now_or_later(socket, WAITS_SEND, is_stream(socket) ? stream_send : datagram_send,
+                        request);
 }
 
-static int request_receive(struct ipc_delivery *request)
+static int do_receive(struct socket *socket, struct ipc_delivery *request)
 {
-    struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, SOCK_PEEK, &process, &error);
-
-    if (!socket)
-        return error;
-    if (!is_stream(socket))
-        return -ANOLE_ENOSYS;
-    error = waiter_first(socket, WAITS_RECEIVE) ? -ANOLE_EAGAIN : stream_receive(socket, message);
-    return error == -ANOLE_EAGAIN
-               ? waiter_add(socket, WAITS_RECEIVE, process, request, message->word[6])
-               : error;
+    return now_or_later(socket, WAITS_RECEIVE, stream_receive, request);
 }
 
-static int request_sendto(struct ipc_delivery *request)
+static int do_recvfrom(struct socket *socket, struct ipc_delivery *request)
 {
-    struct message *message = &request->message;
-    endpoint_t process;
-    ip_addr_t ip;
-    uint16_t port;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (socket)
-        error = address_of(socket, &message->word[3], &ip, &port);
-    if (error)
-        return error;
-    if (is_stream(socket))
-        return -ANOLE_ENOSYS;
-    return datagram_send(socket, &ip, port, message->endpoint, message->word[1],
-                         message->word[2] & UINT32_MAX, message->word[2] >> 32);
+    return now_or_later(socket, WAITS_RECEIVE, datagram_receive, request);
 }
 
-static int request_recvfrom(struct ipc_delivery *request)
-{
-    struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (!socket)
-        return error;
-    if (is_stream(socket))
-        return -ANOLE_ENOSYS;
-    error = waiter_first(socket, WAITS_RECEIVE) ? -ANOLE_EAGAIN : datagram_receive(socket, message);
-    return error == -ANOLE_EAGAIN
-               ? waiter_add(socket, WAITS_RECEIVE, process, request, message->word[6])
-               : error;
-}
-
-static int request_shutdown(struct ipc_delivery *request)
+static int do_shutdown(struct socket *socket, struct ipc_delivery *request)
 {
     uint64_t how = request->message.word[1];
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
 
-    if (!socket)
-        return error;
-    if (!is_stream(socket))
-        return -ANOLE_ENOSYS;
     if (how == 0 || how > (SOCK_SHUT_READ | SOCK_SHUT_WRITE))
         return -ANOLE_EINVAL;
     return stream_shutdown(socket, how);
 }
 
-static int request_close(struct ipc_delivery *request)
+static int do_close(struct socket *socket, struct ipc_delivery *request)
 {
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    if (socket)
-        socket_close(socket);
-    return error;
-}
-
-static int request_name(struct ipc_delivery *request)
-{
-    struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-    bool peer = message->word[1] != 0;
-
-    if (!socket)
-        return error;
-    if (message->word[1] > 1)
-        return -ANOLE_EINVAL;
-    if (peer && !socket->connected)
-        return -ANOLE_ENOTCONN;
-    /* All kinds of control blocks begin with the two addresses. */
-    const struct ip_pcb *block = (const struct ip_pcb *)(const void *)socket->tcp;
-    if (!block)
-        return -ANOLE_ENOTCONN;
-    uint16_t port = is_stream(socket) ? (peer ? socket->tcp->remote_port : socket->tcp->local_port)
-                    : socket->type == SOCK_TYPE_ECHO
-                        ? 0
-                        : (peer ? socket->udp->remote_port : socket->udp->local_port);
-    address_write(&message->word[1], peer ? &block->remote_ip : &block->local_ip, port);
+    (void)request;
+    socket_close(socket);
     return 0;
 }
 
-static int request_poll(struct ipc_delivery *request)
+static uint16_t port_of(const struct socket *socket, bool peer)
+{
+    switch (socket->type) {
+    case SOCK_TYPE_STREAM:
+        return peer ? socket->tcp->remote_port : socket->tcp->local_port;
+    case SOCK_TYPE_DATAGRAM:
+        return peer ? socket->udp->remote_port : socket->udp->local_port;
+    default:
+        return 0;
+    }
+}
+
+static int do_name(struct socket *socket, struct ipc_delivery *request)
 {
     struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
+    bool peer = message->word[1] != 0;
+    /* All kinds of control blocks begin with the two addresses. */
+    const struct ip_pcb *block = (const struct ip_pcb *)(const void *)socket->tcp;
 
-    if (!socket)
-        return error;
+    if (message->word[1] > 1)
+        return -ANOLE_EINVAL;
+    if (!block || (peer && !socket->connected))
+        return -ANOLE_ENOTCONN;
+    address_write(&message->word[1], peer ? &block->remote_ip : &block->local_ip,
+                  port_of(socket, peer));
+    return 0;
+}
+
+static int do_poll(struct socket *socket, struct ipc_delivery *request)
+{
+    struct message *message = &request->message;
+
     if (message->word[1] & ~(uint64_t)(SOCK_READABLE | SOCK_WRITABLE | SOCK_FAILED))
         return -ANOLE_EINVAL;
     socket->poll_events = (uint32_t)message->word[1];
@@ -283,42 +161,80 @@ static int request_poll(struct ipc_delivery *request)
     return 0;
 }
 
-static int request_option_get(struct ipc_delivery *request)
+static int do_option_get(struct socket *socket, struct ipc_delivery *request)
 {
-    struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
-
-    return socket ? option_get(socket, message->word[1], &message->word[0]) : error;
+    return option_get(socket, request->message.word[1], &request->message.word[0]);
 }
 
-static int request_option_set(struct ipc_delivery *request)
+static int do_option_set(struct socket *socket, struct ipc_delivery *request)
 {
-    const struct message *message = &request->message;
-    endpoint_t process;
-    int error;
-    struct socket *socket = socket_named(request, 0, &process, &error);
+    return option_set(socket, request->message.word[1], request->message.word[2]);
+}
 
-    return socket ? option_set(socket, message->word[1], message->word[2]) : error;
+/* ---- the tables ---- */
+
+#define STREAMS (1u << SOCK_TYPE_STREAM)
+#define DATAGRAMS (1u << SOCK_TYPE_DATAGRAM | 1u << SOCK_TYPE_ECHO)
+#define ALL (STREAMS | DATAGRAMS)
+
+static const struct {
+    int (*handle)(struct socket *socket, struct ipc_delivery *request);
+    uint32_t types; /* of sockets that have it */
+    uint32_t flags; /* that may be set */
+} operations[] = {
+    [SOCK_BIND & 0xff] = {do_bind, ALL, 0},
+    [SOCK_LISTEN & 0xff] = {do_listen, STREAMS, 0},
+    [SOCK_ACCEPT & 0xff] = {do_accept, STREAMS, 0},
+    [SOCK_CONNECT & 0xff] = {do_connect, ALL, 0},
+    [SOCK_SEND & 0xff] = {do_send, ALL, 0},
+    [SOCK_RECEIVE & 0xff] = {do_receive, STREAMS, SOCK_PEEK},
+    [SOCK_SENDTO & 0xff] = {do_send, DATAGRAMS, 0},
+    [SOCK_RECVFROM & 0xff] = {do_recvfrom, DATAGRAMS, 0},
+    [SOCK_SHUTDOWN & 0xff] = {do_shutdown, STREAMS, 0},
+    [SOCK_CLOSE & 0xff] = {do_close, ALL, 0},
+    [SOCK_OPTION_GET & 0xff] = {do_option_get, ALL, 0},
+    [SOCK_OPTION_SET & 0xff] = {do_option_set, ALL, 0},
+    [SOCK_NAME & 0xff] = {do_name, ALL, 0},
+    [SOCK_POLL & 0xff] = {do_poll, ALL, 0},
+};
+
+/* A request of one of these types about a socket, which must be the caller's. */
+static int request_about_socket(struct ipc_delivery *request)
+{
+    uint32_t index = request->message.type & 0xff;
+    uint64_t word = request->message.word[0];
+    endpoint_t process;
+    unsigned service_id;
+    int error = kcall_endpoint_info(request->message.endpoint, &process, &service_id);
+
+    if (error)
+        return error;
+    if (SOCK_FLAGS_OF(word) & ~operations[index].flags)
+        return -ANOLE_EINVAL;
+    struct socket *socket = socket_of(process, SOCK_ID_OF(word));
+    if (!socket)
+        return -ANOLE_EBADHANDLE;
+    if ((operations[index].types >> socket->type & 1) == 0)
+        return -ANOLE_ENOSYS;
+    return operations[index].handle(socket, request);
 }
 
 const struct service_entry inet_entries[] = {
-    {SOCK_SEND, request_send},
-    {SOCK_RECEIVE, request_receive},
-    {SOCK_SENDTO, request_sendto},
-    {SOCK_RECVFROM, request_recvfrom},
-    {SOCK_POLL, request_poll},
-    {SOCK_ACCEPT, request_accept},
+    {SOCK_SEND, request_about_socket},
+    {SOCK_RECEIVE, request_about_socket},
+    {SOCK_SENDTO, request_about_socket},
+    {SOCK_RECVFROM, request_about_socket},
+    {SOCK_POLL, request_about_socket},
+    {SOCK_ACCEPT, request_about_socket},
     {SOCK_SOCKET, request_socket},
-    {SOCK_BIND, request_bind},
-    {SOCK_LISTEN, request_listen},
-    {SOCK_CONNECT, request_connect},
-    {SOCK_SHUTDOWN, request_shutdown},
-    {SOCK_CLOSE, request_close},
-    {SOCK_NAME, request_name},
-    {SOCK_OPTION_GET, request_option_get},
-    {SOCK_OPTION_SET, request_option_set},
+    {SOCK_BIND, request_about_socket},
+    {SOCK_LISTEN, request_about_socket},
+    {SOCK_CONNECT, request_about_socket},
+    {SOCK_SHUTDOWN, request_about_socket},
+    {SOCK_CLOSE, request_about_socket},
+    {SOCK_NAME, request_about_socket},
+    {SOCK_OPTION_GET, request_about_socket},
+    {SOCK_OPTION_SET, request_about_socket},
     {SOCK_RESOLVE, request_resolve},
     {SOCK_LIST, request_list},
 };

@@ -1,6 +1,7 @@
 /*
- * The table of sockets. A socket belongs to one process; connections that nobody has accepted yet
- * belong to their listener.
+ * The table of sockets. A socket belongs to one process, and so do connections that wait to be
+ * accepted: to the one that listens. All that waits in its sockets, both ways, is bounded; a process
+ * that has too much is held up until some of it has gone, and nobody else is.
  */
 #include "inet.h"
 #include <string.h>
@@ -11,13 +12,16 @@ static_assert(SOCKETS == 1u << INDEX_BITS, "a number is an index and a generatio
 static struct socket sockets[SOCKETS];
 static struct socket *free_first, *free_last;
 
-/* Processes with sockets, and how many. */
+/* Processes with sockets, how many, and what waits in them. */
 struct owner {
     endpoint_t process; /* ENDPOINT_NONE: free */
     handle_t watch;
     unsigned sockets;
+    uint32_t bytes;
+    bool held_up; /* for it had too many bytes */
 };
 static struct owner owners[OWNERS];
+static bool anyone_held_up;
 
 static void free_append(struct socket *socket)
 {
@@ -64,6 +68,8 @@ static int owner_charge(endpoint_t process)
             return error;
         owner->process = process;
         owner->sockets = 0;
+        owner->bytes = 0;
+        owner->held_up = false;
     }
     if (owner->sockets >= SOCKETS_A_PROCESS)
         return -ANOLE_ENOMEM;
@@ -75,9 +81,51 @@ static void owner_release(endpoint_t process)
 {
     struct owner *owner = owner_find(process);
 
-    if (owner && --owner->sockets == 0) {
+    if (--owner->sockets == 0) {
         (void)kcall_close(owner->watch);
         owner->process = ENDPOINT_NONE;
+    }
+}
+
+void socket_charge(struct socket *socket, uint32_t bytes)
+{
+    struct owner *owner = owner_find(socket->owner);
+
+    owner->bytes += bytes - socket->charged;
+    socket->charged = bytes;
+}
+
+bool socket_may_have(const struct socket *socket, uint32_t bytes)
+{
+    struct owner *owner = owner_find(socket->owner);
+
+    if (owner->bytes + bytes <= OWNER_BYTES_MAX)
+        return true;
+    owner->held_up = anyone_held_up = true;
+    return false;
+}
+
+static void owner_relieve(struct owner *owner)
+{
+    owner->held_up = false;
+    for (unsigned i = 0; i < SOCKETS; i++)
+        if (sockets[i].type == SOCK_TYPE_STREAM && sockets[i].owner == owner->process)
+            stream_serve(&sockets[i]);
+}
+
+/* At three quarters, so that it isn't done for each segment. */
+void sockets_relieve(void)
+{
+    if (!anyone_held_up)
+        return;
+    anyone_held_up = false;
+    for (unsigned i = 0; i < OWNERS; i++) {
+        struct owner *owner = &owners[i];
+        if (owner->process == ENDPOINT_NONE || !owner->held_up)
+            continue;
+        if (owner->bytes <= OWNER_BYTES_MAX / 4 * 3)
+            owner_relieve(owner);
+        anyone_held_up |= owner->held_up;
     }
 }
 
@@ -92,8 +140,9 @@ static bool is_dead(endpoint_t process)
 static void owner_bury(endpoint_t process)
 {
     waiters_bury(process);
+    /* Connections that nobody has accepted end with their listeners. */
     for (unsigned i = 0; i < SOCKETS; i++)
-        if (sockets[i].type != 0 && sockets[i].owner == process)
+        if (sockets[i].type != 0 && sockets[i].owner == process && !sockets[i].listener)
             socket_close(&sockets[i]);
 }
 
@@ -112,11 +161,9 @@ int socket_make(endpoint_t owner, uint8_t family, uint8_t type, struct socket **
 
     if (!socket)
         return -ANOLE_ENOMEM;
-    if (owner != ENDPOINT_NONE) {
-        int error = owner_charge(owner);
-        if (error)
-            return error;
-    }
+    int error = owner_charge(owner);
+    if (error)
+        return error;
     free_first = socket->next;
     if (!free_first)
         free_last = NULL;
@@ -130,21 +177,13 @@ int socket_make(endpoint_t owner, uint8_t family, uint8_t type, struct socket **
     return 0;
 }
 
-int socket_give(struct socket *socket, endpoint_t owner)
-{
-    int error = owner_charge(owner);
-
-    if (!error)
-        socket->owner = owner;
-    return error;
-}
-
 struct socket *socket_of(endpoint_t process, uint32_t number)
 {
     struct socket *socket = &sockets[number % SOCKETS];
 
-    return socket->type != 0 && socket->number == number && socket->owner == process ? socket
-                                                                                     : NULL;
+    if (socket->type == 0 || socket->number != number || socket->owner != process)
+        return NULL;
+    return socket->listener ? NULL : socket;
 }
 
 struct socket *socket_next(struct socket *socket)
@@ -163,8 +202,8 @@ void socket_close(struct socket *socket)
         stream_close(socket);
     else
         datagram_close(socket);
-    if (socket->owner != ENDPOINT_NONE)
-        owner_release(socket->owner);
+    socket_charge(socket, 0);
+    owner_release(socket->owner);
     socket->type = 0;
     socket->owner = ENDPOINT_NONE;
     free_append(socket);
@@ -175,12 +214,14 @@ uint32_t socket_events(const struct socket *socket)
     uint32_t events = socket->error ? SOCK_FAILED : 0;
 
     if (socket->type != SOCK_TYPE_STREAM)
-        return events | SOCK_WRITABLE | (socket->datagrams ? SOCK_READABLE : 0);
+        return events | (interfaces_full() ? 0 : SOCK_WRITABLE) |
+               (socket->datagrams ? SOCK_READABLE : 0);
     if (socket->listening)
         return events | (socket->backlog ? SOCK_READABLE : 0);
-    if (socket->received || socket->peer_done || socket->read_shut)
+    if (socket->received.bytes > 0 || socket->peer_done || socket->read_shut)
         events |= SOCK_READABLE;
-    if (socket->connected && socket->tcp && tcp_sndbuf(socket->tcp) >= TCP_SNDLOWAT)
+    if (socket->connected && socket->tcp && tcp_sndbuf(socket->tcp) >= TCP_SNDLOWAT &&
+        socket_may_have(socket, TCP_SNDLOWAT))
         events |= SOCK_WRITABLE;
     /* Neither operation would wait, if only because it fails. */
     if (!socket->tcp || socket->error)

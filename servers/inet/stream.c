@@ -1,55 +1,101 @@
 /*
  * TCP sockets. Data that came waits in lwIP's buffers and keeps the window closed by as much, so that
  * a client that doesn't read costs one window at most; data to be sent is copied once from the
- * client's grant and once into segments.
+ * client's grant and once into segments. What waits both ways is charged to the socket's owner.
  */
 #include "inet.h"
+
+#include <lwip/priv/tcp_priv.h>
 #include <string.h>
+
+#define POLL_TICKS (500 / TCP_SLOW_INTERVAL)
 
 static uint8_t copy_buffer[COPY_BUFFER_LEN];
 
+static uint32_t unsent_bytes(const struct tcp_pcb *tcp)
+{
+    return (uint32_t)TCP_SND_BUF - tcp_sndbuf(tcp) + SEGMENT_COST * tcp_sndqueuelen(tcp);
+}
+
+static void charge(struct socket *socket)
+{
+    socket_charge(socket, socket->received.bytes + (socket->tcp ? unsent_bytes(socket->tcp) : 0));
+}
+
 /* ---- what lwIP tells ---- */
+
+/* A connection ended before anybody accepted it. */
+static void backlog_forget(struct socket *socket)
+{
+    struct socket *listener = socket->listener, *before = NULL;
+
+    for (struct socket *at = listener->backlog; at != socket; at = at->next)
+        before = at;
+    if (before)
+        before->next = socket->next;
+    else
+        listener->backlog = socket->next;
+    if (listener->backlog_last == socket)
+        listener->backlog_last = before;
+    socket_close(socket);
+}
+
+/* lwIP goes on with it alone: it has what is still to be sent, and nobody hears of it any more. */
+static void detach(struct tcp_pcb *tcp)
+{
+    tcp_arg(tcp, NULL);
+    tcp_err(tcp, NULL);
+    tcp_recv(tcp, NULL);
+    tcp_sent(tcp, NULL);
+    /* Whoever has a socket comes first, should there be too many connections. */
+    tcp_setprio(tcp, TCP_PRIO_MIN);
+}
+
+/* Both sides have said their last word. What lwIP does with the control block from here on, it does
+ * without telling. */
+static void finish(struct socket *socket)
+{
+    if (!socket->tcp || !socket->peer_done || !socket->write_shut)
+        return;
+    detach(socket->tcp);
+    socket->tcp = NULL;
+    charge(socket);
+}
 
 /* The control block is gone already. */
 static void on_error(void *argument, err_t error)
 {
     struct socket *socket = argument;
 
-    if (!socket)
-        return;
     socket->tcp = NULL;
     socket->error = socket->connecting && error == ERR_RST ? -ANOLE_ECONNREFUSED
                     : error == ERR_ABRT                    ? -ANOLE_ETIMEDOUT
                                                            : error_of(error);
     socket->connecting = false;
-    if (socket->listener) {
-        /* Nobody has it yet: it stays in the backlog, and whoever accepts it learns why it ended. */
-        return;
-    }
-    stream_serve(socket);
+    charge(socket);
+    if (socket->listener)
+        backlog_forget(socket);
+    else
+        stream_serve(socket);
 }
 
+/* Data that is refused stays with lwIP, which takes no more for this connection, and offers it again. */
 static err_t on_received(void *argument, struct tcp_pcb *tcp, struct pbuf *data, err_t error)
 {
     struct socket *socket = argument;
 
     (void)error; /* always ERR_OK */
-    if (!socket || (data && socket->read_shut)) {
-        if (data) {
-            tcp_recved(tcp, data->tot_len);
-            pbuf_free(data);
-        }
+    if (data && socket->read_shut) {
+        tcp_recved(tcp, data->tot_len);
+        pbuf_free(data);
         return ERR_OK;
     }
-    if (!data) {
+    if (!data)
         socket->peer_done = true;
-    } else {
-        socket->received_bytes += data->tot_len;
-        if (socket->received)
-            pbuf_cat(socket->received, data);
-        else
-            socket->received = data;
-    }
+    else if (!socket_may_have(socket, data->tot_len) || !received_add(&socket->received, data))
+        return ERR_MEM;
+    charge(socket);
+    finish(socket);
     stream_serve(socket);
     return ERR_OK;
 }
@@ -58,6 +104,15 @@ static err_t on_sent(void *argument, struct tcp_pcb *tcp, uint16_t len)
 {
     (void)tcp;
     (void)len;
+    charge(argument);
+    stream_serve(argument);
+    return ERR_OK;
+}
+
+/* There may be memory again for what couldn't be sent. */
+static err_t on_poll(void *argument, struct tcp_pcb *tcp)
+{
+    (void)tcp;
     if (argument)
         stream_serve(argument);
     return ERR_OK;
@@ -82,6 +137,7 @@ static void take_over(struct socket *socket, struct tcp_pcb *tcp)
     tcp_err(tcp, on_error);
     tcp_recv(tcp, on_received);
     tcp_sent(tcp, on_sent);
+    tcp_poll(tcp, on_poll, POLL_TICKS);
 }
 
 /* A connection is established. Refusing it makes lwIP reset it. */
@@ -90,7 +146,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *tcp, err_t error)
     struct socket *listener = argument, *socket;
 
     if (error != ERR_OK || !tcp || !listener ||
-        socket_make(ENDPOINT_NONE, listener->family, SOCK_TYPE_STREAM, &socket) != 0)
+        socket_make(listener->owner, listener->family, SOCK_TYPE_STREAM, &socket) != 0)
         return ERR_MEM;
     socket->connected = true;
     socket->listener = listener;
@@ -171,7 +227,7 @@ int stream_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port)
 
 /* ---- moving data ---- */
 
-int stream_accept(struct socket *socket, endpoint_t process, struct message *message)
+int stream_accept(struct socket *socket, struct message *message)
 {
     struct socket *accepted = socket->backlog;
 
@@ -179,18 +235,12 @@ int stream_accept(struct socket *socket, endpoint_t process, struct message *mes
         return -ANOLE_EINVAL;
     if (!accepted)
         return -ANOLE_EAGAIN;
-    int error = socket_give(accepted, process);
-    if (error)
-        return error;
     socket->backlog = accepted->next;
     accepted->next = NULL;
     accepted->listener = NULL;
     message->word[0] = accepted->number;
-    memset(&message->word[1], 0, sizeof(struct sock_address));
-    if (accepted->tcp) {
-        tcp_backlog_accepted(accepted->tcp);
-        address_write(&message->word[1], &accepted->tcp->remote_ip, accepted->tcp->remote_port);
-    }
+    tcp_backlog_accepted(accepted->tcp);
+    address_write(&message->word[1], &accepted->tcp->remote_ip, accepted->tcp->remote_port);
     return 0;
 }
 
@@ -216,7 +266,8 @@ int stream_send(struct socket *socket, struct message *message)
     if (len == 0)
         return -ANOLE_EINVAL;
     len = LWIP_MIN(len, LWIP_MIN(tcp_sndbuf(socket->tcp), COPY_BUFFER_LEN - 1u));
-    if (len == 0 || tcp_sndqueuelen(socket->tcp) >= TCP_SND_QUEUELEN)
+    if (len == 0 || tcp_sndqueuelen(socket->tcp) >= TCP_SND_QUEUELEN ||
+        !socket_may_have(socket, (uint32_t)len + SEGMENT_COST))
         return -ANOLE_EAGAIN;
     error = kcall_copy(message->endpoint, message->word[1], message->word[2], copy_buffer, len,
                        COPY_FROM_GRANT);
@@ -228,104 +279,48 @@ int stream_send(struct socket *socket, struct message *message)
     if (written != ERR_OK)
         return error_of(written);
     (void)tcp_output(socket->tcp); /* what can't go now goes by a timer */
+    charge(socket);
     message->word[0] = len;
     return 0;
 }
 
-/* Copies the first bytes of what was received to the client, buffer by buffer. */
-static int copy_out(const struct socket *socket, const struct message *message, uint64_t len)
+/* Nothing is there: why, or -EAGAIN. */
+static int receive_nothing(struct socket *socket, struct message *message)
 {
-    struct copy_op ops[16];
-    const struct pbuf *data = socket->received;
-    uint64_t done = 0;
+    int error = unusable(socket);
 
-    while (done < len) {
-        unsigned count = 0, moved;
-        for (; count < 16 && done < len; count++, data = data->next) {
-            uint64_t part = LWIP_MIN(data->len, len - done);
-            ops[count] = (struct copy_op){
-                .maker = message->endpoint,
-                .direction = COPY_TO_GRANT,
-                .grant = message->word[1],
-                .offset = message->word[2] + done,
-                .local_address = (uintptr_t)data->payload,
-                .len_bytes = part,
-            };
-            done += part;
-        }
-        int error = kcall_copy_vector(ops, count, &moved);
-        if (error)
-            return error;
-    }
+    if (error)
+        return error;
+    if (!socket->peer_done && !socket->read_shut)
+        return socket->tcp ? -ANOLE_EAGAIN : -ANOLE_ENOTCONN;
+    message->word[0] = 0;
     return 0;
 }
 
 int stream_receive(struct socket *socket, struct message *message)
 {
-    uint64_t len = LWIP_MIN(message->word[3], socket->received_bytes);
+    uint64_t len = LWIP_MIN(message->word[3], socket->received.bytes);
     bool peek = (SOCK_FLAGS_OF(message->word[0]) & SOCK_PEEK) != 0;
 
-    if (message->word[2] > UINT64_MAX - len)
+    if (message->word[3] == 0 || message->word[2] > UINT64_MAX - len)
         return -ANOLE_EINVAL;
-    if (len == 0) {
-        int error = message->word[3] == 0 ? -ANOLE_EINVAL : unusable(socket);
-        message->word[0] = 0;
-        return error                                    ? error
-               : socket->peer_done || socket->read_shut ? 0
-               : !socket->tcp                           ? -ANOLE_ENOTCONN
-                                                        : -ANOLE_EAGAIN;
-    }
-    int error = copy_out(socket, message, len);
+    if (len == 0)
+        return receive_nothing(socket, message);
+    int error = received_copy(&socket->received, message->endpoint, message->word[1],
+                              message->word[2], len);
     if (error)
         return error;
     message->word[0] = len;
     if (peek)
         return 0;
-    socket->received_bytes -= (uint32_t)len;
-    for (uint64_t left = len; left > 0;) {
+    received_drop(&socket->received, (uint32_t)len);
+    charge(socket);
+    for (uint64_t left = len; socket->tcp && left > 0;) {
         uint16_t part = (uint16_t)LWIP_MIN(left, 0x8000u);
-        socket->received = pbuf_free_header(socket->received, part);
-        if (socket->tcp)
-            tcp_recved(socket->tcp, part);
+        tcp_recved(socket->tcp, part);
         left -= part;
     }
     return 0;
-}
-
-static void serve_receivers(struct socket *socket)
-{
-    struct waiter *waiter;
-
-    while ((waiter = waiter_first(socket, WAITS_RECEIVE)) != NULL) {
-        int status = stream_receive(socket, &waiter->request.message);
-        if (status == -ANOLE_EAGAIN)
-            return;
-        waiter_answer(waiter, status);
-    }
-}
-
-static void serve_senders(struct socket *socket)
-{
-    struct waiter *waiter;
-
-    while ((waiter = waiter_first(socket, WAITS_SEND)) != NULL) {
-        int status = stream_send(socket, &waiter->request.message);
-        if (status == -ANOLE_EAGAIN)
-            return;
-        waiter_answer(waiter, status);
-    }
-}
-
-static void serve_acceptors(struct socket *socket)
-{
-    struct waiter *waiter;
-
-    while ((waiter = waiter_first(socket, WAITS_ACCEPT)) != NULL) {
-        int status = stream_accept(socket, waiter->process, &waiter->request.message);
-        if (status == -ANOLE_EAGAIN)
-            return;
-        waiter_answer(waiter, status);
-    }
 }
 
 void stream_serve(struct socket *socket)
@@ -333,10 +328,10 @@ void stream_serve(struct socket *socket)
     if (!socket->connecting && waiter_first(socket, WAITS_CONNECT))
         waiters_end(socket, WAITS_CONNECT, socket_error_take(socket));
     if (socket->listening) {
-        serve_acceptors(socket);
+        waiters_serve(socket, WAITS_ACCEPT, stream_accept);
     } else {
-        serve_receivers(socket);
-        serve_senders(socket);
+        waiters_serve(socket, WAITS_RECEIVE, stream_receive);
+        waiters_serve(socket, WAITS_SEND, stream_send);
     }
     socket_changed(socket);
 }
@@ -355,44 +350,50 @@ int stream_shutdown(struct socket *socket, uint64_t how)
         socket->write_shut = true;
         if (socket->tcp)
             error = error_of(tcp_shutdown(socket->tcp, 0, 1));
+        finish(socket);
     }
     stream_serve(socket);
     return error;
 }
 
-static void let_go(struct socket *socket)
+/* Whether there is room for one more connection that goes on sending without a socket. */
+static bool may_be_orphan(const struct tcp_pcb *orphan)
 {
-    struct tcp_pcb *tcp = socket->tcp;
+    uint32_t bytes = unsent_bytes(orphan);
 
-    if (!tcp)
-        return;
-    socket->tcp = NULL;
-    tcp_arg(tcp, NULL);
-    if (socket->listening) {
-        tcp_accept(tcp, NULL);
-    } else {
-        tcp_err(tcp, NULL);
-        tcp_recv(tcp, NULL);
-        tcp_sent(tcp, NULL);
-    }
+    if (tcp_sndqueuelen(orphan) == 0)
+        return true;
+    for (const struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next)
+        if (!tcp->callback_arg)
+            bytes += unsent_bytes(tcp);
+    return bytes <= ORPHAN_BYTES_MAX;
+}
+
+static void connection_close(struct tcp_pcb *tcp)
+{
+    bool may = may_be_orphan(tcp);
+
+    detach(tcp);
     /* Without memory for the last segment there is nothing but a reset. */
-    if (tcp_close(tcp) != ERR_OK)
+    if (!may || tcp_close(tcp) != ERR_OK)
         tcp_abort(tcp);
 }
 
 void stream_close(struct socket *socket)
 {
+    struct tcp_pcb *tcp = socket->tcp;
+
     while (socket->backlog) {
         struct socket *unaccepted = socket->backlog;
         socket->backlog = unaccepted->next;
         unaccepted->listener = NULL;
-        if (unaccepted->tcp)
-            tcp_backlog_accepted(unaccepted->tcp);
+        tcp_backlog_accepted(unaccepted->tcp);
         socket_close(unaccepted);
     }
-    if (socket->received) {
-        pbuf_free(socket->received);
-        socket->received = NULL;
-    }
-    let_go(socket);
+    received_drop(&socket->received, socket->received.bytes);
+    socket->tcp = NULL;
+    if (tcp && socket->listening)
+        (void)tcp_close(tcp); /* never fails */
+    else if (tcp)
+        connection_close(tcp);
 }

@@ -46,15 +46,15 @@ struct waiter *waiter_alone(endpoint_t process, const struct ipc_delivery *reque
     return waiter;
 }
 
-int waiter_add(struct socket *socket, enum waits_for what, endpoint_t process,
-               const struct ipc_delivery *request, uint64_t deadline_ticks)
+int waiter_add(struct socket *socket, enum waits_for what, const struct ipc_delivery *request)
 {
     struct waiter_list *list = &socket->waiting[what];
+    uint64_t deadline_ticks = request->message.word[6];
     struct waiter *waiter;
 
     if (deadline_ticks == 0)
         return -ANOLE_EAGAIN;
-    waiter = waiter_alone(process, request, deadline_ticks);
+    waiter = waiter_alone(socket->owner, request, deadline_ticks);
     if (!waiter)
         return -ANOLE_ENOMEM;
     waiter->socket = socket;
@@ -105,6 +105,19 @@ void waiters_end(struct socket *socket, enum waits_for what, int status)
 {
     while (waiter_first(socket, what))
         waiter_answer(waiter_first(socket, what), status);
+}
+
+void waiters_serve(struct socket *socket, enum waits_for what,
+                   int (*attempt)(struct socket *socket, struct message *message))
+{
+    struct waiter *waiter;
+
+    while ((waiter = waiter_first(socket, what)) != NULL) {
+        int status = attempt(socket, &waiter->request.message);
+        if (status == -ANOLE_EAGAIN)
+            return;
+        waiter_answer(waiter, status);
+    }
 }
 
 uint64_t waiters_deadline(void)

@@ -2,51 +2,24 @@
  * socktest [GROUP...]: the network server as programs see it, over the loopback interface: streams,
  * datagrams, echo, poll, names, and what it refuses.
  */
-#include "testkit.h"
+#include "socktest.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <proto/sock.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 const char test_name[] = "socktest";
-
-#define MIB (1024u * 1024u)
-#define POLL_MS 5000
-
-#define WORKS(call) check((call) >= 0, __LINE__, "%s: %s", #call, strerror(errno))
-#define FAILS(call, error)                                                                         \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        long failed_ = (call);                                                                     \
-        check(failed_ == -1 && errno == (error), __LINE__, "%s: found %ld, %s", #call, failed_,    \
-              strerror(errno));                                                                    \
-    } while (0)
-
-static struct sockaddr_in v4(uint32_t ip, uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(ip)};
-}
-
-#define ADDRESS(address) ((const struct sockaddr *)&(address)), sizeof(address)
 
 static struct sockaddr_in local(void)
 {
     return v4(INADDR_LOOPBACK, 0);
 }
 
-/* The port that a socket is bound to. */
-static uint16_t port_of(int fd)
+uint16_t port_of(int fd)
 {
     struct sockaddr_in6 address = {0};
     socklen_t len = sizeof(address);
@@ -55,7 +28,7 @@ static uint16_t port_of(int fd)
     return ntohs(address.sin6_port);
 }
 
-static int listener(int backlog)
+int listener(int backlog)
 {
     struct sockaddr_in any = local();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -65,8 +38,7 @@ static int listener(int backlog)
     return fd;
 }
 
-/* A connected pair through a listener. */
-static void pair(int fds[2])
+void pair(int fds[2])
 {
     int listening = listener(5);
     struct sockaddr_in to = v4(INADDR_LOOPBACK, port_of(listening));
@@ -77,7 +49,7 @@ static void pair(int fds[2])
     WORKS(close(listening));
 }
 
-static short wait_for(int fd, short events)
+short wait_for(int fd, short events)
 {
     struct pollfd look = {.fd = fd, .events = events};
 
@@ -111,6 +83,71 @@ static void group_stream(void)
     CHECK(recv(fds[0], text, sizeof(text), 0) == 0);
     WORKS(close(fds[0]));
     FAILS(close(fds[0]), EBADF);
+}
+
+/* Both have said their last word: what is told of the connection stays as it is. */
+static void group_half_close(void)
+{
+    char byte;
+    int fds[2];
+
+    pair(fds);
+    WORKS(shutdown(fds[0], SHUT_WR));
+    CHECK(recv(fds[1], &byte, 1, 0) == 0);
+    CHECK(send(fds[1], "last", 4, 0) == 4);
+    WORKS(shutdown(fds[1], SHUT_WR));
+    sleep_us(300000);
+    CHECK(recv(fds[0], &byte, 1, 0) == 1 && byte == 'l');
+    CHECK(recv(fds[0], &byte, 1, 0) == 1 && recv(fds[0], &byte, 1, 0) == 1);
+    CHECK(recv(fds[0], &byte, 1, 0) == 1 && byte == 't');
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(recv(fds[i], &byte, 1, 0) == 0 && recv(fds[i], &byte, 1, 0) == 0);
+        FAILS(send(fds[i], "x", 1, 0), EPIPE);
+        FAILS(getpeername(fds[i], (struct sockaddr *)&(struct sockaddr_in){0}, &(socklen_t){16}),
+              ENOTCONN);
+        WORKS(shutdown(fds[i], SHUT_WR));
+    }
+}
+
+static int late_fd;
+
+static void send_late(void *argument)
+{
+    (void)argument;
+    sleep_us(50000);
+    (void)send(late_fd, "late", 4, 0);
+    kcall_thread_exit();
+}
+
+/* Who looks and waits for it takes nothing away. */
+static void group_peek(void)
+{
+    char text[8];
+    int fds[2];
+
+    pair(fds);
+    late_fd = fds[0];
+    start_thread(send_late, NULL, 0);
+    CHECK(recv(fds[1], text, sizeof(text), MSG_PEEK) == 4);
+    CHECK(recv(fds[1], text, sizeof(text), 0) == 4 && memcmp(text, "late", 4) == 0);
+}
+
+/* A listener that ends takes along what waits to be accepted. */
+static void group_backlog(void)
+{
+    int listening = listener(5), fd[3];
+    struct sockaddr_in to = v4(INADDR_LOOPBACK, port_of(listening));
+    char byte;
+
+    for (unsigned i = 0; i < 3; i++) {
+        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+        WORKS(connect(fd[i], ADDRESS(to)));
+        CHECK(send(fd[i], "unread", 6, 0) == 6);
+    }
+    CHECK(wait_for(listening, POLLIN) == POLLIN);
+    WORKS(close(listening));
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(recv(fd[i], &byte, 1, 0) <= 0);
 }
 
 static uint8_t *outgoing, *incoming;
@@ -152,29 +189,6 @@ static void group_bulk(void)
         done += (size_t)count;
     CHECK(count == 0 && done == 4 * MIB);
     CHECK(memcmp(outgoing, incoming, 4 * MIB) == 0);
-}
-
-/* Who doesn't read costs one window, and no one else anything. */
-static void group_unread(void)
-{
-    static char block[65536];
-    size_t sent = 0;
-    ssize_t count;
-    int fds[2], others[2];
-
-    pair(fds);
-    pair(others);
-    while ((count = send(fds[0], block, sizeof(block), MSG_DONTWAIT)) > 0 ||
-           wait_for(fds[0], POLLOUT) & POLLOUT) {
-        sent += count > 0 ? (size_t)count : 0;
-        if (sent > 4 * MIB)
-            break;
-    }
-    CHECK(sent > 100000 && sent <= 4 * MIB);
-    CHECK(send(others[0], "through", 7, 0) == 7 && recv(others[1], block, 7, MSG_WAITALL) == 7);
-    while (sent > 0 && (count = recv(fds[1], block, sizeof(block), 0)) > 0)
-        sent -= (size_t)count;
-    CHECK(sent == 0);
 }
 
 static void group_connect(void)
@@ -250,23 +264,6 @@ static void group_datagram(void)
     CHECK(send(b, "x", 1, 0) == 1 && wait_for(a, POLLIN) == POLLIN);
     FAILS(send(b, big, sizeof(big), 0), EMSGSIZE);
     CHECK(recv(a, text, sizeof(text), 0) == 1);
-}
-
-/* What comes while nobody reads is bounded. */
-static void group_flood(void)
-{
-    static char data[1024];
-    struct sockaddr_in any = local();
-    int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0);
-    unsigned count = 0;
-
-    WORKS(bind(a, ADDRESS(any)));
-    struct sockaddr_in to = v4(INADDR_LOOPBACK, port_of(a));
-    for (unsigned i = 0; i < 2000; i++)
-        (void)sendto(b, data, sizeof(data), 0, ADDRESS(to));
-    while (recv(a, data, sizeof(data), MSG_DONTWAIT) == sizeof(data))
-        count++;
-    CHECK(count > 0 && count <= 256);
 }
 
 struct echo {
@@ -370,23 +367,25 @@ static void group_refusals(void)
     CHECK(child_end(child));
 }
 
-/* As many as one process may have; they end with it, so the next group has as many again. */
-static void group_quota(void)
-{
-    unsigned count = 0;
-
-    while (count < 10000 && socket(AF_INET, SOCK_DGRAM, 0) >= 0)
-        count++;
-    CHECK(count >= 100 && count < 1000 && errno == ENOBUFS);
-}
-
 int main(int argc, char *argv[])
 {
     static const struct group groups[] = {
-        {"stream", group_stream},     {"bulk", group_bulk},         {"unread", group_unread},
-        {"connect", group_connect},   {"timeouts", group_timeouts}, {"datagram", group_datagram},
-        {"flood", group_flood},       {"echo", group_echo},         {"v6", group_v6},
-        {"names", group_names},       {"quota", group_quota},       {"refusals", group_refusals},
+        {"stream", group_stream},
+        {"half-close", group_half_close},
+        {"peek", group_peek},
+        {"backlog", group_backlog},
+        {"bulk", group_bulk},
+        {"unread", group_unread},
+        {"hoard", group_hoard},
+        {"connect", group_connect},
+        {"timeouts", group_timeouts},
+        {"datagram", group_datagram},
+        {"flood", group_flood},
+        {"echo", group_echo},
+        {"v6", group_v6},
+        {"names", group_names},
+        {"quota", group_quota},
+        {"refusals", group_refusals},
         {"quota-again", group_quota},
     };
     static const struct test_program program = {

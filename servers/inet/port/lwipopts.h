@@ -18,7 +18,7 @@
 #define MEM_ALIGNMENT 8
 #define MEMP_NUM_TCP_PCB 1024
 #define MEMP_NUM_TCP_PCB_LISTEN 64
-#define MEMP_NUM_TCP_SEG 8192
+#define MEMP_NUM_TCP_SEG 32768
 #define MEMP_NUM_UDP_PCB 256
 #define MEMP_NUM_RAW_PCB 32
 #define MEMP_NUM_PBUF 4096
@@ -66,6 +66,10 @@
 #define LWIP_CHECKSUM_ON_COPY 1
 
 /* ---- TCP ---- */
+#define TCP_TMR_INTERVAL                                                                           \
+    50 /* milliseconds: what is lost is sent again after 300 ms at the earliest */
+#define LWIP_TCP_RTO_TIME 1000 /* milliseconds, before anything was measured (RFC 6298, 2.1) */
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) inet_random()
 #define TCP_MSS 1460
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 3
