@@ -108,7 +108,7 @@ def test_modes_from_outside(tmp_path, wire, mode, expected):
     expected.pop("vlan", None)  # QEMU tells "all" or "none", by whether it filters
     socket = tmp_path / "qmp"
     thread, results = running(["--net", wire().net(), "--qmp", socket, "-e",
-                               fALONE + "nettest --mode {mode} 4000 eth0"])
+                               ALONE + f"nettest --mode {mode} 4000 eth0"])
     monitor = Monitor(socket)
 
     def filtered():
