@@ -91,7 +91,7 @@ void first_process_start(void)
         .name = "rs",
         .priority = PRIORITY_RS,
         .max_threads = 1,
-        .max_frames = 8192,
+        .max_frames = 8192 + 16384, /* its own, and what it keeps for services (kept-kib) */
         .max_handles = 2048,
         .kcalls = ~(uint64_t)0,
         .give_kcalls = ~(uint64_t)0,

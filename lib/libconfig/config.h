@@ -18,6 +18,7 @@
 #define CONFIG_NAME_LEN 16
 #define CONFIG_ERROR_LEN 128
 #define CONFIG_NO_LIMIT 0u
+#define CONFIG_KEPT_KIB_MAX 65536u
 
 /* A list of NUL-terminated strings, one after the other: what a property or an argv is. */
 struct config_strings {
@@ -93,6 +94,7 @@ struct config_service {
     uint64_t start_after;            /* bit i: service i of struct config */
     uint64_t dependents;             /* likewise: restarted when this one dies */
     bool hot_spare;                  /* a second instance is kept loaded, to be woken at a death */
+    uint32_t kept_bytes;             /* of the region that outlives its instances; 0: none */
     struct config_rights rights;
     struct config_liveness liveness;
     struct config_recovery recovery;

@@ -267,6 +267,15 @@ static int read_liveness(struct reader *reader, int node, struct config_liveness
     return error ? error : read_number(reader, node, "stop-ms", 60000, &liveness->stop_ms);
 }
 
+static int read_kept(struct reader *reader, int node, struct config_service *service)
+{
+    uint32_t kib = 0;
+    int error = read_number(reader, node, "kept-kib", CONFIG_KEPT_KIB_MAX, &kib);
+
+    service->kept_bytes = kib * 1024;
+    return error;
+}
+
 static int read_service(struct reader *reader, int node, struct config_service *service)
 {
     reader->name = service->name;
@@ -280,6 +289,7 @@ static int read_service(struct reader *reader, int node, struct config_service *
     error = error ? error : read_services(reader, node, "start-after", &service->start_after);
     error = error ? error : read_services(reader, node, "dependents", &service->dependents);
     service->hot_spare = has(reader, node, "hot-spare");
+    error = error ? error : read_kept(reader, node, service);
     error = error ? error : read_rights(reader, node, &service->rights);
     error = error ? error : read_liveness(reader, node, &service->liveness);
     return error ? error : read_recovery(reader, node, &service->recovery);

@@ -53,7 +53,8 @@ static int order_stop(struct rs_service *service)
     case RS_STATE_WAITING_DEVICE:
         return -ANOLE_ENODEV;
     default:
-        return 0; /* it is down already */
+        kept_region_free(service); /* it is down already, perhaps given up */
+        return 0;
     }
 }
 

@@ -135,6 +135,7 @@ void service_stopped(struct rs_service *service)
     service->state = RS_STATE_STOPPED;
     service->timer = DEADLINE_NEVER;
     spare_drop(service);
+    kept_region_free(service);
     log_event(service, RS_EVENT_STOPPED, 0);
     rs.starts_wanted = true;
     if (service_makes_programs(service)) {

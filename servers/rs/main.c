@@ -33,6 +33,7 @@ static const struct {
     {RS_INJECT_COMMITTED, SERVICE, request_inject_committed},
     {RS_KEEP, SERVICE, request_keep},
     {RS_KEPT, SERVICE, request_kept},
+    {RS_KEPT_REGION, SERVICE, request_kept_region},
     {RS_LOOKUP, ANYONE, request_lookup},
     {RS_SUBSCRIBE, ANYONE, request_subscribe},
     {RS_UNSUBSCRIBE, ANYONE, request_unsubscribe},

@@ -91,6 +91,10 @@ struct rs_service {
     struct rs_complaint_info complaint[RS_STATUS_COMPLAINTS]; /* the last ones, a ring */
     uint64_t complaint_logged_ticks;
     uint64_t kept[RS_KEPT_WORDS]; /* by RS_KEEP, for its successors */
+    handle_t kept_region;         /* HANDLE_NONE: there is none, or nobody has asked for it yet */
+    handle_t kept_offer;          /* of it, to ... */
+    endpoint_t kept_by;           /* ... the last one that asked */
+    uint32_t kept_before;         /* instances that had it */
 
     bool spare_wanted;
     endpoint_t spare;   /* created, not started; ENDPOINT_NONE: there is none */
@@ -150,8 +154,13 @@ void service_timer(struct rs_service *service, uint64_t ms);   /* from now */
 int service_notify(const struct rs_service *service, unsigned bit);
 int request_ready(struct message *message, const struct rs_caller *caller);
 int request_served(struct message *message, const struct rs_caller *caller);
+
+/* ---- kept.c: what a service's instances leave for their successors ---- */
+/* Nobody will ask for its region any more. */
+void kept_region_free(struct rs_service *service);
 int request_keep(struct message *message, const struct rs_caller *caller);
 int request_kept(struct message *message, const struct rs_caller *caller);
+int request_kept_region(struct message *message, const struct rs_caller *caller);
 
 /* ---- names.c: publish, look up, subscribe ---- */
 /* Is this a terminated, printable, non-empty name? Unpacks it. */

@@ -33,6 +33,9 @@ static struct rs_service *add(const struct config_service *config, uint32_t unit
         .timer = DEADLINE_NEVER,
         .spare_wanted = config->hot_spare,
         .spare = ENDPOINT_NONE,
+        .kept_region = HANDLE_NONE,
+        .kept_offer = HANDLE_NONE,
+        .kept_by = ENDPOINT_NONE,
         .spare_due = DEADLINE_NEVER,
     };
     if (unit == 0) {
@@ -160,19 +163,5 @@ int request_served(struct message *message, const struct rs_caller *caller)
         service->served = true;
         log_event(service, RS_EVENT_SERVED, 0);
     }
-    return 0;
-}
-
-/* w0-3. */
-int request_keep(struct message *message, const struct rs_caller *caller)
-{
-    memcpy(caller->service->kept, message->word, sizeof(caller->service->kept));
-    return 0;
-}
-
-/* -> w0-3. */
-int request_kept(struct message *message, const struct rs_caller *caller)
-{
-    memcpy(message->word, caller->service->kept, sizeof(caller->service->kept));
     return 0;
 }

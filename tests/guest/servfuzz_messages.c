@@ -117,10 +117,10 @@ static void message_make(struct attacker *attacker, struct message *message)
 static bool is_forbidden(const struct target *target, uint32_t type)
 {
     static const uint32_t forbidden[] = {
-        RS_READY,      RS_PUBLISH,     RS_PONG,       RS_INJECT_FETCH, RS_INJECT_COMMITTED,
-        RS_KEEP,       RS_KEPT,        RS_CONTROL,    RS_INJECT,       RS_SHUTDOWN,
-        RS_DEVICE,     RS_DEVICE_GONE, RS_RESET_DONE, RS_RESET_FETCH,  RS_DEVICES_DONE,
-        PM_FOREGROUND, PM_INTERRUPT,
+        RS_READY,        RS_PUBLISH,    RS_PONG,        RS_INJECT_FETCH, RS_INJECT_COMMITTED,
+        RS_KEEP,         RS_KEPT,       RS_KEPT_REGION, RS_CONTROL,      RS_INJECT,
+        RS_SHUTDOWN,     RS_DEVICE,     RS_DEVICE_GONE, RS_RESET_DONE,   RS_RESET_FETCH,
+        RS_DEVICES_DONE, PM_FOREGROUND, PM_INTERRUPT,
     };
 
     for (unsigned i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {

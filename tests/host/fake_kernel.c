@@ -165,8 +165,59 @@ int kcall_watch(endpoint_t endpoint, unsigned bit, handle_t *handle)
     return 0;
 }
 
+/* ---- regions: handles that no watch has ---- */
+
+#define REGION_HANDLES ((handle_t)1 << 48)
+
+struct fake_region *fake_region(handle_t handle)
+{
+    return handle >= REGION_HANDLES && handle - REGION_HANDLES < fake.region_count
+               ? &fake.regions[handle - REGION_HANDLES]
+               : NULL;
+}
+
+static int region_add(struct fake_region region, handle_t *handle)
+{
+    if (fake.region_count == FAKE_REGIONS) {
+        abort();
+    }
+    region.open = true;
+    fake.regions[fake.region_count] = region;
+    *handle = REGION_HANDLES + fake.region_count++;
+    return 0;
+}
+
+int kcall_region_create(size_t len, unsigned flags, handle_t *handle)
+{
+    int error = fake.region_error;
+    fake.region_error = 0;
+    if (error || flags != 0) {
+        return error ? error : -ANOLE_EINVAL;
+    }
+    return region_add((struct fake_region){.len = len}, handle);
+}
+
+int kcall_region_offer(handle_t region, endpoint_t peer, unsigned prot, handle_t *offer)
+{
+    const struct fake_region *found = fake_region(region);
+    const struct fake_process *process = fake_find(peer);
+    if (!found || !found->open || prot != (PROT_READ_BIT | PROT_WRITE_BIT)) {
+        return -ANOLE_EBADHANDLE;
+    }
+    if (!process || process->state != PROCESS_RUNNING) {
+        return -ANOLE_EDEADENDPOINT;
+    }
+    return region_add((struct fake_region){.len = found->len, .peer = peer, .of = region}, offer);
+}
+
 int kcall_close(handle_t handle)
 {
+    struct fake_region *region = fake_region(handle);
+    if (region) {
+        int status = region->open ? 0 : -ANOLE_EBADHANDLE;
+        region->open = false;
+        return status;
+    }
     struct fake_process *process = fake_find((endpoint_t)(handle >> 8));
     if (!process || !process->watched) {
         return -ANOLE_EBADHANDLE;

@@ -13,6 +13,7 @@
 #include <anole/process.h>
 #include <setjmp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FAKE_PROCESSES 256
@@ -54,10 +55,22 @@ struct fake_process {
     struct liveness liveness;
 };
 
+/* A region of the server under test, or its offer of one. */
+#define FAKE_REGIONS 16
+struct fake_region {
+    bool open;
+    size_t len;
+    endpoint_t peer; /* of an offer; ENDPOINT_NONE: the region itself */
+    handle_t of;     /* an offer: which region */
+};
+
 struct fake {
     struct fake_process processes[FAKE_PROCESSES];
     unsigned count;
     uint64_t now;
+    struct fake_region regions[FAKE_REGIONS]; /* never used again */
+    unsigned region_count;
+    int region_error;       /* what the next REGION_CREATE fails with */
     int create_error;       /* what the next starts fail with */
     unsigned create_errors; /* so many of them; 0: all */
     bool powered;
@@ -77,6 +90,8 @@ extern struct info_page fake_info_page;
 
 void fake_reset(void);
 struct fake_process *fake_find(endpoint_t endpoint);
+/* Of that handle; NULL: it is none of a region or an offer. */
+struct fake_region *fake_region(handle_t handle);
 /* The newest process of that name that was started; NULL: there was none. */
 struct fake_process *fake_named(const char *name);
 /* A process that the server didn't make; nobody else's child either. Ends the test when there is no

@@ -31,6 +31,10 @@ HOST_TESTS += test_rs_orders
 test_rs_orders_SRCS := tests/host/test_rs_orders.c $(RS_TEST_SRCS)
 test_rs_orders_CFLAGS := $(RS_TEST_CFLAGS)
 
+HOST_TESTS += test_rs_kept
+test_rs_kept_SRCS := tests/host/test_rs_kept.c $(RS_TEST_SRCS)
+test_rs_kept_CFLAGS := $(RS_TEST_CFLAGS)
+
 HOST_TESTS += test_rs_names
 test_rs_names_SRCS := tests/host/test_rs_names.c $(RS_TEST_SRCS)
 test_rs_names_CFLAGS := $(RS_TEST_CFLAGS)

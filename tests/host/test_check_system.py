@@ -109,6 +109,8 @@ IN_DISK = [
     ('when-given-up = "stop", "it";', 'disk: when-given-up: "program" and its name, or one of '
                                       '"stop", "reboot", "power-off"'),
     ("hot-spare = <1>;", "disk: hot-spare: expected no value"),
+    ("kept-kib = <65540>;", "disk: kept-kib: expected at most 65536, found 65540"),
+    ("kept-kib = <6>;", "disk: kept-kib: expected whole pages of 4 KiB"),
     ("at-once = <13>;", "disk: at-once is 13, limit only 12"),
     ("backoff-max-ms = <9>;", "disk: backoff-ms is 10, backoff-max-ms only 9"),
     ("limit = <33>;", "disk: limit: expected at most 32, found 33"),
@@ -145,6 +147,9 @@ REPLACED = [
      "default: kcalls: CLOCK is for services only"),
     ('"BASE", "CREATE", "RS";', '"BASE", "CREATE", "RS"; hot-spare;', "hot-spare",
      "rs: hot-spare: nobody could wake it"),
+    ("// SERVICES", 'a { id = <9>; program = "a"; kept-kib = <40960>; };\n'
+                    '	b { id = <8>; program = "b"; kept-kib = <32768>; };', "b { id",
+     "b: kept-kib: 73728 of all services together, at most 65536"),
     ('compatible = "anole,system";', "", "/ {", '/: no property "compatible"'),
     ("// ROOT", "files { };", "files", 'unknown node "files"'),
     ("// DISK", "child { };", "child", 'disk: unknown node "child"'),

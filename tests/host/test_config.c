@@ -98,6 +98,7 @@ static void whole_blob(void)
     STRINGS(blob, "start-after", "pm");
     STRINGS(blob, "dependents", "rs\0pm");
     fdt_property(blob, "hot-spare", "", 0);
+    fdt_property_u32(blob, "kept-kib", 64);
     STRINGS(blob, "restart-on", "exit\0fault");
     STRINGS(blob, "when-given-up", "program\0rs");
     fdt_property_u32(blob, "frames", 1000);
@@ -145,6 +146,8 @@ static void test_service(void **state)
     assert_int_equal(disk->dependents, 3u);
     assert_true(disk->hot_spare);
     assert_false(config_service_find(&config, "pm")->hot_spare);
+    assert_int_equal(disk->kept_bytes, 65536);
+    assert_int_equal(config_service_find(&config, "pm")->kept_bytes, 0);
     assert_int_equal(disk->rights.id, 70);
     assert_int_equal(disk->rights.priority, PRIORITY_DRIVER);
     assert_int_equal(disk->rights.max_frames, 1000);
