@@ -2,7 +2,7 @@
 
 .PHONY: test unit system fuzz bench lint lint-format lint-tidy lint-cppcheck lint-shell format
 HOST_TEST_BINARIES := $(patsubst %,$(BUILD)/host/%,$(HOST_TESTS))
-# What the system tests need besides the system.
+# What the tests need besides the system.
 HOST_PROGRAM_BINARIES := $(patsubst %,$(BUILD)/host/%,$(HOST_PROGRAMS))
 FUZZER_BINARIES := $(patsubst %,$(BUILD)/fuzz/%,$(FUZZERS))
 # As tests, fuzzers run for a fixed number of inputs: name=number.
@@ -14,7 +14,7 @@ UNIT_PARTS := --programs $(HOST_TEST_BINARIES) \
 test: all $(HOST_TEST_BINARIES) $(HOST_PROGRAM_BINARIES) $(FUZZER_BINARIES)
 	@tools/testrun --build $(BUILD) unit system $(UNIT_PARTS)
 
-unit: $(HOST_TEST_BINARIES) $(FUZZER_BINARIES)
+unit: $(HOST_TEST_BINARIES) $(HOST_PROGRAM_BINARIES) $(FUZZER_BINARIES)
 	@tools/testrun --build $(BUILD) unit $(UNIT_PARTS)
 
 system: all $(HOST_PROGRAM_BINARIES)
