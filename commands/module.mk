@@ -2,6 +2,7 @@
 LIBS += libcommand
 libcommand_SRCS := \
     commands/common/arguments.c \
+    commands/common/inet.c \
     commands/common/processes.c \
     commands/common/table.c \
     commands/common/virtio.c
@@ -64,6 +65,21 @@ reboot_LIBS := libcommand librs libanole
 PROGRAMS += hexdump
 hexdump_SRCS := commands/hexdump.c
 hexdump_LIBS := libblk libchan libanole
+
+PROGRAMS += host
+host_SRCS := commands/host.c
+host_CFLAGS := $(SOCK_INCLUDES)
+host_LIBS := libcommand libsock libanole
+
+PROGRAMS += ifconfig
+ifconfig_SRCS := commands/ifconfig.c
+ifconfig_CFLAGS := $(SOCK_INCLUDES)
+ifconfig_LIBS := libcommand libsock libanole
+
+PROGRAMS += netstat
+netstat_SRCS := commands/netstat.c
+netstat_CFLAGS := $(SOCK_INCLUDES)
+netstat_LIBS := libcommand libsock libanole
 
 PROGRAMS += random
 random_SRCS := commands/random.c

@@ -56,6 +56,10 @@ enum rs_request {
                                                  so many */
     RS_STATUS = MESSAGE_TYPE(PROTO_RS, 16), /* w0-1 name, w2 grant (write) for struct rs_status */
 
+    RS_MAY_CONTROL = MESSAGE_TYPE(PROTO_RS, 18), /* w0 endpoint: whether its process may control
+                                                    services, and is the operator for whoever
+                                                    asks. 0; EPERM: it isn't */
+
     /* Of who may control services (system.dts: may-control-services); EPERM for all others */
     RS_CONTROL = MESSAGE_TYPE(PROTO_RS, 20),  /* w0-1 service, w2 enum rs_order -> at once */
     RS_INJECT = MESSAGE_TYPE(PROTO_RS, 21),   /* w0-1 service, w2 enum fault_kind, w3 its count ->

@@ -108,15 +108,17 @@ static_assert(sizeof(struct sock_address) == 24, "three words");
 /* SOCK_LIST */
 struct sock_info {
     uint32_t socket;
-    uint16_t type;     /* enum sock_type */
-    uint16_t state;    /* of TCP: enum sock_state; 0: none */
-    endpoint_t owner;  /* process */
-    uint32_t received; /* bytes that wait to be read */
-    uint32_t unsent;   /* bytes that wait to be sent or acknowledged */
-    uint32_t retransmissions;
+    uint16_t type;              /* enum sock_type */
+    uint16_t state;             /* of TCP: enum sock_state; 0: none */
+    endpoint_t owner;           /* process */
+    uint32_t received;          /* bytes that wait to be read */
+    uint32_t unsent;            /* bytes that wait to be sent or acknowledged */
+    uint32_t retransmissions;   /* of the oldest segment, so far */
+    uint32_t retransmission_ms; /* time after which a segment is sent again */
+    uint32_t congestion_bytes;  /* that TCP has under way at most, for the network's sake */
     struct sock_address local, peer;
 };
-static_assert(sizeof(struct sock_info) == 72, "shared layout");
+static_assert(sizeof(struct sock_info) == 80, "shared layout");
 
 /* RFC 9293, 3.3.2 */
 enum sock_state {

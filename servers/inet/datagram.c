@@ -18,6 +18,13 @@ static uint16_t echo_identifier(const struct socket *socket)
 
 /* ---- what lwIP tells ---- */
 
+static uint64_t dropped;
+
+uint64_t datagrams_dropped(void)
+{
+    return dropped;
+}
+
 /* Takes the packet over, or drops it. */
 static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *from, uint16_t port)
 {
@@ -26,7 +33,7 @@ static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *f
     if (socket->datagrams_bytes + data->tot_len <= DATAGRAMS_BYTES_MAX)
         datagram = malloc(sizeof(*datagram));
     if (!datagram) {
-        socket->dropped++;
+        dropped++;
         pbuf_free(data);
         return;
     }

@@ -9,8 +9,10 @@
  *   options.c    what SOCK_OPTION_GET and SET reach
  *   requests.c   from a message to a checked operation; the table of request types
  *   resolve.c    names
- *   list.c       what netstat shows
- *   interface.c  lwIP's interfaces on libnet
+ *   list.c       what netstat shows of sockets
+ *   halfopen.c   floods of half-open connections
+ *
+ * and interface.h is about what carries their packets.
  *
  * lwIP calls back out of its input and its timers, never while a request of ours is half done but for
  * what is said at the place.
@@ -101,7 +103,6 @@ struct socket {
     struct datagram *datagrams, *datagrams_last;
     uint32_t datagrams_bytes;
     uint32_t charged; /* bytes that its owner has in this socket */
-    uint64_t dropped; /* datagrams for which there was no room */
     struct waiter_list waiting[WAITS_KINDS];
     struct socket *listener;               /* of a connection not accepted yet */
     struct socket *backlog, *backlog_last; /* connections to be accepted */
@@ -201,6 +202,8 @@ int datagram_send(struct socket *socket, struct message *message);
 /* Copies the oldest datagram to the client. */
 int datagram_receive(struct socket *socket, struct message *message);
 void datagram_close(struct socket *socket);
+/* How many came and were dropped since nobody read. */
+uint64_t datagrams_dropped(void);
 /* Serves those who wait to send. */
 void datagram_serve(struct socket *socket);
 
@@ -212,12 +215,18 @@ int option_set(struct socket *socket, uint64_t option, uint64_t value);
 extern const struct service_entry inet_entries[];
 extern const unsigned inet_entry_count;
 
+/* ---- halfopen.c ---- */
+/* After packets came: there is room for the next request to connect. */
+void half_open_shed(void);
+uint64_t half_open_count(void);
+
 /* ---- interface.c ---- */
 #define INTERFACES 4u
 #define BIT_INTERFACES 1u   /* two for each */
 #define EVENTS_A_ROUND 256u /* before requests have their turn */
-/* Uses the network driver of that name from now on, whenever it is there. */
-int interface_open(const char *name);
+/* Uses a network driver from now on, whenever it is there: its name and what is wanted of it
+ * (arguments.c). */
+int interface_open(const char *argument);
 void interfaces_notified(uint64_t bits);
 /* Before a wait. True: there is more already. */
 bool interfaces_step(void);
@@ -226,6 +235,8 @@ uint64_t interfaces_deadline(void);
 bool interfaces_full(void);
 
 /* ---- resolve.c, list.c ---- */
+/* Around lwIP's timers: a question that ends in there had no answer. */
+void resolve_timers(bool run);
 int request_resolve(struct ipc_delivery *request);
 int request_list(struct ipc_delivery *request);
 

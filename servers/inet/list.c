@@ -3,6 +3,7 @@
  */
 #include "inet.h"
 
+#include <lwip/priv/tcp_priv.h>
 #include <string.h>
 
 static uint16_t state_of(const struct socket *socket)
@@ -46,6 +47,8 @@ static void describe(const struct socket *socket, struct sock_info *info)
     if (stream && !listening) {
         info->unsent = (uint32_t)(TCP_SND_BUF - tcp_sndbuf(socket->tcp));
         info->retransmissions = socket->tcp->nrtx;
+        info->retransmission_ms = (uint32_t)socket->tcp->rto * TCP_SLOW_INTERVAL;
+        info->congestion_bytes = socket->tcp->cwnd;
     }
 }
 

@@ -67,7 +67,9 @@ static uint64_t deadline(void)
 /* Interfaces have their step before the wait that follows. */
 static void timeout(void)
 {
+    resolve_timers(true);
     sys_check_timeouts();
+    resolve_timers(false);
     waiters_expire();
 }
 

@@ -2,7 +2,7 @@
  * From a message to a checked operation on one of the caller's sockets. Whatever is wrong with a
  * request costs its sender an error and nobody anything.
  */
-#include "inet.h"
+#include "interface.h"
 
 static bool is_stream(const struct socket *socket)
 {
@@ -237,5 +237,8 @@ const struct service_entry inet_entries[] = {
     {SOCK_OPTION_SET, request_about_socket},
     {SOCK_RESOLVE, request_resolve},
     {SOCK_LIST, request_list},
+    {INET_INTERFACES, request_interfaces},
+    {INET_STATUS, request_status},
+    {INET_SET, request_set},
 };
 const unsigned inet_entry_count = sizeof(inet_entries) / sizeof(inet_entries[0]);

@@ -1,7 +1,7 @@
 /*
  * Names: numbers in text, then what lwIP's resolver knows or asks for.
  */
-#include "inet.h"
+#include "interface.h"
 
 #include <lwip/dns.h>
 #include <string.h>
@@ -15,6 +15,12 @@ struct question {
     bool used;
 };
 static struct question questions[DNS_TABLE_SIZE];
+static bool timers_run;
+
+void resolve_timers(bool run)
+{
+    timers_run = run;
+}
 
 static void answer(struct message *message, const ip_addr_t *ip)
 {
@@ -32,7 +38,8 @@ static void on_found(const char *name, const ip_addr_t *ip, void *argument)
         return;
     if (ip)
         answer(&waiter->request.message, ip);
-    waiter_answer(waiter, ip ? 0 : -ANOLE_ENOENT);
+    /* lwIP gives a question up out of its timers, and a name that isn't there when the answer says so. */
+    waiter_answer(waiter, ip ? 0 : timers_run ? -ANOLE_ETIMEDOUT : -ANOLE_ENOENT);
 }
 
 static struct question *question_free(void)
@@ -64,8 +71,10 @@ static int ask(const char *name, uint64_t family, endpoint_t process, struct ipc
         answer(message, &ip);
         return 0;
     }
+    if (error == ERR_VAL)
+        return -ANOLE_ENETUNREACH; /* no name server is known */
     if (error != ERR_INPROGRESS)
-        return error == ERR_ARG ? -ANOLE_EINVAL : error_of(error);
+        return error_of(error);
     struct waiter *waiter = NULL;
     if (message->word[6] != 0)
         waiter = waiter_alone(process, request, message->word[6]);
@@ -98,5 +107,6 @@ int request_resolve(struct ipc_delivery *request)
         return error;
     if (strlen(name) != len)
         return -ANOLE_EINVAL;
+    name_servers_apply();
     return ask(name, family, process, request);
 }

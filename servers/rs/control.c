@@ -116,3 +116,23 @@ int request_control(struct message *message, const struct rs_caller *caller)
     }
     return -ANOLE_EINVAL;
 }
+
+bool id_may_control(unsigned service_id)
+{
+    const struct config_rights *rights = config_rights_by_id(&rs.config, service_id);
+
+    return rights && rights->may_control;
+}
+
+/* w0 endpoint: whether its process may give orders. */
+int request_may_control(struct message *message, const struct rs_caller *caller)
+{
+    endpoint_t process;
+    unsigned id;
+    (void)caller;
+    int error = kcall_endpoint_info((endpoint_t)message->word[0], &process, &id);
+    if (error) {
+        return error;
+    }
+    return id_may_control(id) ? 0 : -ANOLE_EPERM;
+}

@@ -43,6 +43,7 @@ static const struct {
     {RS_SERVED, ANYONE, request_served},
     {RS_RECORD, ANYONE, request_record},
     {RS_STATUS, ANYONE, request_status},
+    {RS_MAY_CONTROL, ANYONE, request_may_control},
     {RS_CONTROL, OPERATOR, request_control},
     {RS_INJECT, OPERATOR, request_inject},
     {RS_SHUTDOWN, OPERATOR, request_shutdown},
@@ -55,7 +56,6 @@ static const struct {
 
 static bool may(const struct rs_caller *caller, enum who who)
 {
-    const struct config_rights *rights;
     switch (who) {
     case ANYONE:
         return true;
@@ -65,8 +65,7 @@ static bool may(const struct rs_caller *caller, enum who who)
         return caller->service && caller->service->config->rights.kcalls & KCALL_BIT(DEVICE_MAP) &&
                !service_is_rs(caller->service);
     case OPERATOR:
-        rights = config_rights_by_id(&rs.config, caller->service_id);
-        return rights && rights->may_control;
+        return id_may_control(caller->service_id);
     }
     return false;
 }

@@ -273,6 +273,9 @@ int request_pong(struct message *message, const struct rs_caller *caller);
 void orphans_round(void);
 
 /* ---- control.c, shutdown.c, fault.c: orders ---- */
+/* Whether processes with that service id may give orders. */
+bool id_may_control(unsigned service_id);
+int request_may_control(struct message *message, const struct rs_caller *caller);
 int request_control(struct message *message, const struct rs_caller *caller);
 int request_inject(struct message *message, const struct rs_caller *caller);
 int request_inject_fetch(struct message *message, const struct rs_caller *caller);

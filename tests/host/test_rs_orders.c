@@ -275,6 +275,24 @@ static void test_reboot_when_given_up(void **state)
     assert_int_equal(fake.power, POWER_REBOOT);
 }
 
+static int may_control(const char *who)
+{
+    struct message message = {.word = {fake_named(who)->endpoint}};
+
+    return say("disk", request_may_control, &message);
+}
+
+static void test_who_may_control(void **state)
+{
+    struct message nobody = {.word = {0x7fffffff}};
+    (void)state;
+    boot();
+    rs.config.services[ID_SHELL].rights.may_control = true;
+    assert_int_equal(may_control("shell"), 0);
+    assert_int_equal(may_control("disk"), -ANOLE_EPERM);
+    assert_int_not_equal(say("disk", request_may_control, &nobody), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +300,7 @@ int main(void)
         RS_TEST(limit_that_powers_off),
         RS_TEST(causes_that_are_not_answered),
         RS_TEST(ordered_deaths_count_for_nothing),
+        RS_TEST(who_may_control),
         RS_TEST(stop_and_start),
         RS_TEST(stop_that_is_not_heard),
         RS_TEST(clean_exit_is_an_end),

@@ -16,6 +16,7 @@
 /* ---- memory ---- */
 #define MEM_LIBC_MALLOC 1
 #define MEM_ALIGNMENT 8
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 8) /* two an interface */
 #define MEMP_NUM_TCP_PCB 1024
 #define MEMP_NUM_TCP_PCB_LISTEN 64
 #define MEMP_NUM_TCP_SEG 32768
@@ -53,6 +54,11 @@
 #define LWIP_DHCP_DOES_ACD_CHECK 0 /* an address is there at once */
 #define LWIP_DNS 1
 #define DNS_MAX_SERVERS 3
+#define DNS_LOCAL_HOSTLIST 1
+#define DNS_LOCAL_HOSTLIST_INIT                                                                    \
+    {                                                                                              \
+        DNS_LOCAL_HOSTLIST_ELEM("localhost", IPADDR4_INIT_BYTES(127, 0, 0, 1))                     \
+    }
 #define LWIP_DNS_SECURE                                                                            \
     (LWIP_DNS_SECURE_RAND_XID | LWIP_DNS_SECURE_NO_MULTIPLE_OUTSTANDING |                          \
      LWIP_DNS_SECURE_RAND_SRC_PORT)
@@ -63,7 +69,7 @@
 #define LWIP_NETIF_LINK_CALLBACK 1
 #define LWIP_NETIF_HOSTNAME 1
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-#define LWIP_CHECKSUM_ON_COPY 1
+#define LWIP_CHECKSUM_ON_COPY 0 /* the device may make them */
 
 /* ---- TCP ---- */
 #define TCP_TMR_INTERVAL                                                                           \

@@ -9,6 +9,9 @@
 #define LWIP_RAND() inet_random()
 uint32_t inet_random(void);
 
+#define LWIP_CHKSUM inet_checksum
+uint16_t inet_checksum(const void *data, int len); /* checksum.h */
+
 /* lwIP's own invariants: a bug in this very program. Packets never reach one. */
 #define LWIP_PLATFORM_ASSERT(text) panic("lwIP: %s", text)
 #define LWIP_PLATFORM_DIAG(arguments) ((void)0)
