@@ -11,6 +11,7 @@
  *   nettest_bad.c       groups: what must be refused
  *   nettest_clients.c   groups: several sessions, filters, deaths
  *   nettest_libnet.c    groups: libnet's client
+ *   nettest_offload.c   groups: checksums, long segments, headers that lie; run when named
  */
 #ifndef NETTEST_H
 #define NETTEST_H
@@ -146,5 +147,10 @@ void group_detach(void);
 void group_death(void);
 void group_client(void);
 void group_recovery(void);
+void group_checksums(void);
+void group_segments(void);
+void group_headers(void);
+void group_lies(void);
+void group_reconnect(void);
 
 #endif

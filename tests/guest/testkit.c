@@ -157,7 +157,7 @@ static bool chosen(int argc, char *argv[], const struct group *group)
         if (strcmp(argv[i], group->name) == 0)
             return true;
     }
-    return argc == 1;
+    return argc == 1 && group < kit->groups + kit->group_count - kit->named_only;
 }
 
 int test_main(const struct test_program *program, int argc, char *argv[])

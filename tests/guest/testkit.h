@@ -120,7 +120,8 @@ struct group {
 struct test_program {
     const struct group *groups;
     unsigned group_count;
-    bool counts_frames; /* after each group free memory must be what it was before */
+    unsigned named_only; /* so many groups, the last ones, run only if they are named */
+    bool counts_frames;  /* after each group free memory must be what it was before */
     const char
         *subject_name; /* the first argument says what is tested: its name for usage; NULL: no */
 };

@@ -211,7 +211,7 @@ def test_net_pci():
 def test_net_vhost(vhost_socket):
     escaped = str(vhost_socket).replace(",", ",,")
     command = dry("--net", f"vhost:{vhost_socket}")
-    assert f"socket,id=cn0,path={escaped}" in after(command, "-chardev")
+    assert f"socket,id=cn0,path={escaped},reconnect=1" in after(command, "-chardev")
     assert after(command, "-netdev") == ["vhost-user,id=n0,chardev=cn0"]
     assert after(command, "-M") == ["virt,memory-backend=ram"]
 

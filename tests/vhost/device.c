@@ -1,12 +1,15 @@
 /* The block device: see device.h. */
 #include "device.h"
+#include "serve.h"
 #include "virtio_blk.h"
 
 #include <inttypes.h>
 #include <libvirtio/feature_bits.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
+
+#define SIZE_MOVES_BY 64u /* sectors */
 
 struct device_request {
     struct device_request *next;
@@ -18,11 +21,9 @@ struct device_request {
     struct chain chain;
 };
 
-uint64_t now_ms(void)
+static struct device *device_of(const struct backend *backend)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (struct device *)(uintptr_t)backend; /* its first member */
 }
 
 /* ---- what a request says ---- */
@@ -251,8 +252,8 @@ static void plan_request(struct device *device, struct device_request *request)
 {
     struct request_plan plan = {.fate = FATE_NOW};
     faults_at_request(&device->faults, &request->subject, &plan);
-    device->dying = device->dying || plan.die;
-    device->gone = device->gone || plan.gone;
+    device->backend.dying |= plan.die;
+    device->backend.gone |= plan.gone;
     if (plan.scribble)
         ring_scribble(&device->ring, &request->chain);
     if (plan.capacity != 0) {
@@ -287,27 +288,29 @@ static bool take(struct device *device)
         return false;
     }
     plan_request(device, request);
-    if (request->fate == FATE_NOW && !device->dying)
+    if (request->fate == FATE_NOW && !device->backend.dying)
         finish(device, request);
-    if (request->fate == FATE_NOW || request->fate == FATE_NEVER || device->dying)
+    if (request->fate == FATE_NOW || request->fate == FATE_NEVER || device->backend.dying)
         free(request);
     else
         hold(device, request);
     return true;
 }
 
-void device_work(struct device *device)
+static void work(struct backend *backend)
 {
+    struct device *device = device_of(backend);
     if (!ring_runs(&device->ring) || now_ms() < device->paused_until_ms)
         return;
     finish_due(device, false);
     finish_stale(device);
-    while (!device->dying && now_ms() >= device->paused_until_ms && take(device))
+    while (!device->backend.dying && now_ms() >= device->paused_until_ms && take(device))
         continue;
 }
 
-uint64_t device_next_ms(const struct device *device)
+static uint64_t next_ms(const struct backend *backend)
 {
+    const struct device *device = device_of(backend);
     uint64_t next = UINT64_MAX;
     if (!ring_runs(&device->ring))
         return next;
@@ -328,14 +331,15 @@ static void lose_cache(struct device *device)
     printf("lost: %" PRIu64 " sectors\n", lost);
 }
 
-void device_reset(struct device *device)
+static void stopping(struct backend *backend, struct ring *ring)
 {
+    struct device *device = device_of(backend);
     struct reset_plan plan = {0};
     faults_at_reset(&device->faults, &plan);
     if (plan.delay_ms != 0)
         (void)usleep((useconds_t)(plan.delay_ms * 1000));
     device->paused_until_ms = 0;
-    if (device->ring.queue.ring)
+    if (ring->queue.ring)
         finish_due(device, true);
     if (plan.drop_cache)
         lose_cache(device);
@@ -343,14 +347,64 @@ void device_reset(struct device *device)
     printf("reset %" PRIu64 "\n", device->resets);
 }
 
-void device_forget(struct device *device)
+/* Its cache is lost when the machine was switched off, not when we died. */
+static void left(struct backend *backend, bool died)
 {
-    struct device_request **at = &device->held;
-    while (*at) {
-        struct device_request *request = *at;
-        *at = request->next;
+    struct device *device = device_of(backend);
+    struct reset_plan plan = {0};
+    if (!died)
+        faults_at_reset(&device->faults, &plan);
+    if (plan.drop_cache)
+        device->lost += store_drop(&device->store);
+    while (device->held) {
+        struct device_request *request = device->held;
+        device->held = request->next;
         free(request);
     }
     device->paused_until_ms = 0;
-    device->dying = false;
+}
+
+/* ---- what it says of itself ---- */
+
+static void config(struct backend *backend, uint8_t space[CONFIG_MAX])
+{
+    struct device *device = device_of(backend);
+    struct virtio_blk_config *fields = &device->identity.config;
+    if (device->size_moves)
+        fields->capacity ^= SIZE_MOVES_BY;
+    memcpy(space, fields, sizeof *fields);
+}
+
+static bool config_changed(struct backend *backend)
+{
+    struct device *device = device_of(backend);
+    if (device->config_changes == 0) {
+        device->size_moves = false;
+        return false;
+    }
+    device->config_changes--;
+    return true;
+}
+
+static const struct backend_ops ops = {
+    .work = work,
+    .next_ms = next_ms,
+    .stopping = stopping,
+    .left = left,
+    .config = config,
+    .config_changed = config_changed,
+};
+
+void device_init(struct device *device)
+{
+    *device = (struct device){.backend = {.ops = &ops, .ring_count = 1}};
+    device->backend.rings = &device->ring;
+    identity_default(&device->identity);
+    ring_init(&device->ring, &device->backend.memory);
+}
+
+void device_ready(struct device *device)
+{
+    identity_size(&device->identity, device->store.sectors);
+    device->backend.features = device->identity.features;
 }

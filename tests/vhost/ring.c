@@ -223,3 +223,16 @@ void ring_answer(struct ring *ring, const struct chain *chain, const struct ring
     for (unsigned i = 1; i < answer->interrupts; i++)
         interrupt(ring);
 }
+
+void ring_use(struct ring *ring, const struct chain *chain, uint32_t len_bytes)
+{
+    vdev_queue_use(&ring->queue, &chain->buffer, len_bytes);
+    if (chain->buffer.id < RING_SIZE_MAX)
+        ring->in_flight[chain->buffer.id] = false;
+}
+
+void ring_show(struct ring *ring)
+{
+    if (vdev_queue_publish(&ring->queue))
+        interrupt(ring);
+}

@@ -61,6 +61,10 @@ int ring_take(struct ring *ring, struct chain *chain);
 void ring_scribble(struct ring *ring, const struct chain *chain);
 /* Answers a chain; NULL: one that this life of the ring hasn't seen. */
 void ring_answer(struct ring *ring, const struct chain *chain, const struct ring_answer *answer);
+/* The same in two steps, for answers that are right: the chain is used, of which so many bytes were
+ * written; the driver sees it, with those before it, when it is shown. */
+void ring_use(struct ring *ring, const struct chain *chain, uint32_t len_bytes);
+void ring_show(struct ring *ring);
 /* How far it is, as QEMU wants to know and tells again. */
 uint32_t ring_base(const struct ring *ring);
 /* Stopped: nothing is in flight any more, parts, size and indices are forgotten. */

@@ -1,7 +1,7 @@
 /* The vhost-user protocol: see session.h. A message is header, payload and file descriptors. */
 #include "session.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,13 +12,12 @@
 #define FLAG_NEED_REPLY 8u
 
 #define F_PROTOCOL_FEATURES ((uint64_t)1 << 30)
+#define PROTOCOL_MQ ((uint64_t)1 << 0)
 #define PROTOCOL_REPLY_ACK ((uint64_t)1 << 3)
 #define PROTOCOL_BACKEND_CHANNEL ((uint64_t)1 << 5)
 #define PROTOCOL_CONFIG ((uint64_t)1 << 9)
 
 #define NO_DESCRIPTOR 0x100u
-#define CONFIG_MAX 256u
-#define SIZE_MOVES_BY 64u         /* sectors */
 #define BACKEND_CONFIG_CHANGED 2u /* request of ours to QEMU */
 
 enum request_code {
@@ -35,6 +34,7 @@ enum request_code {
     SET_VRING_ERR = 14,
     GET_PROTOCOL_FEATURES = 15,
     SET_PROTOCOL_FEATURES = 16,
+    GET_QUEUE_NUM = 17,
     SET_VRING_ENABLE = 18,
     SET_BACKEND_CHANNEL = 21,
     GET_CONFIG = 24,
@@ -136,20 +136,30 @@ static int reply_number(const struct session *session, struct vhost_message *mes
 
 static int get_features(struct session *session, struct vhost_message *message)
 {
-    return reply_number(session, message,
-                        session->device->identity.features.mask | F_PROTOCOL_FEATURES);
+    return reply_number(session, message, session->backend->features.mask | F_PROTOCOL_FEATURES);
 }
 
 static int set_features(struct session *session, struct vhost_message *message)
 {
-    session->device->ring.features = (struct feature_set){message->payload.number};
+    struct backend *backend = session->backend;
+    for (unsigned i = 0; i < backend->ring_count; i++)
+        backend->rings[i].features = (struct feature_set){message->payload.number};
     return 0;
 }
 
 static int get_protocol_features(struct session *session, struct vhost_message *message)
 {
-    return reply_number(session, message,
-                        PROTOCOL_REPLY_ACK | PROTOCOL_CONFIG | PROTOCOL_BACKEND_CHANNEL);
+    uint64_t features = PROTOCOL_REPLY_ACK;
+    if (session->backend->ops->config)
+        features |= PROTOCOL_CONFIG | PROTOCOL_BACKEND_CHANNEL;
+    if (session->backend->pairs > 0)
+        features |= PROTOCOL_MQ;
+    return reply_number(session, message, features);
+}
+
+static int get_queue_pairs(struct session *session, struct vhost_message *message)
+{
+    return reply_number(session, message, session->backend->pairs);
 }
 
 static int nothing(struct session *session, struct vhost_message *message)
@@ -162,7 +172,7 @@ static int nothing(struct session *session, struct vhost_message *message)
 static int set_memory(struct session *session, struct vhost_message *message)
 {
     const struct memory_table *table = &message->payload.table;
-    struct memory *memory = &session->device->memory;
+    struct memory *memory = &session->backend->memory;
     memory_clear(memory);
     if (table->count > MEMORY_REGIONS_MAX || table->count != message->fd_count)
         return -1;
@@ -172,36 +182,49 @@ static int set_memory(struct session *session, struct vhost_message *message)
     return 0;
 }
 
-/* There is one ring, number 0. */
+/* The ring of that number, or NULL: there is none. */
+static struct ring *ring_of(const struct session *session, uint64_t index)
+{
+    return index < session->backend->ring_count ? &session->backend->rings[index] : NULL;
+}
+
 static int set_size(struct session *session, struct vhost_message *message)
 {
-    if (message->payload.state.index != 0 || message->payload.state.number > RING_SIZE_MAX)
+    struct ring *ring = ring_of(session, message->payload.state.index);
+    if (!ring || message->payload.state.number > RING_SIZE_MAX)
         return -1;
-    session->device->ring.queue.size = (uint16_t)message->payload.state.number;
+    ring->queue.size = (uint16_t)message->payload.state.number;
     return 0;
 }
 
 static int set_base(struct session *session, struct vhost_message *message)
 {
-    session->device->ring.base = message->payload.state.number;
-    return message->payload.state.index == 0 ? 0 : -1;
+    struct ring *ring = ring_of(session, message->payload.state.index);
+    if (!ring)
+        return -1;
+    ring->base = message->payload.state.number;
+    return 0;
 }
 
 static int set_addresses(struct session *session, struct vhost_message *message)
 {
     const struct vring_addresses *from = &message->payload.addresses;
-    session->device->ring.parts = (struct ring_addresses){
+    struct ring *ring = ring_of(session, from->index);
+    if (!ring)
+        return -1;
+    ring->parts = (struct ring_addresses){
         .descriptors = from->descriptors, .available = from->available, .used = from->used};
-    return from->index == 0 ? ring_place(&session->device->ring) : -1;
+    return ring_place(ring);
 }
 
 /* The ring stops: the driver has reset the device, or the machine stands still. */
 static int get_base(struct session *session, struct vhost_message *message)
 {
-    struct ring *ring = &session->device->ring;
-    if (message->payload.state.index != 0)
+    struct backend *backend = session->backend;
+    struct ring *ring = ring_of(session, message->payload.state.index);
+    if (!ring)
         return -1;
-    device_reset(session->device);
+    backend->ops->stopping(backend, ring);
     message->payload.state.number = ring_base(ring);
     ring_stop(ring);
     return reply(session, message, sizeof message->payload.state);
@@ -209,18 +232,24 @@ static int get_base(struct session *session, struct vhost_message *message)
 
 static int enable(struct session *session, struct vhost_message *message)
 {
-    session->device->ring.enabled = message->payload.state.number != 0;
-    return message->payload.state.index == 0 ? 0 : -1;
+    struct ring *ring = ring_of(session, message->payload.state.index);
+    if (!ring)
+        return -1;
+    ring->enabled = message->payload.state.number != 0;
+    return 0;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
 }
 
 /* Takes the message's descriptor over, in place of the one before. */
 static int replace(int *fd, struct vhost_message *message)
 {
-    if ((message->payload.number & 0xff) != 0)
-        return -1;
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
+    close_one(fd);
     if (!(message->payload.number & NO_DESCRIPTOR) && message->fd_count > 0) {
         *fd = message->fds[0];
         message->fds[0] = -1;
@@ -230,20 +259,21 @@ static int replace(int *fd, struct vhost_message *message)
 
 static int set_kick(struct session *session, struct vhost_message *message)
 {
-    return replace(&session->device->ring.kick_fd, message);
+    struct ring *ring = ring_of(session, message->payload.number & 0xff);
+    return ring ? replace(&ring->kick_fd, message) : -1;
 }
 
 static int set_call(struct session *session, struct vhost_message *message)
 {
-    return replace(&session->device->ring.call_fd, message);
+    struct ring *ring = ring_of(session, message->payload.number & 0xff);
+    return ring ? replace(&ring->call_fd, message) : -1;
 }
 
 static int set_backend_channel(struct session *session, struct vhost_message *message)
 {
     if (message->fd_count == 0)
         return -1;
-    if (session->backend_fd >= 0)
-        (void)close(session->backend_fd);
+    close_one(&session->backend_fd);
     session->backend_fd = message->fds[0];
     message->fds[0] = -1;
     return 0;
@@ -252,15 +282,13 @@ static int set_backend_channel(struct session *session, struct vhost_message *me
 /* QEMU asks again after each change that it was told of, and tells the driver of those that it sees. */
 static int get_config(struct session *session, struct vhost_message *message)
 {
-    struct device *device = session->device;
-    struct virtio_blk_config *fields = &device->identity.config;
+    struct backend *backend = session->backend;
     uint8_t space[CONFIG_MAX] = {0};
     struct config *config = &message->payload.config;
-    if (config->offset > CONFIG_MAX || config->size > CONFIG_MAX - config->offset)
+    if (!backend->ops->config || config->offset > CONFIG_MAX ||
+        config->size > CONFIG_MAX - config->offset)
         return -1;
-    if (device->size_moves)
-        fields->capacity ^= SIZE_MOVES_BY;
-    memcpy(space, fields, sizeof *fields);
+    backend->ops->config(backend, space);
     memcpy(config->bytes, space + config->offset, config->size);
     session->telling = false;
     return reply(session, message, offsetof(struct config, bytes) + config->size);
@@ -269,14 +297,10 @@ static int get_config(struct session *session, struct vhost_message *message)
 void session_tell(struct session *session)
 {
     const struct header changed = {.request = BACKEND_CONFIG_CHANGED, .flags = VERSION};
-    struct device *device = session->device;
-    if (session->telling || session->backend_fd < 0)
+    struct backend *backend = session->backend;
+    if (session->telling || session->backend_fd < 0 || !backend->ops->config_changed ||
+        !backend->ops->config_changed(backend))
         return;
-    if (device->config_changes == 0) {
-        device->size_moves = false;
-        return;
-    }
-    device->config_changes--;
     session->telling = true;
     if (send(session->backend_fd, &changed, sizeof changed, MSG_NOSIGNAL) < 0)
         printf("a change of the configuration can't be told\n");
@@ -299,6 +323,7 @@ static const struct {
     [SET_VRING_ERR] = {nothing, false},
     [GET_PROTOCOL_FEATURES] = {get_protocol_features, true},
     [SET_PROTOCOL_FEATURES] = {nothing, false},
+    [GET_QUEUE_NUM] = {get_queue_pairs, true},
     [SET_VRING_ENABLE] = {enable, false},
     [SET_BACKEND_CHANNEL] = {set_backend_channel, false},
     [GET_CONFIG] = {get_config, true},
@@ -307,11 +332,13 @@ static const struct {
 
 /* ---- the connection ---- */
 
-void session_begin(struct session *session, int fd, struct device *device)
+void session_begin(struct session *session, int fd, struct backend *backend)
 {
-    *session = (struct session){.fd = fd, .backend_fd = -1, .device = device};
-    device->ring.kick_fd = device->ring.call_fd = -1;
-    device->ring.enabled = false;
+    *session = (struct session){.fd = fd, .backend_fd = -1, .backend = backend};
+    for (unsigned i = 0; i < backend->ring_count; i++) {
+        backend->rings[i].kick_fd = backend->rings[i].call_fd = -1;
+        backend->rings[i].enabled = false;
+    }
 }
 
 static int handle(struct session *session, struct vhost_message *message)
@@ -344,13 +371,17 @@ int session_serve(struct session *session)
 
 void session_end(struct session *session)
 {
-    struct ring *ring = &session->device->ring;
-    const int fds[] = {session->fd, session->backend_fd, ring->kick_fd, ring->call_fd};
-    for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
-        if (fds[i] >= 0)
-            (void)close(fds[i]);
-    ring->kick_fd = ring->call_fd = session->fd = session->backend_fd = -1;
-    device_forget(session->device);
-    ring_stop(ring);
-    memory_clear(&session->device->memory);
+    struct backend *backend = session->backend;
+    bool died = backend->dying;
+    printf("%s\n", died ? "died" : "disconnected");
+    close_one(&session->fd);
+    close_one(&session->backend_fd);
+    backend->ops->left(backend, died);
+    for (unsigned i = 0; i < backend->ring_count; i++) {
+        close_one(&backend->rings[i].kick_fd);
+        close_one(&backend->rings[i].call_fd);
+        ring_stop(&backend->rings[i]);
+    }
+    memory_clear(&backend->memory);
+    backend->dying = false;
 }

@@ -70,7 +70,8 @@ def backend_arguments(options, net, index):
     if net.kind == "tap":
         return ["-netdev", f"tap,{name},ifname={escape(net.rest)},script=no,downscript=no"]
     if net.kind == "vhost":
-        return ["-chardev", f"socket,id=cn{index},path={escape(net.rest)}",
+        # QEMU looks for it once a second when it has gone.
+        return ["-chardev", f"socket,id=cn{index},path={escape(net.rest)},reconnect=1",
                 "-netdev", f"vhost-user,{name},chardev=cn{index}"]
     return ["-netdev", f"{net.kind},{name},{net.rest}"]
 
