@@ -45,6 +45,7 @@ static const struct builtin builtins[] = {
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
     {"handletest", "[GROUP...]", "tests grants, regions and all other handles", NULL},
     {"rngtest", "[GROUP...]", "tests the entropy driver", NULL},
+    {"corotest", "", "tests coroutines on stacks of this machine", NULL},
     {"fptest", "", "tests that floating-point state is kept", NULL},
     {"malice", "[--attempts N] [--seed S] [--group G]", "attacks the kernel", NULL},
     {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
