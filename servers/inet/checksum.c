@@ -65,5 +65,5 @@ uint16_t inet_checksum(const void *data, int len)
     sum = (sum >> 32) + (sum & UINT32_MAX);
     sum = (sum >> 32) + (sum & UINT32_MAX);
     uint16_t folded = checksum_fold((uint32_t)sum);
-    return odd ? (uint16_t)(folded << 8 | folded >> 8) : folded;
+    return odd ? __builtin_bswap16(folded) : folded;
 }

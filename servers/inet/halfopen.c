@@ -10,14 +10,20 @@
 
 static uint64_t shed;
 
+/* The one that goes; NULL: there is none but the newest. */
 static struct tcp_pcb *oldest_of(const struct tcp_pcb_listen *listener)
 {
-    struct tcp_pcb *oldest = NULL;
+    struct tcp_pcb *newest = NULL, *oldest = NULL;
 
     /* New ones are put in front. */
-    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next)
-        if (tcp->state == SYN_RCVD && tcp->listener == listener)
+    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next) {
+        if (tcp->state != SYN_RCVD || tcp->listener != listener)
+            continue;
+        if (newest)
             oldest = tcp;
+        else
+            newest = tcp;
+    }
     return oldest;
 }
 
