@@ -98,6 +98,22 @@ nc_SRCS := \
 nc_CFLAGS := $(SOCK_INCLUDES)
 nc_LIBS := libcommand libsha256 libsock libanole
 
+PROGRAMS += netbench
+netbench_SRCS := \
+    commands/netbench/client.c \
+    commands/netbench/client_udp.c \
+    commands/netbench/counts.c \
+    commands/netbench/datagrams.c \
+    commands/netbench/flow.c \
+    commands/netbench/iperf.c \
+    commands/netbench/latency.c \
+    commands/netbench/main.c \
+    commands/netbench/server.c \
+    commands/netbench/server_udp.c \
+    commands/netbench/stream.c
+netbench_CFLAGS := $(SOCK_INCLUDES)
+netbench_LIBS := libcommand libbench libsock libanole
+
 PROGRAMS += ping
 ping_SRCS := commands/ping.c
 ping_CFLAGS := $(SOCK_INCLUDES)

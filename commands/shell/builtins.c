@@ -33,6 +33,8 @@ static const struct builtin builtins[] = {
     {"random", "[BYTES]", "bytes of the entropy device", NULL},
     {"nc", "[-46dlu] [-w SECONDS] [--send BYTES] [--seed N] [--sha256] [HOST] PORT",
      "moves data to and from a port", NULL},
+    {"netbench", "-s | -c HOST [-u] [-t SECONDS] [--reverse | --both | --rr]",
+     "measures the network; speaks iperf 2", NULL},
     {"ping", "[-c COUNT] [-i SECONDS] [-s BYTES] HOST", "asks a host for echoes", NULL},
     {"poweroff", "[STATUS]", "stops all services and the machine", NULL},
     {"reboot", "", "stops all services and starts anew", NULL},

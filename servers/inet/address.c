@@ -22,6 +22,9 @@ int address_read(const uint64_t words[3], ip_addr_t *ip, uint16_t *port)
         IP_SET_TYPE_VAL(*ip, IPADDR_TYPE_V6);
         memcpy(ip_2_ip6(ip)->addr, address.ip, sizeof(address.ip));
         ip6_addr_set_zone(ip_2_ip6(ip), (uint8_t)address.scope);
+        /* An address that says nothing without a link, and names none, is on the default one. */
+        if (netif_default && ip6_addr_lacks_zone(ip_2_ip6(ip), IP6_UNKNOWN))
+            ip6_addr_assign_zone(ip_2_ip6(ip), IP6_UNKNOWN, netif_default);
         return 0;
     default:
         return -ANOLE_EAFNOSUPPORT;
@@ -43,13 +46,19 @@ void address_write(uint64_t words[3], const ip_addr_t *ip, uint16_t port)
     memcpy(words, &address, sizeof(address));
 }
 
+static bool suits(const struct socket *socket, const ip_addr_t *ip)
+{
+    if (IP_IS_V6(ip))
+        return socket->family == SOCK_INET6;
+    /* A socket for IPv6 that hears datagrams of IPv4, too, can answer them. */
+    return socket->family == SOCK_INET || socket->type == SOCK_TYPE_DATAGRAM;
+}
+
 int address_for(const struct socket *socket, const uint64_t words[3], ip_addr_t *ip, uint16_t *port)
 {
     int error = address_read(words, ip, port);
 
-    if (!error && (socket->family == SOCK_INET6) != (IP_IS_V6(ip) != 0))
-        error = -ANOLE_EAFNOSUPPORT;
-    return error;
+    return !error && !suits(socket, ip) ? -ANOLE_EAFNOSUPPORT : error;
 }
 
 static bool netif_has(struct netif *netif, const ip_addr_t *ip)

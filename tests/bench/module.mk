@@ -1,7 +1,4 @@
 # Programs that measure inside the machine; tests/bench/run starts them.
-LIBS += libbench
-libbench_SRCS := tests/bench/guest/bench.c
-
 PROGRAMS += ipcbench
 ipcbench_SRCS := tests/bench/guest/ipcbench.c
 ipcbench_LIBS := libbench libanole

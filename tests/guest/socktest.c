@@ -288,6 +288,24 @@ static void group_echo(void)
     FAILS(sendto(fd, &request, sizeof(request), 0, ADDRESS(to)), EINVAL);
 }
 
+/* A server's socket for datagrams of both families answers either. */
+static void answer_both_families(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+    int server = socket(AF_INET6, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_storage from;
+    socklen_t len = sizeof(from);
+    char text[8];
+
+    WORKS(bind(server, ADDRESS(any)));
+    struct sockaddr_in to = v4(INADDR_LOOPBACK, port_of(server));
+    CHECK(sendto(client, "ask", 3, 0, ADDRESS(to)) == 3);
+    CHECK(recvfrom(server, text, sizeof(text), 0, (struct sockaddr *)&from, &len) == 3);
+    CHECK(from.ss_family == AF_INET && len == sizeof(struct sockaddr_in));
+    CHECK(sendto(server, "tell", 4, 0, (struct sockaddr *)&from, len) == 4);
+    CHECK(recv(client, text, sizeof(text), 0) == 4);
+}
+
 static void group_v6(void)
 {
     struct sockaddr_in6 any = {.sin6_family = AF_INET6};
@@ -306,6 +324,7 @@ static void group_v6(void)
     WORKS(connect(old, ADDRESS(four)));
     WORKS(accepted = accept(listening, NULL, NULL));
     FAILS(connect(fd, ADDRESS(four)), EAFNOSUPPORT);
+    answer_both_families();
 }
 
 /* ---- names ---- */

@@ -13,6 +13,9 @@ test_commands_common_SRCS := tests/host/test_commands_common.c commands/common/a
 HOST_TESTS += test_nc_line
 test_nc_line_SRCS := tests/host/test_nc_line.c commands/nc/line.c
 
+HOST_TESTS += test_netbench
+test_netbench_SRCS := tests/host/test_netbench.c commands/netbench/flow.c commands/netbench/iperf.c
+
 HOST_TESTS += test_librs
 test_librs_SRCS := tests/host/test_librs.c lib/librs/phases.c lib/librs/text.c
 

@@ -5,10 +5,9 @@ import random
 import re
 import socket
 import threading
-import time
 
 from conftest import converse
-from peer import PATIENCE, Peer, free_port, receive_all, reset, sha256
+from peer import Peer, exactly, free_port, receive_all, reset, sha256
 
 TIMEOUT = 60
 HOST, HOST6 = "10.0.2.2", "fec0::2"
@@ -41,7 +40,7 @@ def break_off(connection):
 
 
 def echo_datagrams(end):
-    """Sends each datagram back, until an empty pause."""
+    """Sends datagrams back until there were 10,000 bytes."""
     sizes = []
     while sum(sizes) < 10000:
         data, sender = end.recvfrom(65536)
@@ -81,40 +80,17 @@ def test_datagrams(passes):
     assert claims(result.output, "sent") == claims(result.output, "received"), str(result)
 
 
-def knock(port, talk):
-    """Connects from outside as soon as somebody listens inside: QEMU takes the connection before, and
-    ends it if nobody is there."""
-    def attempt():
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
-            return talk(connection)
-
-    def run():
-        while not results:
-            try:
-                results.append(attempt())
-            except (ConnectionError, AssertionError):
-                time.sleep(0.05)
-    results = []
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread, results
-
-
 def greet(connection):
-    answer = connection.recv(5)
-    assert answer == b"hello"
+    answer = exactly(connection, 6)
     connection.sendall(b"good day\n")
-    connection.shutdown(socket.SHUT_WR)
-    return receive_all(connection)
+    return answer + receive_all(connection)
 
 
 def test_typed():
-    """A listener inside; what is typed there goes out, after editing, and what comes is shown."""
-    port = free_port()
-    thread, results = knock(port, greet)
-    result = converse(("anole> ", "nc -l 7\r"), ("nc -l 7", "helo\177lo\r", 1),
-                      ("good day", ""), ("anole> ", "poweroff\r"),
-                      arguments=("--hostfwd", f"tcp:{port}:7"), timeout=TIMEOUT)
-    thread.join(PATIENCE)
-    assert results == [b"\n"], str(result)
+    """What is typed goes out after editing, line by line; what comes is shown. Ctrl-D is the end."""
+    peer = Peer(greet)
+    result = converse(("anole> ", f"nc {HOST} {peer.port}\r"),
+                      (f"nc {HOST} {peer.port}", "helo\177lo\r"), ("good day", "bye\r\4"),
+                      ("anole> ", "poweroff\r"), arguments=("--net", "user"), timeout=TIMEOUT)
+    assert peer.join() == [b"hello\nbye\n"], str(result)
     assert result.status == 0, str(result)

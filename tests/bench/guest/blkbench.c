@@ -7,9 +7,8 @@
  */
 #include "blkbench.h"
 
-#include "bench.h"
-
 #include <libanole/anole.h>
+#include <libbench/bench.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

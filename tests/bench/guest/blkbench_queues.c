@@ -5,9 +5,8 @@
  */
 #include "blkbench.h"
 
-#include "bench.h"
-
 #include <libanole/anole.h>
+#include <libbench/bench.h>
 #include <stdatomic.h>
 #include <stdio.h>
 

@@ -2,9 +2,9 @@
  * ipcbench [ROUNDS]: what a system call, a kernel call, a round trip by message and one by doorbells
  * cost: medians of several samples of ROUNDS operations, with the kernel's exact counts beside them.
  */
-#include "bench.h"
 
 #include <libanole/anole.h>
+#include <libbench/bench.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

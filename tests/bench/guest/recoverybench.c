@@ -7,10 +7,11 @@
  * every-ms after the one before, a hang every-ms after the service was restored; then the data must
  * be right and the free memory what it was before.
  */
-#include "bench.h"
+
 #include "recovery_load.h"
 
 #include <libanole/anole.h>
+#include <libbench/bench.h>
 #include <librs/rs_client.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
  * and again; prints both rates side by side. A bench of what deaths cost a client, so both kinds of
  * rounds alternate. The second half of the disk is overwritten.
  */
-#include "bench.h"
 
 #include <libanole/anole.h>
+#include <libbench/bench.h>
 #include <libblk/client.h>
 #include <librs/rs_client.h>
 #include <stdatomic.h>

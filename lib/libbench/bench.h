@@ -2,8 +2,8 @@
  * What the benchmarks share: medians, and numbers of the kernel's counters per operation. There is no
  * floating point; fractions are printed in hundredths.
  */
-#ifndef BENCH_H
-#define BENCH_H
+#ifndef LIBBENCH_BENCH_H
+#define LIBBENCH_BENCH_H
 
 #include <anole/process.h>
 #include <stddef.h>

@@ -1,0 +1,2 @@
+LIBS += libbench
+libbench_SRCS := lib/libbench/bench.c
