@@ -55,15 +55,15 @@ enum fs_request {
                                              bell is rung once when that changes */
 
     /* Of vfs, through the channel: see struct fs_path_request */
-    FS_MOUNT = MESSAGE_TYPE(PROTO_FS, 32),   /* text: source (a device's name or ""), then the
-                                                file system's type. w5 FS_MOUNT_* -> w1 mount, w2
-                                                root's node, w3 FS_MOUNT_* as it is now. A mount
-                                                that the server has is told again (w6: its number).
-                                                EINVAL: no such file system on it, EBUSY */
+    FS_MOUNT = MESSAGE_TYPE(PROTO_FS, 32),   /* w1 a number of vfs's that no other mount ever has,
+                                                text: source (a device's name or ""). w5 FS_MOUNT_*
+                                                -> w1 root's node, w3 FS_MOUNT_* as it is now. A
+                                                mount that the server has is told again. EINVAL: no
+                                                such file system on it, EBUSY */
     FS_UNMOUNT = MESSAGE_TYPE(PROTO_FS, 33), /* EBUSY: files are open. All is durable before */
-    FS_OPEN = MESSAGE_TYPE(PROTO_FS, 34), /* w5 FS_O_* | mode << 32, w6 process -> w1 file, w2 enum
-                                                fs_type */
-    FS_LOOKUP = MESSAGE_TYPE(PROTO_FS, 35), /* -> w1 node, w2 enum fs_type; the text is struct
+    FS_OPEN = MESSAGE_TYPE(PROTO_FS, 34),    /* w5 FS_O_* | mode << 32; for the slot's origin -> w1
+                                                file, w2 enum fs_type */
+    FS_LOOKUP = MESSAGE_TYPE(PROTO_FS, 35),  /* -> w1 node, w2 enum fs_type; the text is struct
                                                 fs_stat. w5 FS_FOLLOW */
     FS_MAKE = MESSAGE_TYPE(PROTO_FS, 36),   /* w5 mode: a directory (FS_TYPE_DIRECTORY << 12 | bits)
                                                 or a symbolic link, whose target is the second text */
@@ -73,10 +73,11 @@ enum fs_request {
                                                 name in each; nothing is walked */
     FS_LINK = MESSAGE_TYPE(PROTO_FS, 39),   /* w2 the file's node, w6 a directory's, text: the new
                                                 name; nothing is walked */
-    FS_READLINK = MESSAGE_TYPE(PROTO_FS, 40),   /* -> w1 bytes; the text is the target */
-    FS_ATTRIBUTES = MESSAGE_TYPE(PROTO_FS, 41), /* text 2: struct fs_attributes; w5 FS_FOLLOW */
-    FS_STATVFS = MESSAGE_TYPE(PROTO_FS, 42),    /* the text is struct fs_statvfs */
-    FS_SYNC_ALL = MESSAGE_TYPE(PROTO_FS, 43),   /* of the mount: all is durable */
+    FS_READLINK = MESSAGE_TYPE(PROTO_FS, 40), /* -> w1 bytes; the text is the target */
+    FS_ATTRIBUTES = MESSAGE_TYPE(PROTO_FS,
+                                 41),         /* second text: struct fs_attributes; w5 FS_FOLLOW */
+    FS_STATVFS = MESSAGE_TYPE(PROTO_FS, 42),  /* the text is struct fs_statvfs */
+    FS_SYNC_ALL = MESSAGE_TYPE(PROTO_FS, 43), /* of the mount: all is durable */
     FS_MOUNTPOINT = MESSAGE_TYPE(PROTO_FS, 44), /* w2 node, w5 1: from now on walks end there
                                                    (FS_WALK_MOUNT), 0: no more */
 };
@@ -84,25 +85,33 @@ enum fs_request {
 /*
  * What travels through the channel between vfs (its client) and a file server:
  *
- *   word[0]  operation: vfs's number for it, given back in the reply; none is used twice, also by
- *            vfs's next instance. After a server's death vfs makes unanswered ones again, and the next
- *            instance answers what was done from its log
+ *   word[0]  vfs's number for the exchange, given back in the reply
  *   word[1]  mount
  *   word[2]  node where the walk begins
- *   word[3]  slot: which FS_SLOT_LEN bytes of the shared data area hold the texts
- *   word[4]  bytes of the first text | bytes of the second text << 32. The second one begins
- *            at FS_PATH_MAX
+ *   word[3]  slot: which struct fs_slot of the shared area holds the texts
+ *   word[4]  bytes of the first text | bytes of the second text << 32
  *   word[5]  flags, by the request
  *   word[6]  by the request
  *
- * Reply: type = status, word[0] operation, others by the request. The slot is vfs's again with the
+ * Reply: type = status, word[0] the exchange, others by the request. The slot is vfs's again with the
  * reply. The first text is a path relative to the node: names with '/' between; empty: the node itself.
- * If the walk can't end here the status is 0 and
- * word[6] is not 0: FS_WALK_* | bytes of the path that were walked << 8, word[5] the node reached
- * (for a link: the directory that it is in), and for a link its target is in the slot at FS_PATH_MAX,
- * with its length in word[4]. Then nothing was done.
+ *
+ * If the walk can't end here the status is 0 and word[6] is not 0: FS_WALK_* | bytes of the path that
+ * were walked << 8, word[5] the node reached (for a link: the directory that it is in), and for a link
+ * its target is the slot's second text, with its length in word[4]. Then nothing was done.
+ *
+ * What was asked for, by which process and under which number of its own, stands in the slot: it stays the
+ * same whoever asks again, vfs after the server's death, vfs's next instance, or a program that
+ * asks that one again. What was done under that number is not done once more, but answered.
  */
-#define FS_SLOT_LEN 8192u
+struct fs_slot {
+    uint64_t origin; /* the process */
+    uint64_t number; /* its operation; 0: it has none */
+    uint64_t reserved[6];
+    char first[FS_PATH_MAX];
+    char second[FS_PATH_MAX];
+};
+static_assert(sizeof(struct fs_slot) == 64 + 2 * FS_PATH_MAX, "shared layout");
 #define FS_SLOTS 32u
 
 #define FS_WALK_MOUNT                                                                              \

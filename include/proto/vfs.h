@@ -27,7 +27,9 @@
 
 enum vfs_request {
     VFS_OPEN = MESSAGE_TYPE(PROTO_VFS, 1),  /* w2 FS_O_* | mode << 32 -> w0 the file server's
-                                                  endpoint, w1 file, w2 enum fs_type */
+                                                  endpoint, w1 file, w2 enum fs_type,
+                                                  w3-4 the name under which its next instance is
+                                                  found (rs_name_unpack) */
     VFS_STAT = MESSAGE_TYPE(PROTO_VFS, 2),  /* w2 FS_FOLLOW or 0, w3 grant (write) for struct
                                                   fs_stat, w4 offset into it */
     VFS_MKDIR = MESSAGE_TYPE(PROTO_VFS, 3), /* w2 mode */

@@ -27,10 +27,10 @@ int fs_data_to_client(struct fs_data *data, uint64_t offset, const void *from, s
 int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t len);
 
 /* Whose request it is and its number: what a file system that outlives itself writes into its log beside
- * the changes. origin 0: it has none (never repeated). */
+ * the changes. number 0: it has none (never repeated). */
 struct fs_operation {
-    uint64_t origin; /* the process, or vfs */
-    uint64_t number;
+    uint64_t origin; /* the process */
+    uint64_t number; /* of its own */
 };
 
 /* A name inside a directory: any bytes but '/' and NUL; 1 to FS_NAME_MAX of them; not "." or "..". */
@@ -54,21 +54,24 @@ struct fs_new {
  */
 struct fs_ops {
     const char *type; /* "ext2" */
-    /* *mount: what the other operations get. number: of this mount, from libfs; a mount that an
-     * earlier instance of the server had comes with the number it had. */
+    /* *mount: what the other operations get. number: of this mount, from vfs, never used for another;
+     * a mount that an earlier instance of the server had comes with the number it had. *flags:
+     * FS_MOUNT_* as asked for, then as it is. */
     int (*mount)(uint32_t number, const char *source, uint32_t *flags, void **mount,
                  uint64_t *root);
     /* No file is open. All is durable when this returns 0. */
     int (*unmount)(void *mount);
     int (*lookup)(void *mount, uint64_t directory, struct fs_name name, uint64_t *node,
                   enum fs_type *type);
+    /* Never asked of the root. */
     int (*parent)(void *mount, uint64_t directory, uint64_t *parent);
     int (*stat)(void *mount, uint64_t node, struct fs_stat *stat);          /* all but mount */
     int (*readlink)(void *mount, uint64_t node, char *target, size_t size); /* -> length */
     int64_t (*read)(void *mount, uint64_t node, uint64_t position, struct fs_data *data,
                     uint64_t len);
     /* One entry after another from *cookie (0: the first) on, until emit returns false; *cookie is
-     * then that of the entry that wasn't taken. */
+     * then that of the entry that wasn't taken, at the end that of the next to come. "." and ".."
+     * may be left out. */
     int (*entries)(void *mount, uint64_t directory, uint64_t *cookie,
                    bool (*emit)(void *context, uint64_t node, enum fs_type type,
                                 struct fs_name name),
@@ -79,8 +82,10 @@ struct fs_ops {
                   struct fs_name name, const struct fs_new *what, uint64_t *node);
     int (*link)(void *mount, struct fs_operation operation, uint64_t node, uint64_t directory,
                 struct fs_name name);
+    /* ENOTDIR, EISDIR, ENOTEMPTY */
     int (*remove)(void *mount, struct fs_operation operation, uint64_t directory,
                   struct fs_name name, bool is_directory);
+    /* What had the new name is replaced, as POSIX has it (EINVAL: a directory into itself). */
     int (*rename)(void *mount, struct fs_operation operation, uint64_t from, struct fs_name name,
                   uint64_t to, struct fs_name new_name);
     /* The same bytes at the same position again are the same. */
@@ -89,20 +94,25 @@ struct fs_ops {
     int (*set_attributes)(void *mount, uint64_t node, const struct fs_attributes *attributes);
     int (*sync)(void *mount, uint64_t node); /* 0: all */
 
-    /* A node is open: its data stays although its last name goes, until it is open no more. After
-     * a death, opened() comes again for each file in kept, before any other operation. */
+    /* A node is open: its data stays although its last name goes, until it is open no more: closed()
+     * comes as often as opened(). After a death, opened() comes again for each file in kept,
+     * before any other operation. NULL: nobody needs to know. */
     int (*opened)(void *mount, uint64_t node);
     void (*closed)(void *mount, uint64_t node);
     /* FS_READABLE ... now; changes are told by fs_changed(). NULL: always both. */
     uint32_t (*poll)(void *mount, uint64_t node);
 };
 
+/* Whoever polls files on that node looks again. mount: what mount() gave. */
 void fs_changed(void *mount, uint64_t node);
+
+#define FS_FILES 1024u /* open ones, of all processes */
+#define FS_KEPT_LEN (192u * 1024u)
 
 struct fs_server {
     const struct fs_ops *const *types; /* NULL at the end */
-    void *kept; /* zeroed memory, or what the last instance had there; 8-byte aligned */
-    size_t kept_len;
+    void *kept;         /* zeroed memory, or what the last instance had there; 8-byte aligned */
+    size_t kept_len;    /* at least FS_KEPT_LEN, of which all is libfs's */
     unsigned first_bit; /* the first of two own notification bits that libfs may use */
 };
 

@@ -1,0 +1,11 @@
+# File servers: libfs and what stands on it, over a fake kernel.
+LIBFS_WORLD_SRCS := tests/host/libfs_world.c tests/host/coro_host.c \
+    $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c) \
+    $(addprefix lib/libfs/, walk.c paths.c names.c mounts.c data.c poll.c) \
+    $(addprefix lib/libcoro/, coro.c sync.c) lib/libchan/channel.c lib/libanole/error.c
+LIBFS_WORLD_CFLAGS := -include tests/host/fake_pages.h -Itests/host
+
+HOST_TESTS += test_libfs
+test_libfs_SRCS := tests/host/test_libfs.c $(LIBFS_WORLD_SRCS) \
+    $(addprefix servers/memfs/, mem.c node.c names.c)
+test_libfs_CFLAGS := $(LIBFS_WORLD_CFLAGS)
