@@ -9,3 +9,6 @@ test_ext2_cache_SRCS := tests/host/test_ext2_cache.c $(CACHE_TEST_SRCS)
 HOST_TESTS += test_ext2_log
 test_ext2_log_SRCS := tests/host/test_ext2_log.c $(CACHE_TEST_SRCS)
 test_ext2_log_CFLAGS := -include tests/host/kept_stored.h
+
+HOST_TESTS += test_ext2_survival
+test_ext2_survival_SRCS := tests/host/test_ext2_survival.c $(CACHE_TEST_SRCS)

@@ -39,6 +39,7 @@ uint32_t fake_disk_chance(uint32_t below)
 void fake_disk_reset(void)
 {
     memcpy(fake_disk.current, fake_disk.durable, FAKE_DISK_BYTES);
+    memcpy(fake_disk.flushed, fake_disk.durable, FAKE_DISK_BYTES);
     fake_disk.epoch++;
 }
 
@@ -118,7 +119,7 @@ static int perform(const struct fake_disk_request *request)
         memcpy(sectors, request->pool + io->pool_offset, io->len_bytes);
         fake_disk.writes++;
     } else {
-        memcpy(fake_disk.durable, fake_disk.current, FAKE_DISK_BYTES);
+        memcpy(fake_disk.durable, fake_disk.flushed, FAKE_DISK_BYTES);
         fake_disk.flushes++;
     }
     return 0;
@@ -202,6 +203,9 @@ int blk_submit(struct blk_client *client, const struct blk_io *io)
     }
     if (fake_disk.pending_count + fake_disk.done_count == FAKE_DISK_DEPTH) {
         return -ANOLE_EAGAIN;
+    }
+    if (io->op == BLK_OP_FLUSH) {
+        memcpy(fake_disk.flushed, fake_disk.current, FAKE_DISK_BYTES);
     }
     fake_disk.pending[fake_disk.pending_count++] = (struct fake_disk_request){.io = *io,
                                                                               .pool = client->pool};

@@ -23,6 +23,8 @@ struct fake_disk_request {
 struct fake_disk {
     uint8_t current[FAKE_DISK_BYTES]; /* what a read finds */
     uint8_t durable[FAKE_DISK_BYTES]; /* what a reset leaves */
+    uint8_t
+        flushed[FAKE_DISK_BYTES]; /* what the flush under way, of which there is one, must save */
     struct fake_disk_request pending[FAKE_DISK_DEPTH];
     unsigned pending_count;
     struct blk_completion done[FAKE_DISK_DEPTH];
