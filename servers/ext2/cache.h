@@ -78,7 +78,9 @@ int cache_sync(struct cache *cache);
 
 /* ---- metadata: one transaction at a time (the mount's lock) ---- */
 void cache_begin(struct cache *cache);
-/* A block as the transaction, if there is one, sees it (waits). Valid until the next call. */
+/* A block as the transaction sees it (waits). Valid until the transaction's end, unless it is
+ * changed, or so many others are read that a quarter of the cache would be held; outside a
+ * transaction until the next call. */
 int cache_metadata(struct cache *cache, uint64_t block, const uint8_t **data);
 /* Its copy, to be changed until the end of the transaction (waits); with CACHE_ZERO all zeroes,
  * with CACHE_OVERWRITE to be overwritten. -ENOSPC: more blocks than a transaction may change, a

@@ -53,6 +53,7 @@ struct cache_block {
     uint32_t chain; /* the next one with the same hash */
     uint32_t refs;
     bool hashed;  /* found by its number; else free, a transaction's, or left to its last user */
+    bool pinned;  /* by the transaction */
     bool shadow;  /* a transaction's copy */
     bool reading; /* its bytes aren't there yet */
     bool writing;
@@ -126,6 +127,8 @@ struct cache {
     struct cache_change *changes;
     uint32_t change_count;
     bool in_transaction;
+    uint32_t *pins; /* slots that the transaction has read: a ring of kept.entries_max */
+    uint32_t pin_count;
     struct cache_range *frees;
     uint32_t free_count, free_room;
 

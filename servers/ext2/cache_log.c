@@ -11,12 +11,14 @@
 int log_init(struct cache *cache)
 {
     cache->changes = calloc(cache->kept.entries_max, sizeof(*cache->changes));
-    return cache->changes ? 0 : -ANOLE_ENOMEM;
+    cache->pins = calloc(cache->kept.entries_max, sizeof(*cache->pins));
+    return cache->changes && cache->pins ? 0 : -ANOLE_ENOMEM;
 }
 
 void log_free(struct cache *cache)
 {
     free(cache->changes);
+    free(cache->pins);
     free(cache->frees);
 }
 
@@ -36,6 +38,29 @@ static struct cache_change *change_find(const struct cache *cache, uint64_t numb
     return NULL;
 }
 
+static void unpin(struct cache *cache, uint32_t slot)
+{
+    cache->slots[slot].pinned = false;
+    block_put(cache, slot);
+}
+
+/* The transaction holds it, too; the one that was held first makes room. */
+static void pin(struct cache *cache, uint32_t slot)
+{
+    uint32_t *place = &cache->pins[cache->pin_count % cache->kept.entries_max];
+
+    if (cache->slots[slot].pinned) {
+        return;
+    }
+    if (cache->pin_count >= cache->kept.entries_max) {
+        unpin(cache, *place);
+    }
+    cache->slots[slot].pinned = true;
+    cache->slots[slot].refs++;
+    *place = slot;
+    cache->pin_count++;
+}
+
 int cache_metadata(struct cache *cache, uint64_t number, const uint8_t **data)
 {
     const struct cache_change *change = change_find(cache, number);
@@ -48,6 +73,9 @@ int cache_metadata(struct cache *cache, uint64_t number, const uint8_t **data)
     int error = block_get(cache, number, 0, true, &slot);
     if (!error) {
         *data = slot_data(cache, slot);
+        if (cache->in_transaction) {
+            pin(cache, slot);
+        }
         block_put(cache, slot);
     }
     return error;
@@ -150,6 +178,13 @@ int cache_free(struct cache *cache, uint64_t number, uint64_t count)
 
 static void transaction_end(struct cache *cache)
 {
+    uint32_t pins = cache->pin_count < cache->kept.entries_max ? cache->pin_count
+                                                               : cache->kept.entries_max;
+
+    while (pins > 0) {
+        unpin(cache, cache->pins[--pins]);
+    }
+    cache->pin_count = 0;
     cache->change_count = cache->free_count = 0;
     cache->in_transaction = false;
 }

@@ -230,6 +230,55 @@ static void sees_its_own_changes(void *argument)
     assert_int_equal(metadata(1), NEW + 1);
 }
 
+/* What it reads stays where it is to its end, though others read all of the disk meanwhile. */
+static void keeps_what_it_reads(void *argument)
+{
+    const uint8_t *data[SLOTS / 8];
+    struct cache_block *other;
+    uint8_t *bytes;
+
+    (void)argument;
+    cache_begin(cache);
+    for (unsigned block = 0; block < SLOTS / 8; block++) {
+        assert_int_equal(cache_metadata(cache, block, &data[block]), 0);
+    }
+    change_block(3, NEW);
+    for (unsigned block = SLOTS / 8; block < BLOCKS; block++) {
+        assert_int_equal(cache_get(cache, block, 0, &other, &bytes), 0);
+        memset(bytes, 0x55, BLOCK); /* nobody's business: it isn't dirty */
+        cache_put(cache, other, false);
+    }
+    for (unsigned block = 0; block < SLOTS / 8; block++) {
+        const uint8_t *again;
+
+        assert_int_equal(cache_metadata(cache, block, &again), 0);
+        assert_true(again == data[block] || block == 3);
+        assert_int_equal(data[block][17], OLD);
+    }
+    cache_commit(cache, operation, 0, 0);
+    assert_int_equal(data[3][17], OLD);
+    cache_begin(cache);
+    for (unsigned block = 0; block < BLOCKS; block++) { /* more than it can hold */
+        assert_int_equal(cache_metadata(cache, block, &data[0]), 0);
+    }
+    cache_abort(cache);
+}
+
+static void test_keeps_what_it_reads(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        run(keeps_what_it_reads, NULL);
+        kill_server();
+        assert_int_equal(open_cache(), 0);
+        assert_int_equal(sync_cache(), 0);
+        assert_int_equal(durable(3), NEW);
+        memset(fake_disk.current + (size_t)3 * BLOCK, OLD, BLOCK);
+        kill_server();
+        assert_int_equal(open_cache(), 0);
+    }
+}
+
 static void test_sees_its_own_changes(void **state)
 {
     (void)state;
@@ -442,6 +491,7 @@ int main(void)
         TEST(test_death_after_each_store),
         TEST(test_death_after_each_store_of_a_redo),
         TEST(test_sees_its_own_changes),
+        TEST(test_keeps_what_it_reads),
         TEST(test_commit_under_a_write),
         TEST(test_too_large),
         TEST(test_unreadable),
