@@ -63,7 +63,12 @@ static int arrive(struct blk_client *client)
         error = session_begin(client, driver);
     if (!error && client->options.write && (client->info.flags & BLK_INFO_READ_ONLY))
         error = -ANOLE_EROFS;
-    return error ? error : session_establish(client);
+    if (!error)
+        error = session_establish(client);
+    /* Our calls are too short for RS to see that we wait. */
+    if (error == -ANOLE_ETIMEDOUT)
+        client_complain(client, RS_COMPLAINT_TIMEOUT);
+    return error;
 }
 
 /* The tries lead nowhere for too long, or each driver dies over what it is asked. */

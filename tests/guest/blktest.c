@@ -66,6 +66,7 @@ static const struct group groups[] = {
     {"libblk", BOTH_PATHS, group_libblk},
     {"retain", NEEDS_WRITE, group_retain},
     {"recovery", NEEDS_WRITE | BOTH_PATHS, group_recovery},
+    {"loop", NEEDS_WRITE | ONLY_CHANNEL, group_loop},
     {"stuck", NEEDS_WRITE | BOTH_PATHS, group_stuck},
     {"longwrite", NEEDS_WRITE, group_longwrite},
     {"counters", 0, group_counters},

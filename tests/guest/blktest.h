@@ -239,6 +239,7 @@ void group_flush(enum path path);
 void group_libblk(enum path path);
 void group_retain(enum path path);
 void group_recovery(enum path path);
+void group_loop(enum path path);
 void group_stuck(enum path path);
 void group_longwrite(enum path path);
 void group_counters(enum path path);
