@@ -162,7 +162,7 @@ int cache_free(struct cache *cache, uint64_t number, uint64_t count)
         last->count += count;
         return 0;
     }
-    if (cache->free_count == cache->free_room) {
+    if (!cache->frees || cache->free_count == cache->free_room) {
         uint32_t room = cache->free_room > 0 ? cache->free_room * 2 : 16;
         struct cache_range *frees = realloc(cache->frees, room * sizeof(*frees));
 
