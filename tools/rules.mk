@@ -24,7 +24,8 @@ COMMON_CFLAGS := -std=gnu17 -O2 -g -fno-omit-frame-pointer -ffunction-sections -
 
 # picolibc's multilib for linking; local-exec is what its specs ask for, too.
 PICOLIBC_LIB := $(PICOLIBC)/lib/rv64imac/lp64
-USER_CFLAGS := $(COMMON_CFLAGS) -ftls-model=local-exec -isystem $(PICOLIBC)/include \
+USER_CFLAGS := $(COMMON_CFLAGS) -ftls-model=local-exec -isystem lib/libanole/include \
+    -isystem $(PICOLIBC)/include \
     $(INCLUDES) $(DEPS_INCLUDES)
 USER_LDFLAGS := $(RISCV_LINK) -nostdlib -nostartfiles -static -T lib/libanole/user.ld \
     -Wl,-u,_start,--gc-sections,--build-id=none,-z,max-page-size=4096,--fatal-warnings
@@ -53,6 +54,10 @@ $(BUILD)/obj/%.S.o: %.S tools/rules.mk
 $(BUILD)/obj/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk
 	$(compile_user)
 
+# Programs have what their parents hand on, files among it; services, which nobody hands anything, stay small.
+inheriting = $(if $(filter servers/% drivers/%,$(1)),,-Wl$(,)-u$(,)inheritance_take)
+, := ,
+
 ALL_OBJS :=
 
 define library_rules
@@ -71,8 +76,8 @@ $(1)_ARCHIVES := $$(patsubst %,$$(BUILD)/lib/%.a,$$($(1)_LIBS) libmem)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
 $$($(1)_OBJS): $$($(1)_DEPS)
 $$(BUILD)/bin/$(1): $$($(1)_OBJS) $$($(1)_ARCHIVES) lib/libanole/user.ld
-	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(USER_LDFLAGS) -Wl,-Map=$$@.map -o $$@ \
-	    $$($(1)_OBJS) -L$$(PICOLIBC_LIB) \
+	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(USER_LDFLAGS) $$(call inheriting,$$($(1)_SRCS)) \
+	    -Wl,-Map=$$@.map -o $$@ $$($(1)_OBJS) -L$$(PICOLIBC_LIB) \
 	    -Wl,--start-group $$($(1)_ARCHIVES) -lc -lgcc -Wl,--end-group
 endef
 
@@ -98,7 +103,8 @@ $(1)_OBJS := $$(call objects,$$(BUILD)/float,$$($(1)_SRCS) \
     $$(foreach lib,$$($(1)_LIBS),$$($$(lib)_SRCS)))
 ALL_OBJS += $$($(1)_OBJS)
 $$(BUILD)/bin/$(1): $$($(1)_OBJS) lib/libanole/user.ld
-	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(FLOAT_LDFLAGS) -Wl,-Map=$$@.map -o $$@ \
+	$$(call say,LD,$$@)mkdir -p $$(@D) && $$(CC) $$(FLOAT_LDFLAGS) $$(call inheriting,$$($(1)_SRCS)) \
+	    -Wl,-Map=$$@.map -o $$@ \
 	    $$($(1)_OBJS) -L$$(PICOLIBC)/lib/rv64imafdc/lp64d \
 	    -Wl,--start-group -lc -lgcc -Wl,--end-group
 endef

@@ -52,6 +52,8 @@ struct startup_page {
     uint32_t fault;       /* enum fault_kind that was ordered of this instance, or 0 ... */
     uint32_t fault_count; /* ... and at which step it should commit it */
     uint64_t stack_bytes;
+    uint32_t environment_count; /* of the strings behind the arguments: "NAME=VALUE" */
+    uint32_t reserved;
     char name[32];                       /* of the service or program */
     char device[32];                     /* of a driver: what devman calls its device */
     struct device_description described; /* of a driver: likewise */

@@ -54,6 +54,8 @@ enum fs_request {
                                              server, or HANDLE_NONE -> w0 those that are there. The
                                              bell is rung once when that changes */
 
+    FS_SET = MESSAGE_TYPE(PROTO_FS, 12), /* w1-2 grant (read) and offset of struct fs_attributes */
+
     /* Of vfs, through the channel: see struct fs_path_request */
     FS_MOUNT = MESSAGE_TYPE(PROTO_FS, 32),   /* w1 a number of vfs's that no other mount ever has,
                                                 text: source (a device's name or ""). w5 FS_MOUNT_*
@@ -87,7 +89,7 @@ enum fs_request {
  *
  *   word[0]  vfs's number for the exchange, given back in the reply
  *   word[1]  mount
- *   word[2]  node where the walk begins
+ *   word[2]  node where the walk begins; 0: the mount's root
  *   word[3]  slot: which struct fs_slot of the shared area holds the texts
  *   word[4]  bytes of the first text | bytes of the second text << 32
  *   word[5]  flags, by the request

@@ -11,7 +11,8 @@
 enum pm_request {
     PM_SPAWN = MESSAGE_TYPE(PROTO_PM, 1), /* w0 grant (read) of NUL-terminated argument strings, the
                                              first one names the program, w1 bytes, w2 PM_SPAWN_*,
-                                             w3 tag -> w0 endpoint. ENOENT: no such program; EPERM:
+                                             w3 tag, w4 how many of the strings, the last ones,
+                                             are environment -> w0 endpoint. ENOENT: no such program; EPERM:
                                              an operator's program, and the caller is none; ENOMEM:
                                              too many of the caller and its kin are running */
     PM_WAIT = MESSAGE_TYPE(PROTO_PM, 2),  /* w0 endpoint of my child: answered when it is dead -> w0

@@ -10,7 +10,7 @@
  *
  * Paths are absolute: a working directory is its path, kept by the program's C library and handed to
  * its children. Answers wait for file servers as long as their disks take; other requests of other
- * processes go on meanwhile.
+ * processes go on meanwhile. EAGAIN: too many requests of the process, or of all, wait already.
  *
  * Errors of any request: ENOENT, ENOTDIR, ELOOP (more than 40 links), ENAMETOOLONG, EROFS, EIO, ENOMEM,
  * EBADHANDLE, EINVAL, and what the request says in proto/fs.h.
@@ -58,18 +58,17 @@ enum vfs_request {
                                21), /* EBUSY: files are open, or another is mounted inside */
 
     VFS_MOUNTS = MESSAGE_TYPE(PROTO_VFS,
-                              22), /* w0 grant (write) for struct vfs_mount_info[], w1 bytes
-                                                 -> w0 how many there are, w1 copied */
+                              22), /* w3 grant (write) for struct vfs_mount_info[], w4 offset,
+                                                 w5 bytes -> w0 how many there are, w1 copied */
 
     /* Of file servers */
     VFS_SERVE = MESSAGE_TYPE(PROTO_VFS,
                              30), /* w0-1 the type's name (rs_name_pack), w2 doorbell made
-                                                for vfs -> w0 offer of a region: the
-                                                channel, then FS_SLOTS slots of FS_SLOT_LEN bytes
-                                                from w3 on, w1 doorbell made for the server, w2 ring
-                                                entries, w3 where the slots begin. Again after the
-                                                death of either. One process may serve several
-                                                types: each has a channel of its own */
+                                     for vfs, w3-4 the service's own name -> w0 offer of a region:
+                                     the channel, then FS_SLOTS struct fs_slot from w3 on, w1
+                                     doorbell made for the server, w2 ring entries. Again after the
+                                     death of either. One process may serve several types: each
+                                     has a channel of its own. EPERM: not the service it says */
 };
 
 struct vfs_mount_info {

@@ -36,6 +36,18 @@ void anole_thread_start(void);
 int thread_create_with_tls(void (*entry)(void *), void *stack_top, void *argument,
                            uint64_t hart_mask, void *tls, endpoint_t *endpoint);
 
+/* From the system's errors to picolibc's (errno.c). */
+int errno_of(int status);
+/* The same into errno, and -1; what is no error stays. */
+int errno_result(int status);
+
+/* Files and a working directory that the parent handed on (inherit.c). Programs have these, services
+ * don't. */
+__attribute__((weak)) void inheritance_take(void);
+/* The environment that a child gets, behind its arguments: strings in a row. Files are offered. 0 and
+ * the bytes, or -ANOLE_ERANGE. */
+__attribute__((weak)) int inheritance_pack(char *buffer, size_t room, size_t *len, unsigned *count);
+
 /* startup.c, called by crt0.S. */
 _Noreturn void anole_start(void);
 

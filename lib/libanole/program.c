@@ -5,6 +5,7 @@
  */
 #include <libanole/anole.h>
 #include <libanole/arguments.h>
+#include <libanole/internal.h>
 #include <proto/pm.h>
 #include <stdatomic.h>
 
@@ -97,16 +98,22 @@ int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoin
 {
     char arguments[PM_ARGUMENTS_MAX];
     struct message message;
-    size_t len;
+    size_t len, more = 0;
+    unsigned environment = 0;
     uint32_t tag = next_tag();
     int delivery = -ANOLE_EDEADENDPOINT;
     int error = arguments_pack(argv, arguments, sizeof(arguments), &len);
 
+    if (!error && inheritance_pack) {
+        error = inheritance_pack(arguments + len, sizeof(arguments) - len, &more, &environment);
+        len += more;
+    }
     if (error) {
         return error;
     }
     while (delivery == -ANOLE_EDEADENDPOINT) {
-        message = (struct message){.word = {0, len, foreground ? PM_SPAWN_FOREGROUND : 0, tag}};
+        message = (struct message){
+            .word = {0, len, foreground ? PM_SPAWN_FOREGROUND : 0, tag, environment}};
         error = spawn_try(arguments, len, &message, &delivery);
     }
     if (!error) {

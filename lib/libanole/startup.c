@@ -19,23 +19,28 @@ void tls_init(void *block)
     memset((char *)block + image, 0, (size_t)(uintptr_t)__tls_size - image);
 }
 
-/* Points argv into the startup page; whatever the loader wrote, only into the page. */
-static int arguments_read(const struct startup_page *page, char *argv[])
-{
-    int count = 0;
+extern char **environ;
 
-    for (uint32_t i = 0; i < page->argument_count && i < STARTUP_ARGUMENTS_MAX; i++) {
+/* Points strings [first, first + count) into the startup page; whatever the loader wrote, only into
+ * the page. */
+static int strings_read(const struct startup_page *page, uint32_t first, uint32_t count,
+                        char *strings[])
+{
+    int found = 0;
+
+    for (uint32_t i = first; i < STARTUP_ARGUMENTS_MAX && i - first < count; i++) {
         if (page->argument[i] < PAGE_SIZE) {
-            argv[count++] = (char *)((uintptr_t)page + page->argument[i]);
+            strings[found++] = (char *)((uintptr_t)page + page->argument[i]);
         }
     }
-    argv[count] = NULL;
-    return count;
+    strings[found] = NULL;
+    return found;
 }
 
 _Noreturn void anole_start(void)
 {
-    static char *argv[STARTUP_ARGUMENTS_MAX + 1];
+    static char *argv[STARTUP_ARGUMENTS_MAX + 1], *environment[STARTUP_ARGUMENTS_MAX + 1];
+    const struct startup_page *page = startup_page();
     int argc;
 
     tls_init(__tls_main);
@@ -45,7 +50,13 @@ _Noreturn void anole_start(void)
     if (fault_arm) {
         fault_arm(startup_page()->fault, startup_page()->fault_count);
     }
-    argc = arguments_read(startup_page(), argv);
+    argc = strings_read(page, 0, page->argument_count, argv);
+    if (strings_read(page, page->argument_count, page->environment_count, environment) > 0) {
+        environ = environment;
+    }
     __libc_init_array();
+    if (inheritance_take) {
+        inheritance_take();
+    }
     exit(main(argc, argv));
 }

@@ -1,46 +1,32 @@
 /*
- * The standard streams of picolibc over the console. Output is line buffered; stderr is the same
- * stream as stdout, so that what a program says stays in order. Programs without file descriptors
- * (descriptor.c) have these streams alone. Input is raw bytes, as the console
- * has them: echo and line editing are the shell's.
+ * The standard streams of picolibc over descriptors 0, 1 and 2: the console, unless the program was
+ * started with something else. Output is line buffered; what goes to stderr comes behind what was
+ * printed before. Input from the console is raw bytes, as it has them: echo and line editing are the
+ * shell's.
  */
 #include <errno.h>
 #include <libanole/anole.h>
-#include <libanole/internal.h>
+#include <libanole/lock.h>
 #include <stdio-bufio.h>
 #include <unistd.h>
 
 #define OUTPUT_BUFFER 1024
+#define ERROR_BUFFER 256
 #define INPUT_BUFFER 64
 
-static ssize_t stream_write(int fd, const void *buffer, size_t len)
+/* What was said before comes first. */
+static ssize_t error_write(int fd, const void *buffer, size_t len)
 {
-    (void)fd;
-    console_write(buffer, len);
-    return (ssize_t)len;
-}
-
-static ssize_t stream_read(int fd, void *buffer, size_t len)
-{
-    int count = len > 0 ? console_read(buffer, len) : 0;
-
-    (void)fd;
-    if (count < 0) {
-        errno = EIO;
-        return -1;
-    }
-    return count;
+    (void)fflush(stdout);
+    return write(fd, buffer, len);
 }
 
 static off_t stream_seek(int fd, off_t offset, int whence)
 {
-    (void)fd;
-    (void)offset;
-    (void)whence;
-    errno = ESPIPE;
-    return -1;
+    return lseek(fd, offset, whence);
 }
 
+/* The descriptors stay: others may print yet. */
 static int stream_close(int fd)
 {
     (void)fd;
@@ -48,28 +34,34 @@ static int stream_close(int fd)
 }
 
 static char output_buffer[OUTPUT_BUFFER];
+static char error_buffer[ERROR_BUFFER];
 static char input_buffer[INPUT_BUFFER];
 static struct __lock output_lock;
+static struct __lock error_lock;
 static struct __lock input_lock;
 
 static struct __file_bufio output = FDEV_SETUP_BUFIO(STDOUT_FILENO, output_buffer, OUTPUT_BUFFER,
-                                                     stream_read, stream_write, stream_seek,
-                                                     stream_close, __SWR, __BLBF);
-static struct __file_bufio input = FDEV_SETUP_BUFIO(STDIN_FILENO, input_buffer, INPUT_BUFFER,
-                                                    stream_read, stream_write, stream_seek,
-                                                    stream_close, __SRD, 0);
+                                                     read, write, stream_seek, stream_close, __SWR,
+                                                     __BLBF);
+static struct __file_bufio error_output = FDEV_SETUP_BUFIO(
+    STDERR_FILENO, error_buffer, ERROR_BUFFER, read, error_write, stream_seek, stream_close, __SWR,
+    __BLBF);
+static struct __file_bufio input = FDEV_SETUP_BUFIO(STDIN_FILENO, input_buffer, INPUT_BUFFER, read,
+                                                    write, stream_seek, stream_close, __SRD, 0);
 
 FILE *const stdin = &input.xfile.cfile.file;
 FILE *const stdout = &output.xfile.cfile.file;
-FILE *const stderr = &output.xfile.cfile.file;
+FILE *const stderr = &error_output.xfile.cfile.file;
 
 __attribute__((constructor)) static void streams_open(void)
 {
     output.lock = &output_lock;
+    error_output.lock = &error_lock;
     input.lock = &input_lock;
 }
 
 __attribute__((destructor)) static void streams_flush(void)
 {
     (void)fflush(stdout);
+    (void)fflush(stderr);
 }

@@ -58,6 +58,7 @@ static void channel_open(struct fs_channel *channel, endpoint_t vfs)
     if (!error) {
         rs_name_pack(message.word, channel->type);
         message.word[2] = channel->doorbell;
+        rs_name_pack(&message.word[3], startup_page()->name);
         error = anole_call(vfs, VFS_SERVE, &message, DEADLINE_NEVER);
     }
     if (!error)

@@ -259,6 +259,21 @@ int data_truncate(struct request *request, struct kept_file *file)
                  : request->mount->ops->set_attributes(request->mount->fs, open->node, &attributes);
 }
 
+int data_set(struct request *request, struct kept_file *file)
+{
+    const struct message *message = &request->delivery.message;
+    const struct kept_open *open = open_of(file);
+    struct fs_attributes attributes;
+    int error = kcall_copy(message->endpoint, message->word[1], message->word[2], &attributes,
+                           sizeof(attributes), COPY_FROM_GRANT);
+
+    if (!error && (attributes.set & FS_SET_SIZE)) /* that is FS_TRUNCATE's */
+        error = -ANOLE_EINVAL;
+    return error
+               ? error
+               : attributes_set(request->mount, open->node, (enum fs_type)open->type, &attributes);
+}
+
 int data_sync(struct request *request, struct kept_file *file)
 {
     return request->mount->ops->sync

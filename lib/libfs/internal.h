@@ -204,6 +204,7 @@ int data_seek(struct request *request, struct kept_file *file);
 int data_stat(struct request *request, struct kept_file *file);
 int data_truncate(struct request *request, struct kept_file *file);
 int data_sync(struct request *request, struct kept_file *file);
+int data_set(struct request *request, struct kept_file *file);
 int data_entries(struct request *request, struct kept_file *file);
 int data_poll(struct request *request, struct kept_file *file);
 void poll_forget(const struct kept_file *file);
@@ -233,6 +234,9 @@ int walk_elsewhere(struct request *request, const struct walk *walk);
 bool name_is_valid(struct fs_name name);
 
 /* ---- paths.c, names.c, mounts.c: handlers of vfs's requests ---- */
+/* Checks them for what has that type, and has the file system set them. */
+int attributes_set(const struct mount *mount, uint64_t node, enum fs_type type,
+                   const struct fs_attributes *attributes);
 int path_open(struct request *request, struct mount *mount);
 int path_lookup(struct request *request, struct mount *mount);
 int path_readlink(struct request *request, struct mount *mount);

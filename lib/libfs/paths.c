@@ -53,9 +53,24 @@ int path_readlink(struct request *request, struct mount *mount)
     return 0;
 }
 
-int path_attributes(struct request *request, struct mount *mount)
+int attributes_set(const struct mount *mount, uint64_t node, enum fs_type type,
+                   const struct fs_attributes *attributes)
 {
     const uint32_t known = FS_SET_MODE | FS_SET_OWNER | FS_SET_TIMES | FS_SET_SIZE;
+
+    if (attributes->set & ~known)
+        return -ANOLE_EINVAL;
+    if (read_only(mount) || !mount->ops->set_attributes)
+        return -ANOLE_EROFS;
+    if ((attributes->set & FS_SET_SIZE) && type != FS_TYPE_FILE)
+        return type == FS_TYPE_DIRECTORY ? -ANOLE_EISDIR : -ANOLE_EINVAL;
+    if ((attributes->set & FS_SET_SIZE) && attributes->size > INT64_MAX)
+        return -ANOLE_EFBIG;
+    return mount->ops->set_attributes(mount->fs, node, attributes);
+}
+
+int path_attributes(struct request *request, struct mount *mount)
+{
     struct fs_attributes attributes;
     struct walk walked;
 
@@ -66,15 +81,7 @@ int path_attributes(struct request *request, struct mount *mount)
     if (error || walked.left)
         return error ? error : walk_elsewhere(request, &walked);
     request->message.word[6] = 0;
-    if (attributes.set & ~known)
-        return -ANOLE_EINVAL;
-    if (read_only(mount) || !mount->ops->set_attributes)
-        return -ANOLE_EROFS;
-    if ((attributes.set & FS_SET_SIZE) && walked.type != FS_TYPE_FILE)
-        return walked.type == FS_TYPE_DIRECTORY ? -ANOLE_EISDIR : -ANOLE_EINVAL;
-    if ((attributes.set & FS_SET_SIZE) && attributes.size > INT64_MAX)
-        return -ANOLE_EFBIG;
-    return mount->ops->set_attributes(mount->fs, walked.node, &attributes);
+    return attributes_set(mount, walked.node, walked.type, &attributes);
 }
 
 /* ---- opening ---- */

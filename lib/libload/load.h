@@ -37,7 +37,7 @@ const void *load_file(const struct load_image *image, const struct boot_entry *e
 
 /*
  * Builds the page that the child finds at USER_STARTUP_PAGE: the header, with magic and arguments
- * filled in, and the strings, NUL-terminated one after the other. -EINVAL: the last one isn't
+ * filled in (the last header->environment_count strings are no arguments), and the strings, NUL-terminated one after the other. -EINVAL: the last one isn't
  * terminated, or there are more than STARTUP_ARGUMENTS_MAX. -ENOSPC: they don't fit.
  */
 int load_startup_build(uint8_t page[PAGE_SIZE], const struct startup_page *header,
@@ -52,7 +52,7 @@ struct load_request {
     const struct boot_entry *program;
     const struct process_create *create;
     const struct startup_page *header; /* self and stack_bytes are filled in */
-    const char *strings;               /* argv, see load_startup_build */
+    const char *strings;               /* argv, then environment: see load_startup_build */
     size_t strings_len;
     size_t stack_bytes; /* rounded up to pages */
 };

@@ -25,6 +25,10 @@ int load_startup_build(uint8_t page[PAGE_SIZE], const struct startup_page *heade
         }
         startup.argument[startup.argument_count++] = (uint32_t)(sizeof(startup) + at);
     }
+    if (startup.environment_count > startup.argument_count) {
+        return -ANOLE_EINVAL;
+    }
+    startup.argument_count -= startup.environment_count;
     memset(page, 0, PAGE_SIZE);
     memcpy(page, &startup, sizeof(startup));
     if (len > 0) {

@@ -24,8 +24,14 @@ uint32_t peer_ring_entries(uint32_t messages)
 int peer_channel_open(struct peer_channel *channel, endpoint_t service, uint32_t entries,
                       unsigned bit)
 {
+    return peer_channel_open_with(channel, service, entries, bit, 0);
+}
+
+int peer_channel_open_with(struct peer_channel *channel, endpoint_t service, uint32_t entries,
+                           unsigned bit, size_t more)
+{
     *channel = (struct peer_channel){.service = service};
-    size_t len = (channel_size(entries) + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
+    size_t len = (channel_size(entries) + more + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
     int error = kcall_region_create(len, 0, &channel->region);
     if (!error)
         error = kcall_region_map(ENDPOINT_SELF, channel->region, 0, len, BOTH, &channel->memory);

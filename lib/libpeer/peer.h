@@ -32,6 +32,9 @@ uint32_t peer_ring_entries(uint32_t messages);
  * closed. */
 int peer_channel_open(struct peer_channel *channel, endpoint_t service, uint32_t entries,
                       unsigned bit);
+/* The same with so many bytes more behind the rings, for what both share beside them. */
+int peer_channel_open_with(struct peer_channel *channel, endpoint_t service, uint32_t entries,
+                           unsigned bit, size_t more);
 void peer_channel_close(struct peer_channel *channel);
 /* Publishes what was put; the ring that this may ask for is owed. 0, or -EPROTO. */
 int peer_channel_publish(struct peer_channel *channel);

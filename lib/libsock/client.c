@@ -5,59 +5,31 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libanole/descriptor.h>
+#include <libanole/internal.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- errors ---- */
 
-static int errno_of(int status)
-{
-    static const struct {
-        int error, number;
-    } numbers[] = {
-        {ANOLE_EPERM, EPERM},
-        {ANOLE_ENOENT, ENOENT},
-        {ANOLE_EAGAIN, EAGAIN},
-        {ANOLE_ENOMEM, ENOBUFS},
-        {ANOLE_EFAULT, EFAULT},
-        {ANOLE_EBUSY, EBUSY},
-        {ANOLE_EINVAL, EINVAL},
-        {ANOLE_EPIPE, EPIPE},
-        {ANOLE_ENOSYS, EOPNOTSUPP},
-        {ANOLE_EDESTADDRREQ, EDESTADDRREQ},
-        {ANOLE_EMSGSIZE, EMSGSIZE},
-        {ANOLE_EAFNOSUPPORT, EAFNOSUPPORT},
-        {ANOLE_EADDRINUSE, EADDRINUSE},
-        {ANOLE_EADDRNOTAVAIL, EADDRNOTAVAIL},
-        {ANOLE_ENETUNREACH, ENETUNREACH},
-        {ANOLE_ECONNABORTED, ECONNABORTED},
-        {ANOLE_ECONNRESET, ECONNRESET},
-        {ANOLE_EISCONN, EISCONN},
-        {ANOLE_ENOTCONN, ENOTCONN},
-        {ANOLE_ETIMEDOUT, ETIMEDOUT},
-        {ANOLE_ECONNREFUSED, ECONNREFUSED},
-        {ANOLE_EHOSTUNREACH, EHOSTUNREACH},
-        {ANOLE_EINPROGRESS, EINPROGRESS},
-        {ANOLE_ECANCELED, ECANCELED},
-        /* The server died, and the socket with it. */
-        {ANOLE_EDEADENDPOINT, ECONNRESET},
-        {ANOLE_EBADHANDLE, ECONNRESET},
-    };
-
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (numbers[i].error == -status)
-            return numbers[i].number;
-    return EIO;
-}
-
 int sock_result(int status)
 {
-    if (status == 0)
-        return 0;
-    errno = errno_of(status);
-    return -1;
+    switch (status) {
+    case -ANOLE_ENOMEM:
+        errno = ENOBUFS;
+        return -1;
+    case -ANOLE_ENOSYS:
+        errno = EOPNOTSUPP;
+        return -1;
+    case -ANOLE_EDEADENDPOINT: /* the server died, and the socket with it */
+    case -ANOLE_EBADHANDLE:
+        errno = ECONNRESET;
+        return -1;
+    default:
+        return errno_result(status);
+    }
 }
 
 /* ---- the server ---- */
@@ -118,10 +90,30 @@ static int sock_close(void *object)
     return 0;
 }
 
+static int sock_stat(void *object, struct stat *stat)
+{
+    (void)object;
+    *stat = (struct stat){.st_mode = S_IFSOCK | 0600, .st_nlink = 1};
+    return 0;
+}
+
+static int sock_flags(void *object, bool set, int flags)
+{
+    struct sock *sock = object;
+
+    if (set)
+        sock->nonblocking = (flags & O_NONBLOCK) != 0;
+    return set ? 0 : O_RDWR | (sock->nonblocking ? O_NONBLOCK : 0);
+}
+
 static const struct descriptor_ops ops = {
     .read = sock_read,
     .write = sock_write,
     .close = sock_close,
+    .stat = sock_stat,
+    .flags = sock_flags,
+    .poll_server = sock_poll_server,
+    .poll = sock_poll,
 };
 
 int sock_open(const struct sock *sock)

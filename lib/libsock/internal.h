@@ -3,8 +3,8 @@
  *
  *   client.c   the connection to inet, descriptors, calls and their errors
  *   socket.c   the functions of <sys/socket.h>
- *   options.c  getsockopt() and setsockopt(), fcntl()
- *   poll.c     poll()
+ *   options.c  getsockopt() and setsockopt()
+ *   poll.c     what poll() asks
  *   names.c    getaddrinfo()
  *   text.c     addresses as text
  */
@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 #define NAME_BIT (NOTIFY_OWN_BITS - 2) /* inet's name was published */
-#define POLL_BIT (NOTIFY_OWN_BITS - 3) /* a socket that poll() looks at changed */
 
 /* Behind a descriptor. */
 struct sock {
@@ -50,6 +49,10 @@ ssize_t sock_send(const struct sock *sock, const void *data, size_t len, int fla
                   const struct sockaddr *to, socklen_t to_len);
 ssize_t sock_receive(const struct sock *sock, void *buffer, size_t len, int flags,
                      struct sockaddr *from, socklen_t *from_len);
+
+/* poll.c */
+endpoint_t sock_poll_server(void *object);
+int sock_poll(void *object, int wanted, handle_t doorbell);
 
 int address_in(const struct sockaddr *address, socklen_t len, uint64_t words[3]);
 /* As much as there is room for; *len becomes the whole length. */

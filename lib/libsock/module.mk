@@ -1,4 +1,4 @@
-# The functions of <sys/socket.h>, <netdb.h> and <poll.h>, for programs that say -Ilib/libsock/include.
+# The functions of <sys/socket.h> and <netdb.h>, for programs that say -Ilib/libsock/include.
 LIBS += libsock
 libsock_SRCS := $(addprefix lib/libsock/,client.c socket.c options.c poll.c names.c text.c)
 SOCK_INCLUDES := -Ilib/libsock/include

@@ -1,13 +1,11 @@
 /*
- * Options of sockets, and fcntl() for the one flag that there is.
+ * Options of sockets.
  */
 #include "internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -120,26 +118,4 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     memcpy(&number, value, sizeof(number));
     struct message message = {.word = {[1] = option_of(level, option), [2] = (uint64_t)number}};
     return sock_result(sock_call(sock, SOCK_OPTION_SET, 0, &message));
-}
-
-int fcntl(int fd, int command, ...)
-{
-    struct sock *sock = sock_of(fd);
-    va_list arguments;
-    int flags;
-
-    if (!sock)
-        return -1;
-    switch (command) {
-    case F_GETFL:
-        return O_RDWR | (sock->nonblocking ? O_NONBLOCK : 0);
-    case F_SETFL:
-        va_start(arguments, command);
-        flags = va_arg(arguments, int);
-        va_end(arguments);
-        sock->nonblocking = (flags & O_NONBLOCK) != 0;
-        return 0;
-    default:
-        return sock_result(-ANOLE_EINVAL);
-    }
 }

@@ -95,8 +95,9 @@ extern struct pm pm;
 
 /* ---- spawn.c ---- */
 struct spawn_request {
-    const char *strings; /* argv */
+    const char *strings; /* argv, then environment */
     size_t len;
+    uint32_t environment_count;
     endpoint_t parent;
     uint32_t tag;
     bool by_operator;

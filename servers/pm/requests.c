@@ -63,7 +63,7 @@ static int child_make(struct spawn_request *spawned, struct program **program)
     return error;
 }
 
-/* w0 grant, w1 bytes, w2 PM_SPAWN_*, w3 tag -> w0 endpoint. */
+/* w0 grant, w1 bytes, w2 PM_SPAWN_*, w3 tag, w4 environment -> w0 endpoint. */
 int request_spawn(struct ipc_delivery *request)
 {
     static char strings[PM_ARGUMENTS_MAX];
@@ -76,7 +76,7 @@ int request_spawn(struct ipc_delivery *request)
         return error;
     }
     if (len == 0 || len > sizeof(strings) || flags & ~(uint64_t)PM_SPAWN_FOREGROUND ||
-        message->word[3] > UINT32_MAX) {
+        message->word[3] > UINT32_MAX || message->word[4] >= STARTUP_ARGUMENTS_MAX) {
         return -ANOLE_EINVAL;
     }
     if (flags & PM_SPAWN_FOREGROUND && !owns_foreground(&caller)) {
@@ -86,6 +86,7 @@ int request_spawn(struct ipc_delivery *request)
                                     .len = len,
                                     .parent = caller.process,
                                     .tag = (uint32_t)message->word[3],
+                                    .environment_count = (uint32_t)message->word[4],
                                     .by_operator = caller.operator};
     struct program *program = program_find_tag(&pm.table, spawned.parent, spawned.tag);
     if (!program) {

@@ -22,6 +22,7 @@ int spawn(const struct spawn_request *request, endpoint_t *endpoint)
     struct startup_page header = {
         .rs = startup_page()->rs,
         .pm = startup_page()->self,
+        .environment_count = request->environment_count,
     };
     if (request->len == 0 || name[request->len - 1] != '\0' || name[0] == '\0') {
         return -ANOLE_EINVAL;

@@ -42,6 +42,10 @@ FLOAT_PROGRAMS += fptest
 fptest_SRCS := tests/guest/fptest.c
 fptest_LIBS := libanole
 
+PROGRAMS += filetest
+filetest_SRCS := $(wildcard tests/guest/filetest*.c tests/guest/testkit*.c)
+filetest_LIBS := librs libanole
+
 PROGRAMS += buffertest
 buffertest_SRCS := $(wildcard tests/guest/buffertest*.c)
 buffertest_LIBS := libanole

@@ -1,8 +1,8 @@
 /*
- * poll() over sockets.
+ * poll() over files and sockets.
  */
-#ifndef LIBSOCK_POLL_H
-#define LIBSOCK_POLL_H
+#ifndef LIBANOLE_POLL_H
+#define LIBANOLE_POLL_H
 
 #define POLLIN 1
 #define POLLOUT 2
