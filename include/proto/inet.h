@@ -62,7 +62,7 @@ enum inet_address_state {
     X(rx_bytes, "bytes received")                                                                  \
     X(rx_copied, "of them copied, since too many buffers were in use")                             \
     X(rx_dropped, "received frames dropped for want of memory")                                    \
-    X(rx_errors, "received frames that were too long")                                             \
+    X(rx_errors, "received frames that were too long, or too short for their headers")             \
     X(tx_frames, "frames sent")                                                                    \
     X(tx_bytes, "bytes sent")                                                                      \
     X(tx_segments, "of them cut into segments by the device")                                      \

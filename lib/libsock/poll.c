@@ -51,28 +51,43 @@ static int ask_all(struct pollfd fds[], nfds_t count, handle_t doorbell)
     return found;
 }
 
+/* After a first look that found nothing. The server's death is something that happens to every socket. */
+static int wait_for_any(struct pollfd fds[], nfds_t count, endpoint_t inet, handle_t doorbell,
+                        uint64_t deadline)
+{
+    handle_t watch;
+    int found = 0, status = kcall_watch(inet, POLL_BIT, &watch);
+
+    if (status == -ANOLE_EDEADENDPOINT)
+        return ask_all(fds, count, HANDLE_NONE);
+    if (status != 0)
+        return sock_result(status);
+    while (found == 0 && status != -ANOLE_ETIMEDOUT) {
+        struct ipc_delivery delivery;
+        status = ipc_receive(&delivery, NOTIFY_BIT(POLL_BIT), deadline, RECEIVE_NO_REQUESTS);
+        found = ask_all(fds, count, status == 0 ? doorbell : HANDLE_NONE);
+    }
+    (void)kcall_close(watch);
+    return found;
+}
+
 int poll(struct pollfd fds[], nfds_t count, int timeout_ms)
 {
     uint64_t deadline = timeout_ms < 0 ? DEADLINE_NEVER
                                        : deadline_in_us((uint64_t)timeout_ms * 1000);
-    handle_t doorbell = HANDLE_NONE;
+    handle_t doorbell;
     endpoint_t inet;
-    int found;
-    int status = timeout_ms == 0 ? 0 : inet_endpoint(&inet);
 
-    if (timeout_ms != 0 && status == 0)
+    if (timeout_ms == 0)
+        return ask_all(fds, count, HANDLE_NONE);
+    int status = inet_endpoint(&inet);
+    if (status == 0)
         status = kcall_doorbell(inet, POLL_BIT, &doorbell);
     if (status != 0)
         return sock_result(status);
-    while ((found = ask_all(fds, count, doorbell)) == 0 && timeout_ms != 0) {
-        struct ipc_delivery delivery;
-        if (ipc_receive(&delivery, NOTIFY_BIT(POLL_BIT), deadline, RECEIVE_NO_REQUESTS) ==
-            -ANOLE_ETIMEDOUT) {
-            found = ask_all(fds, count, HANDLE_NONE);
-            break;
-        }
-    }
-    if (doorbell != HANDLE_NONE)
-        (void)kcall_close(doorbell);
+    int found = ask_all(fds, count, doorbell);
+    if (found == 0)
+        found = wait_for_any(fds, count, inet, doorbell, deadline);
+    (void)kcall_close(doorbell);
     return found;
 }

@@ -209,9 +209,13 @@ void frames_received(struct interface *interface, const struct net_event *event)
     checksums(interface, (event->flags & (NET_RX_CSUM_GOOD | NET_RX_CSUM_PARTIAL)) != 0);
     struct pbuf *packet = interface->rx_kept < RX_KEPT_MAX ? rx_chain(interface, event)
                                                            : rx_copy(interface, event);
-    if (!packet)
+    if (!packet) {
         traffic->rx_dropped++;
-    else if (netif->input(packet, netif) != ERR_OK)
+        return;
+    }
+    bool passes = sieve_passes(packet);
+    traffic->rx_errors += !passes;
+    if (!passes || netif->input(packet, netif) != ERR_OK)
         pbuf_free(packet);
     half_open_shed();
 }

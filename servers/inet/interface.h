@@ -3,6 +3,7 @@
  *
  *   interface.c  the table; drivers that come and go; the server's loop
  *   frames.c     frames from lwIP to the driver and back
+ *   sieve.c      frames that lwIP must not see
  *   resume.c     connections, once frames travel again
  *   configure.c  what an interface is to be: addresses, DHCP, up and down
  *   arguments.c  the same as words of the server's command line
@@ -71,6 +72,10 @@ void frames_sent(struct interface *interface, const struct net_event *event);
 void frames_received(struct interface *interface, const struct net_event *event);
 /* Goes on with what had to wait, if there is room now. */
 void frames_drained(struct interface *interface);
+
+/* ---- sieve.c ---- */
+/* Whether lwIP may have that frame. */
+bool sieve_passes(const struct pbuf *frame);
 
 /* ---- resume.c ---- */
 /* Frames travel again: every connection over the interface goes on at once. */
