@@ -73,6 +73,8 @@ static void describe_loopback(struct inet_interface *info)
     };
     describe_netif(netif, info);
     info->flags |= INET_IS_LINKED;
+    memset(info->gateway, 0, sizeof(info->gateway));
+    info->ip6[0].state = INET_ADDRESS_PREFERRED; /* nobody ever announces it */
 }
 
 int request_interfaces(struct ipc_delivery *request)
