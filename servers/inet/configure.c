@@ -88,6 +88,7 @@ static void mtu_apply(struct interface *interface)
 
     interface->netif.mtu = wanted != 0 && wanted < most ? wanted : most;
     interface->netif.mtu6 = interface->netif.mtu;
+    frames_begin(interface);
 }
 
 static void address_apply(struct interface *interface)

@@ -24,7 +24,9 @@ static void drivers(void)
 
     switch (input_below(&input, 5)) {
     case 0:
-        wires[wire].info.flags ^= NET_INFO_TX_CSUM;
+        wires[wire].info.flags = NET_INFO_TX_CSUM | (input_byte(&input) % 8u << 1);
+        wires[wire].info.tx_pieces_max = 20;
+        wires[wire].info.tx_segments_max_bytes = input_byte(&input) * 256u;
         wire_driver(wire, false);
         wire_driver(wire, true);
         break;
