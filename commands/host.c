@@ -37,7 +37,9 @@ int main(int argc, char *argv[])
 {
     if (argc != 2)
         return print_usage("host NAME");
-    int error4 = look_up(argv[1], AF_INET), error6 = look_up(argv[1], AF_INET6);
+    int error4 = look_up(argv[1], AF_INET), error6 = error4;
+    if (error4 != EAI_AGAIN) /* who doesn't answer isn't asked twice */
+        error6 = look_up(argv[1], AF_INET6);
     if (error4 != 0 && error6 != 0)
         fprintf(stderr, "host: %s: %s\n", argv[1],
                 gai_strerror(error4 == EAI_NONAME ? error6 : error4));

@@ -114,6 +114,7 @@ define host_test_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/host/obj/$(1),$$($(1)_SRCS))
 HOST_OBJS += $$($(1)_OBJS)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$($(1)_OBJS): $$($(1)_DEPS)
 $$(BUILD)/host/obj/$(1)/%.c.o: %.c
 	$$(call say,HOSTCC,$$<)mkdir -p $$(@D) && $$(HOST_CC) $$(HOST_CFLAGS) \
 	    $$(call warnings_for,$$<) -Wno-clobbered $$(EXTRA_CFLAGS) -c -o $$@ $$<
@@ -135,6 +136,7 @@ define fuzzer_rules
 $(1)_OBJS := $$(call objects,$$(BUILD)/fuzz/obj/$(1),$$($(1)_SRCS))
 HOST_OBJS += $$($(1)_OBJS)
 $$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$($(1)_OBJS): $$($(1)_DEPS)
 $$(call objects,$$(BUILD)/fuzz/obj/$(1),$$($(1)_UNTRACED)): EXTRA_CFLAGS += \
     -fno-sanitize=fuzzer-no-link
 $$(BUILD)/fuzz/obj/$(1)/%.c.o: %.c tools/rules.mk

@@ -62,10 +62,10 @@ enum inet_address_state {
     X(rx_bytes, "bytes received")                                                                  \
     X(rx_copied, "of them copied, since too many buffers were in use")                             \
     X(rx_dropped, "received frames dropped for want of memory")                                    \
-    X(rx_errors, "received frames that were too long")                                             \
+    X(rx_errors, "received frames that were too long, or too short for their headers")             \
     X(tx_frames, "frames sent")                                                                    \
     X(tx_bytes, "bytes sent")                                                                      \
-    X(tx_segments, "of them cut into segments by the device")                                      \
+    X(tx_segments, "of them sent together, for the device to cut")                                 \
     X(tx_full, "frames that had to wait for room")                                                 \
     X(tx_errors, "frames that the driver refused")                                                 \
     X(drivers, "driver instances")                                                                 \

@@ -10,7 +10,7 @@
 #include <lwip/timeouts.h>
 #include <string.h>
 
-#define NO_ANSWER_MS 10000u /* without one by DHCP is worth a word */
+#define NO_ANSWER_MS 5000u /* without one by DHCP is worth a word */
 #define RS_TIMEOUT_US 1000000u
 
 /* ---- name servers ---- */
@@ -88,6 +88,7 @@ static void mtu_apply(struct interface *interface)
 
     interface->netif.mtu = wanted != 0 && wanted < most ? wanted : most;
     interface->netif.mtu6 = interface->netif.mtu;
+    frames_begin(interface);
 }
 
 static void address_apply(struct interface *interface)

@@ -1,15 +1,11 @@
 /*
  * Frames. Those that come stay where the device wrote them: a packet buffer refers to them until lwIP or
  * a socket is done with it. Those that go are copied once, into slots of the pool that the driver's
- * device reads. TCP's checksums are left to a device that makes them.
+ * device reads, and from there may go together (offload.c).
  */
-#include "checksum.h"
 #include "interface.h"
 
 #include <lwip/prot/ethernet.h>
-#include <lwip/prot/ip4.h>
-#include <lwip/prot/ip6.h>
-#include <lwip/prot/tcp.h>
 #include <lwip/tcp.h>
 #include <lwip/priv/tcp_priv.h>
 #include <string.h>
@@ -27,9 +23,12 @@ void frames_init(struct interface *interface)
         interface->free_slots[interface->free_count++] = i;
 }
 
+/* Not of what may have to be cut into fragments: connections that are older than an MTU set by hand send
+ * what is longer than it. */
 static bool makes_checksums(const struct interface *interface)
 {
-    return (net_client_info(interface->client)->flags & NET_INFO_TX_CSUM) != 0;
+    return (net_client_info(interface->client)->flags & NET_INFO_TX_CSUM) != 0 &&
+           interface->wish.mtu_bytes == 0;
 }
 
 /* Whether what came is to be summed, and what goes. UDP's checksums are lwIP's: it cuts long datagrams
@@ -52,71 +51,45 @@ void frames_begin(struct interface *interface)
 
 /* ---- sending ---- */
 
-/*
- * A TCP segment without its checksum: the device is told where it belongs, and finds the pseudo header's
- * sum there (virtio 1.4, 5.1.6.2). lwIP sends TCP in no fragment, and with no extension header.
- */
-static void leave_checksum(struct net_frame *frame, uint8_t *data, size_t len)
+void frames_put(struct interface *interface, const struct net_frame *frame)
 {
-    size_t at = SIZEOF_ETH_HDR;
-    size_t addresses, addresses_len;
-    uint16_t type = (uint16_t)(data[12] << 8 | data[13]);
-
-    if (type == ETHTYPE_IP && len >= at + IP_HLEN && data[at + 9] == IP_PROTO_TCP) {
-        addresses = at + 12;
-        addresses_len = 8;
-        at += (data[at] & 0xfu) * 4u;
-    } else if (type == ETHTYPE_IPV6 && len >= at + IP6_HLEN && data[at + 6] == IP6_NEXTH_TCP) {
-        addresses = at + 8;
-        addresses_len = 32;
-        at += IP6_HLEN;
-    } else {
-        return;
-    }
-    if (len < at + TCP_HLEN)
-        return;
-    size_t segment_len = len - at;
-    uint32_t sum = inet_checksum(data + addresses, (int)addresses_len);
-    sum += lwip_htons(IP_PROTO_TCP);
-    sum += lwip_htons((uint16_t)segment_len);
-    uint16_t folded = checksum_fold(sum);
-    memcpy(data + at + offsetof(struct tcp_hdr, chksum), &folded, sizeof(folded));
-    frame->flags |= NET_TX_CSUM;
-    frame->offload = NET_OFFLOAD(at, offsetof(struct tcp_hdr, chksum), 0, 0);
+    /* It takes as many frames as there are slots. */
+    if (net_send(interface->client, frame) != 0)
+        panic("%s: libnet refuses a frame", interface->name);
 }
 
 err_t frames_send(struct netif *netif, struct pbuf *packet)
 {
     struct interface *interface = netif->state;
     struct inet_traffic *traffic = &interface->traffic;
-    struct net_frame frame = {.piece_count = 1};
 
-    if (packet->tot_len > TX_SLOT_BYTES)
+    if (packet->tot_len > TX_SLOT_BYTES || packet->tot_len < SIZEOF_ETH_HDR)
         return ERR_BUF;
     if (interface->free_count == 0) {
         interface->full = true;
         traffic->tx_full++;
         return ERR_MEM; /* see frames_drained() */
     }
-    uint16_t slot = interface->free_slots[interface->free_count - 1];
+    uint16_t slot = interface->free_slots[--interface->free_count];
     uint8_t *data = interface->slots + slot * TX_SLOT_BYTES;
     (void)pbuf_copy_partial(packet, data, packet->tot_len, 0);
-    frame.piece[0] = data;
-    frame.piece_bytes[0] = packet->tot_len;
-    frame.tag = slot;
-    if (makes_checksums(interface))
-        leave_checksum(&frame, data, packet->tot_len);
-    if (net_send(interface->client, &frame) != 0)
-        return ERR_MEM; /* there are no more slots than the client takes: it never is */
-    interface->free_count--;
+    interface->next_slot[slot] = NO_SLOT;
     traffic->tx_frames++;
     traffic->tx_bytes += packet->tot_len;
+    if (makes_checksums(interface)) {
+        offload_send(interface, slot, data, packet->tot_len);
+    } else {
+        struct net_frame frame;
+        frame_of_slot(&frame, slot, data, packet->tot_len);
+        frames_put(interface, &frame);
+    }
     return ERR_OK;
 }
 
 void frames_sent(struct interface *interface, const struct net_event *event)
 {
-    interface->free_slots[interface->free_count++] = (uint16_t)event->tag;
+    for (uint16_t slot = (uint16_t)event->tag; slot != NO_SLOT; slot = interface->next_slot[slot])
+        interface->free_slots[interface->free_count++] = slot;
     if (event->status != 0)
         interface->traffic.tx_errors++;
 }
@@ -209,9 +182,13 @@ void frames_received(struct interface *interface, const struct net_event *event)
     checksums(interface, (event->flags & (NET_RX_CSUM_GOOD | NET_RX_CSUM_PARTIAL)) != 0);
     struct pbuf *packet = interface->rx_kept < RX_KEPT_MAX ? rx_chain(interface, event)
                                                            : rx_copy(interface, event);
-    if (!packet)
+    if (!packet) {
         traffic->rx_dropped++;
-    else if (netif->input(packet, netif) != ERR_OK)
+        return;
+    }
+    bool passes = sieve_passes(packet);
+    traffic->rx_errors += !passes;
+    if (!passes || netif->input(packet, netif) != ERR_OK)
         pbuf_free(packet);
     half_open_shed();
 }

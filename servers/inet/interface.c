@@ -185,10 +185,12 @@ static void interface_step(struct interface *interface)
 {
     static struct net_event event;
 
+    offload_flush(interface);
     net_step(interface->client);
     for (unsigned taken = 0; taken < EVENTS_A_ROUND && net_next(interface->client, &event); taken++)
         happened(interface, &event);
     frames_drained(interface);
+    offload_flush(interface);
     net_step(interface->client); /* what that made to be sent */
 }
 

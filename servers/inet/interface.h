@@ -3,6 +3,8 @@
  *
  *   interface.c  the table; drivers that come and go; the server's loop
  *   frames.c     frames from lwIP to the driver and back
+ *   offload.c    what is left to the device: checksums, cutting
+ *   sieve.c      frames that lwIP must not see
  *   resume.c     connections, once frames travel again
  *   configure.c  what an interface is to be: addresses, DHCP, up and down
  *   arguments.c  the same as words of the server's command line
@@ -19,6 +21,7 @@
 
 #define TX_SLOTS 256u
 #define TX_SLOT_BYTES 2048u
+#define NO_SLOT UINT16_MAX
 #define RX_BUFFERS 512u
 #define RX_BUFFER_BYTES 2048u
 
@@ -40,6 +43,16 @@ struct interface_wish {
     uint16_t mtu_bytes; /* 0: as the driver says */
 };
 
+/* Segments that go as one frame, so far; piece_count 0: none. Its tag is the first one's slot. */
+struct tx_gather {
+    struct net_frame frame;
+    uint16_t last_slot;
+    size_t bytes; /* of the frame */
+    size_t segment_bytes;
+    uint32_t next_sequence;
+    bool push;
+};
+
 struct interface {
     char name[RS_NAME_LEN];
     struct netif netif;
@@ -51,6 +64,8 @@ struct interface {
     uint8_t *slots;  /* TX_SLOTS of them, in the pool */
     uint16_t free_slots[TX_SLOTS];
     unsigned free_count;
+    uint16_t next_slot[TX_SLOTS]; /* of the same frame, or NO_SLOT */
+    struct tx_gather gather;
     bool full; /* something couldn't be sent for want of a slot */
     unsigned rx_kept;
     struct rx_buffer rx[RX_BUFFERS];
@@ -67,10 +82,34 @@ void frames_init(struct interface *interface);
 /* A driver is there: what its device does for us is used. */
 void frames_begin(struct interface *interface);
 err_t frames_send(struct netif *netif, struct pbuf *packet);
+/* A frame of one piece. Most of a frame is room for pieces, which isn't touched. */
+static inline void frame_of_slot(struct net_frame *frame, uint16_t slot, const uint8_t *data,
+                                 size_t len)
+{
+    frame->flags = 0;
+    frame->offload = 0;
+    frame->piece_count = 1;
+    frame->piece[0] = data;
+    frame->piece_bytes[0] = (uint32_t)len;
+    frame->tag = slot;
+}
+
+/* Gives a frame, that lies in slots, to libnet. */
+void frames_put(struct interface *interface, const struct net_frame *frame);
 void frames_sent(struct interface *interface, const struct net_event *event);
 void frames_received(struct interface *interface, const struct net_event *event);
 /* Goes on with what had to wait, if there is room now. */
 void frames_drained(struct interface *interface);
+
+/* ---- offload.c ---- */
+/* Sends a frame in a slot with a device that makes checksums; it may wait for others to go with. */
+void offload_send(struct interface *interface, uint16_t slot, uint8_t *data, size_t len);
+/* What waits for others goes. */
+void offload_flush(struct interface *interface);
+
+/* ---- sieve.c ---- */
+/* Whether lwIP may have that frame. */
+bool sieve_passes(const struct pbuf *frame);
 
 /* ---- resume.c ---- */
 /* Frames travel again: every connection over the interface goes on at once. */

@@ -44,7 +44,8 @@ static void describe(const struct interface *interface, struct inet_interface *i
     *info = (struct inet_interface){
         .flags = (interface->known ? INET_IS_THERE : 0) | (interface->wish.up ? INET_IS_UP : 0) |
                  (interface->wish.dhcp ? INET_HAS_DHCP : 0) |
-                 (driver->flags & NET_INFO_TX_CSUM ? INET_TX_CSUM : 0),
+                 (driver->flags & NET_INFO_TX_CSUM ? INET_TX_CSUM : 0) |
+                 (driver->flags & NET_INFO_TX_TSO4 ? INET_TX_TSO : 0),
         .speed_mbits = driver->speed_mbits,
         .traffic = interface->traffic,
     };
@@ -73,6 +74,8 @@ static void describe_loopback(struct inet_interface *info)
     };
     describe_netif(netif, info);
     info->flags |= INET_IS_LINKED;
+    memset(info->gateway, 0, sizeof(info->gateway));
+    info->ip6[0].state = INET_ADDRESS_PREFERRED; /* nobody ever announces it */
 }
 
 int request_interfaces(struct ipc_delivery *request)

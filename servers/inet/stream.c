@@ -8,6 +8,8 @@
 #include <lwip/priv/tcp_priv.h>
 #include <string.h>
 
+/* lwIP counts half-open connections, too: there is room for so many besides, see halfopen.c. */
+#define HALF_OPEN_ROOM 32u
 #define POLL_TICKS (500 / TCP_SLOW_INTERVAL)
 
 static uint8_t copy_buffer[COPY_BUFFER_LEN];
@@ -198,7 +200,8 @@ int stream_listen(struct socket *socket, uint64_t backlog)
     if (socket->tcp->local_port == 0)
         return -ANOLE_EDESTADDRREQ;
     tcp = tcp_listen_with_backlog_and_err(
-        socket->tcp, (uint8_t)(backlog == 0 ? 1 : LWIP_MIN(backlog, UINT8_MAX)), &error);
+        socket->tcp, (uint8_t)(LWIP_MIN(backlog, UINT8_MAX - HALF_OPEN_ROOM) + HALF_OPEN_ROOM),
+        &error);
     if (!tcp)
         return error_of(error);
     socket->tcp = tcp;

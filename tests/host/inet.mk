@@ -6,3 +6,4 @@ INET_HOST_CFLAGS := $(LWIP_INCLUDES) -include tests/host/fake_pages.h
 HOST_TESTS += test_inet
 test_inet_SRCS := tests/host/inet/test_inet.c $(INET_FIXTURE) $(INET_HOST_SRCS)
 test_inet_CFLAGS := $(INET_HOST_CFLAGS)
+test_inet_DEPS := $(LWIP_PORT)

@@ -54,6 +54,9 @@
 #define LWIP_DHCP_DOES_ACD_CHECK 0 /* an address is there at once */
 #define LWIP_DNS 1
 #define DNS_MAX_SERVERS 3
+#define DNS_TABLE_SIZE 32
+#define DNS_MAX_SOURCE_PORTS 32
+#define DNS_MAX_RETRIES 3 /* four seconds */
 #define DNS_LOCAL_HOSTLIST 1
 #define DNS_LOCAL_HOSTLIST_INIT                                                                    \
     {                                                                                              \

@@ -75,7 +75,7 @@ _Noreturn void panic(const char *format, ...)
 /* ---- clients: the threads 2n and 2n + 1 are of one process ---- */
 
 static struct {
-    bool dead;
+    bool dead, waiting;
     struct ipc_delivery waits;
     bool answered;
     struct message reply;
@@ -164,6 +164,7 @@ void service_reply(struct ipc_delivery *request, int status)
     if (request->call_id != clients[client].waits.call_id)
         fail("an answer to a request that doesn't wait");
     clients[client].answered = true;
+    clients[client].waiting = false;
     clients[client].reply = request->message;
     clients[client].reply.type = (uint32_t)status;
 }
@@ -184,6 +185,7 @@ int client_ask(unsigned client, uint32_t type, struct message *message)
     clients[client].waits = request;
     int status = inet_entries[i].handler(&request);
     *message = request.message;
+    clients[client].waiting = status == SERVICE_NO_REPLY;
     return status;
 }
 
@@ -195,8 +197,14 @@ int client_answer(unsigned client, struct message *reply)
     return message_status(reply);
 }
 
+bool client_waits(unsigned client)
+{
+    return clients[client].waiting;
+}
+
 void client_die(unsigned client)
 {
+    clients[client & ~1u].waiting = clients[client | 1u].waiting = false;
     clients[client & ~1u].dead = clients[client | 1u].dead = true;
     sockets_bury();
     clients[client & ~1u].dead = clients[client | 1u].dead = false;
@@ -272,7 +280,7 @@ int net_mode(struct net_client *client, uint32_t flags,
 static void keep(struct wire *wire, const struct net_frame *frame)
 {
     if (wire->sent_count == WIRE_KEPT) {
-        struct wire_frame oldest;
+        struct wire_frame oldest = {0};
         (void)wire_take((unsigned)(wire - wires), &oldest);
         free(oldest.data);
     }
@@ -476,7 +484,7 @@ void inet_go(void)
 void inet_pass(uint64_t ms)
 {
     while (ms > 0) {
-        uint64_t step = ms < 10 ? ms : 10;
+        uint64_t step = LWIP_MIN(ms, ms > 10000 ? 50u : 10u);
         now_ticks += step * TICKS_A_MS;
         ms -= step;
         resolve_timers(true);

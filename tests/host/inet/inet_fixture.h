@@ -55,6 +55,8 @@ void wire_confirm(unsigned wire);
 int client_ask(unsigned client, uint32_t type, struct message *message);
 /* The status of a client's request that waited; SERVICE_NO_REPLY: it still does. */
 int client_answer(unsigned client, struct message *reply);
+/* Whether it waits for an answer. */
+bool client_waits(unsigned client);
 /* Its whole process, with the client whose number differs in the last bit. */
 void client_die(unsigned client);
 extern uint8_t client_buffer[128 * 1024];

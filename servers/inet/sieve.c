@@ -1,0 +1,81 @@
+/*
+ * What lwIP would read beyond a frame's end. It looks into a header of IP or ARP before it looks whether
+ * all of it is there, and believes the lengths of IPv6's extension headers, and of options in them,
+ * before it looks where the packet ends. Here a frame whose headers don't fit into its first part is
+ * dropped before. A first fragment must have the whole chain (RFC 7112, 5), so that what is put together
+ * of fragments is safe, too.
+ */
+#include "interface.h"
+
+#include <lwip/prot/etharp.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/ieee.h>
+#include <lwip/prot/ip4.h>
+#include <lwip/prot/ip6.h>
+
+#define UNIT 8u /* bytes: extension headers are multiples of it (RFC 8200, 4) */
+#define PAD_1 0u
+
+static bool options_fit(const uint8_t *at, size_t len)
+{
+    while (len > 0) {
+        size_t option = 1;
+        if (*at != PAD_1 && len < 2)
+            return false;
+        if (*at != PAD_1)
+            option = 2u + at[1];
+        if (option > len)
+            return false;
+        at += option;
+        len -= option;
+    }
+    return true;
+}
+
+static bool chain_fits(const uint8_t *at, size_t len, uint8_t header)
+{
+    for (;;) {
+        size_t header_len = UNIT;
+        bool has_options = header == IP6_NEXTH_HOPBYHOP || header == IP6_NEXTH_DESTOPTS;
+
+        if (!has_options && header != IP6_NEXTH_ROUTING && header != IP6_NEXTH_FRAGMENT)
+            return true;
+        if (len < UNIT)
+            return false;
+        if (header != IP6_NEXTH_FRAGMENT)
+            header_len = UNIT * (1u + at[1]);
+        else if ((at[2] << 8 | (at[3] & 0xf8)) != 0)
+            return true; /* what is in it is no header */
+        if (header_len > len || (has_options && !options_fit(at + 2, header_len - 2)))
+            return false;
+        header = at[0];
+        at += header_len;
+        len -= header_len;
+    }
+}
+
+static bool passes_6(const uint8_t *ip, size_t len)
+{
+    if (len < IP6_HLEN)
+        return false;
+    size_t chain_len = LWIP_MIN(len - IP6_HLEN, (size_t)(ip[4] << 8 | ip[5]));
+    return chain_fits(ip + IP6_HLEN, chain_len, ip[6]);
+}
+
+bool sieve_passes(const struct pbuf *frame)
+{
+    const uint8_t *data = frame->payload;
+
+    if (frame->len < SIZEOF_ETH_HDR)
+        return false;
+    switch (data[12] << 8 | data[13]) {
+    case ETHTYPE_IP:
+        return frame->len >= SIZEOF_ETH_HDR + IP_HLEN;
+    case ETHTYPE_ARP:
+        return frame->len >= SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR;
+    case ETHTYPE_IPV6:
+        return passes_6(data + SIZEOF_ETH_HDR, frame->len - (size_t)SIZEOF_ETH_HDR);
+    default:
+        return true;
+    }
+}
