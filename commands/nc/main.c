@@ -84,9 +84,14 @@ static bool read_options(int argc, char *argv[], struct options *options)
     return true;
 }
 
+static void complain(const char *what, int error)
+{
+    fprintf(stderr, "nc: %s: %s\n", what, strerror(error == EAGAIN ? ETIMEDOUT : error));
+}
+
 _Noreturn static void fail(const char *what)
 {
-    fprintf(stderr, "nc: %s: %s\n", what, strerror(errno));
+    complain(what, errno);
     exit(1);
 }
 
@@ -183,9 +188,9 @@ static int outcome(const struct options *options, const struct transfer *transfe
     if (options->datagrams && received == EAGAIN)
         received = 0;
     if (received)
-        fprintf(stderr, "nc: receive: %s\n", strerror(received == EAGAIN ? ETIMEDOUT : received));
+        complain("receive", received);
     if (sent)
-        fprintf(stderr, "nc: send: %s\n", strerror(sent == EAGAIN ? ETIMEDOUT : sent));
+        complain("send", sent);
     return received || sent ? 1 : 0;
 }
 

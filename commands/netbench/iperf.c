@@ -248,7 +248,9 @@ void iperf_write_datagram(uint8_t *bytes, size_t len, const struct iperf_datagra
             iperf_write_exchange(header, len, (uint32_t)datagram->number, datagram->sent_us);
     } else if (len >= IPERF_DATAGRAM_HEADER + IPERF_HEADER_MAX) {
         iperf_write_header(header, &datagram->test);
-        put32(header, get32(header) | FLAG_NUMBERS_64);
+        /* Here the length is that of all headers. */
+        put32(header, (get32(header) & ~LENGTH_MASK) | FLAG_NUMBERS_64 |
+                          (IPERF_DATAGRAM_HEADER + IPERF_HEADER_MAX) << LENGTH_SHIFT);
     }
 }
 

@@ -287,7 +287,7 @@ bool net_arm(struct net_client *client)
         return true;
     if (client->state != NET_CLIENT_UP)
         return ticks_now() >= client->retry_ticks;
-    if (client->idle_count > 0 || client->tx_next < client->tx_tail)
+    if (path_has_work(client))
         return true;
     int armed = channel_arm(&client->channel.channel);
     client->broken |= armed < 0;

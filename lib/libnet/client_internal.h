@@ -82,6 +82,7 @@ struct net_client {
     uint8_t *buffer;                    /* enum net_client_buffer of each */
     uint16_t *idle;                     /* stack of buffers to be posted */
     unsigned idle_count;
+    unsigned posted_count; /* that the driver has */
 
     /* The frame that is being put together, and news. */
     struct net_event frame;
@@ -124,6 +125,8 @@ void net_client_complain(struct net_client *client, enum rs_complaint complaint)
 /* What the new instance must be given again. */
 void path_begin(struct net_client *client);
 void path_send(struct net_client *client);
+/* Whether there is something that the driver must be woken for. */
+bool path_has_work(const struct net_client *client);
 void path_receive(struct net_client *client);
 /* Looks whether the instance leaves frames unanswered for too long. */
 void path_watch(struct net_client *client);

@@ -11,6 +11,8 @@
 #define KIND_LINK 3u
 #define INDEX_OF(id) ((id) & ((1u << KIND_SHIFT) - 1))
 
+#define IDLE_PART 4u /* idle buffers are posted when they are that part of the posted ones */
+
 #define EARLY_COMPLAINT_US 200000u /* RS is to find a hung driver within half a second */
 
 static uint32_t id_of(uint32_t kind, uint64_t index)
@@ -43,6 +45,7 @@ static bool send_link(struct net_client *client)
 void path_begin(struct net_client *client)
 {
     client->idle_count = 0;
+    client->posted_count = 0;
     for (unsigned i = client->options.rx_buffers; i-- > 0;) {
         if (client->buffer[i] == NET_BUFFER_HELD)
             continue;
@@ -64,6 +67,7 @@ static bool post_buffer(struct net_client *client, uint16_t buffer)
                  client->options.rx_buffer_bytes - NET_RX_HEADROOM},
     };
     client->buffer[buffer] = NET_BUFFER_POSTED;
+    client->posted_count++;
     return put(client, &message);
 }
 
@@ -90,10 +94,23 @@ static bool send_slot(struct net_client *client, uint64_t number, uint64_t now)
     return put(client, &message);
 }
 
+/* Buffers wait to be posted until there are many beside those that the driver has, or something is sent
+ * anyway: so a driver isn't woken for each frame that came. */
+static bool buffers_due(const struct net_client *client)
+{
+    return client->idle_count * IDLE_PART > client->posted_count;
+}
+
+bool path_has_work(const struct net_client *client)
+{
+    return client->tx_next < client->tx_tail || buffers_due(client);
+}
+
 void path_send(struct net_client *client)
 {
     uint64_t now = ticks_now();
-    while (client->idle_count > 0 && !client->broken)
+    bool work = path_has_work(client);
+    while (work && client->idle_count > 0 && !client->broken)
         (void)post_buffer(client, client->idle[--client->idle_count]);
     for (; client->tx_next < client->tx_tail && !client->broken; client->tx_next++)
         if (!slot_of(client, client->tx_next)->answered)
@@ -155,6 +172,7 @@ static bool answer_received(struct net_client *client, uint32_t index, const str
     if (!append_part(client, (uint16_t)index, answer))
         return false;
     client->buffer[index] = NET_BUFFER_HELD;
+    client->posted_count--;
     client->frame_complete = (flags & NET_RX_MORE) == 0;
     client->frame_begun = !client->frame_complete;
     return true;
