@@ -9,3 +9,7 @@ NET_MODEL := $(addprefix tests/host/virtio/, net_fixture.c nic_model.c fake_kern
 HOST_TESTS += test_virtio_net
 test_virtio_net_CFLAGS := -include tests/host/fake_pages.h
 test_virtio_net_SRCS := tests/host/virtio/test_virtio_net.c $(NET_MODEL) $(NET_DRIVER)
+
+HOST_TESTS += test_virtio_net_pairs
+test_virtio_net_pairs_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_net_pairs_SRCS := tests/host/virtio/test_virtio_net_pairs.c $(NET_MODEL) $(NET_DRIVER)
