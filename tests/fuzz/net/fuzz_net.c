@@ -21,10 +21,9 @@ static handle_t stranger_grant;
 /* Features in any combination; the basics more often than not. */
 static uint64_t features(void)
 {
-    uint64_t set = input_word(&input) &
-                   (NET_USUAL | NET_OFFLOADS | BIT(VIRTIO_NET_F_MTU) |
-                    BIT(VIRTIO_NET_F_SPEED_DUPLEX) | BIT(VIRTIO_F_RING_PACKED) |
-                    BIT(VIRTIO_NET_F_MQ));
+    uint64_t set = input_word(&input) & (NET_USUAL | NET_OFFLOADS | BIT(VIRTIO_NET_F_MTU) |
+                                         BIT(VIRTIO_NET_F_SPEED_DUPLEX) |
+                                         BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_NET_F_MQ));
     return input_byte(&input) % 4 != 0 ? set | NET_USUAL : set;
 }
 
