@@ -21,6 +21,8 @@
 #define CTRL_VLAN_DEL 1u
 #define CTRL_ANNOUNCE 3u
 #define CTRL_ANNOUNCE_ACK 0u
+#define CTRL_MQ 4u
+#define CTRL_MQ_VQ_PAIRS_SET 0u
 
 #define ACK_OK 0u
 #define ACK_UNWRITTEN 0xffu
@@ -144,4 +146,10 @@ int nic_mac_set(struct net_device *device, const uint8_t address[NET_ADDRESS_BYT
 int nic_announced(struct nic *nic)
 {
     return command(nic, CTRL_ANNOUNCE, CTRL_ANNOUNCE_ACK, NULL, 0);
+}
+
+int nic_pairs_set(struct nic *nic, unsigned pairs)
+{
+    uint16_t count = (uint16_t)pairs;
+    return small_command(nic, CTRL_MQ, CTRL_MQ_VQ_PAIRS_SET, &count, sizeof(count));
 }

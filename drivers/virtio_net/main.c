@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COPIES_LEN (64u * 2048u)
+/* For each pair, as much as the longest frame takes. */
+#define COPIES_LEN (NET_COPIES_A_LANE * 2048u)
+static_assert(COPIES_LEN >= NET_FRAME_BYTES_MAX + 2048u, "the device never waits for a buffer");
 
 static struct nic nic;
 static struct virtio_attached attached;
@@ -45,11 +47,9 @@ static void probe(void)
         virtio_open_failed(nic_name, &nic.device, "bringing it up", rc);
     /* The control queue has the bit that the platform waits for: its answers are waited for. */
     if (nic_has(&nic, VIRTIO_NET_F_CTRL_VQ))
-        rc = virtio_attach_queue(&attached, NIC_QUEUE_CONTROL);
-    if (rc == 0)
-        rc = virtio_attach_queue_to(&attached, NIC_QUEUE_RX, NET_DEVICE_BIT + 2);
-    if (rc == 0)
-        rc = virtio_attach_queue_to(&attached, NIC_QUEUE_TX, NET_DEVICE_BIT + 3);
+        rc = virtio_attach_queue(&attached, nic.control_queue);
+    for (unsigned queue = 0; queue < 2 * nic.pairs && rc == 0; queue++)
+        rc = virtio_attach_queue_to(&attached, queue, NET_DEVICE_BIT + 2 + queue);
     if (rc < 0)
         fail("the interrupts of its queues", rc);
 }
@@ -69,8 +69,11 @@ static void announce(void)
 {
     const struct net_info *info = &nic.net.info;
     const uint8_t *a = info->address;
-    log_printf(LOG_INFO, "%s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u%s%s, %u + %u frames", nic_name,
-               a[0], a[1], a[2], a[3], a[4], a[5], info->mtu_bytes,
+    char pairs[32] = "";
+    if (nic.pairs > 1)
+        (void)snprintf(pairs, sizeof(pairs), ", %u pairs of queues", nic.pairs);
+    log_printf(LOG_INFO, "%s: %02x:%02x:%02x:%02x:%02x:%02x, MTU %u%s%s%s, %u + %u frames",
+               nic_name, a[0], a[1], a[2], a[3], a[4], a[5], info->mtu_bytes, pairs,
                (info->flags & NET_INFO_TX_CSUM) != 0 ? ", checksums" : "",
                info->tx_segments_max_bytes != 0 ? ", segmentation" : "", info->rx_slots,
                info->tx_slots);
@@ -83,7 +86,7 @@ int main(void)
 
     struct dma_memory copies;
     size_t least = nic.net.info.rx_buffer_min_bytes;
-    size_t len = 16 * least > COPIES_LEN ? 16 * least : COPIES_LEN;
+    size_t len = nic.pairs * (16 * least > COPIES_LEN ? 16 * least : COPIES_LEN);
     int rc = attached.platform.dma_alloc(&attached.platform, len, &copies);
     if (rc < 0)
         fail("memory for frames", rc);

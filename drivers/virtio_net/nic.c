@@ -48,6 +48,7 @@ static const struct feature_rule allowed[] = {
     ALLOW_WITH(VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VQ),
     ALLOW_WITH(VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_CTRL_VQ),
     ALLOW_WITH(VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_CTRL_VQ),
+    ALLOW_WITH(VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ),
     ALLOW_WITH(VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ),
     ALLOW_WITH(VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_STATUS),
 };
@@ -69,6 +70,7 @@ static const struct {
 #define CONFIG_MAC_LOW 0u, 4u
 #define CONFIG_MAC_HIGH 4u, 2u
 #define CONFIG_STATUS 6u, 2u
+#define CONFIG_PAIRS 8u, 2u
 #define CONFIG_MTU 10u, 2u
 #define CONFIG_SPEED 12u, 4u
 #define CONFIG_DUPLEX 16u, 1u
@@ -220,59 +222,115 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
+/* Of all pairs together. */
+static unsigned slots_of(const struct nic *nic, const struct virtq *queue)
+{
+    /* Without indirect descriptors a buffer takes a ring slot for its header and one for each piece. */
+    return nic->pairs * (queue->size / (virtq_has_indirect(queue) ? 1u : 2u));
+}
+
 static void describe(struct nic *nic)
 {
     struct net_info *info = &nic->net.info;
+    const struct virtq *rx = &nic->pair[0].rx.queue, *tx = &nic->pair[0].tx.queue;
     for (unsigned i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
         if (nic_has(nic, meanings[i].bit))
             info->flags |= meanings[i].flag;
     if ((info->flags & (NET_INFO_TX_TSO4 | NET_INFO_TX_TSO6)) != 0)
         info->tx_segments_max_bytes = NET_FRAME_BYTES_MAX;
     info->rx_buffer_max_bytes = NET_RX_BYTES_MAX;
-    info->tx_pieces_max = least(NET_PIECES_MAX, nic->tx.queue.size - 1u);
-    /* Without indirect descriptors a buffer takes a ring slot for its header and one for each piece. */
-    info->tx_slots = nic->tx.queue.size / (virtq_has_indirect(&nic->tx.queue) ? 1u : 2u);
-    info->rx_slots = nic->rx.queue.size / (virtq_has_indirect(&nic->rx.queue) ? 1u : 2u);
+    info->tx_pieces_max = least(NET_PIECES_MAX, tx->size - 1u);
+    info->tx_slots = slots_of(nic, tx);
+    info->rx_slots = slots_of(nic, rx);
+    nic->net.lanes = nic->pairs;
 }
 
 /* ---- bringing it up ---- */
 
-static int slots_alloc(struct nic *nic)
+static int memory_alloc(struct nic *nic, size_t len, void **address, uint64_t *device_address)
 {
     struct virtio_platform *platform = nic->device.transport->platform;
     struct dma_memory memory;
-    int rc = platform->dma_alloc(platform, nic->rx.queue.size * sizeof(struct nic_rx_memory),
-                                 &memory);
+    int rc = platform->dma_alloc(platform, len, &memory);
     if (rc < 0)
         return rc;
-    nic->rx_memory = memory.address;
-    nic->rx.memory_device_address = memory.device_address;
-    rc = platform->dma_alloc(platform, nic->tx.queue.size * sizeof(struct nic_tx_memory), &memory);
-    if (rc < 0)
-        return rc;
-    nic->tx_memory = memory.address;
-    nic->tx.memory_device_address = memory.device_address;
-    rc = platform->dma_alloc(platform, sizeof(struct nic_control_memory), &memory);
-    if (rc < 0)
-        return rc;
-    nic->control_memory = memory.address;
-    nic->control_device_address = memory.device_address;
+    *address = memory.address;
+    *device_address = memory.device_address;
     return 0;
+}
+
+static int slots_alloc(struct nic *nic)
+{
+    void *rx, *tx, *control;
+    uint64_t rx_device_address, tx_device_address;
+    unsigned each = NIC_QUEUE_SIZE / nic->pairs;
+    int rc = memory_alloc(nic, NIC_QUEUE_SIZE * sizeof(struct nic_rx_memory), &rx,
+                          &rx_device_address);
+    if (rc == 0)
+        rc = memory_alloc(nic, NIC_QUEUE_SIZE * sizeof(struct nic_tx_memory), &tx,
+                          &tx_device_address);
+    if (rc == 0)
+        rc = memory_alloc(nic, sizeof(struct nic_control_memory), &control,
+                          &nic->control_device_address);
+    if (rc < 0)
+        return rc;
+    nic->control_memory = control;
+    for (unsigned i = 0; i < nic->pairs; i++) {
+        struct nic_pair *pair = &nic->pair[i];
+        size_t from = (size_t)i * each;
+        pair->rx_memory = (struct nic_rx_memory *)rx + from;
+        pair->tx_memory = (struct nic_tx_memory *)tx + from;
+        pair->rx.memory_device_address = rx_device_address + from * sizeof(*pair->rx_memory);
+        pair->tx.memory_device_address = tx_device_address + from * sizeof(*pair->tx_memory);
+        pair->rx.slots = &nic->rx_slots[from];
+        pair->tx.slots = &nic->tx_slots[from];
+        nic_pair_init(pair, true);
+    }
+    return 0;
+}
+
+/* How many pairs the device has and we use, and where control is behind the former. */
+static int read_pairs(struct nic *nic)
+{
+    uint64_t pairs = 1;
+    int rc = nic_has(nic, VIRTIO_NET_F_MQ) ? field(nic, CONFIG_PAIRS, &pairs) : 0;
+    if (rc < 0)
+        return rc;
+    if (pairs < 1 || NIC_QUEUE_RX(pairs) >= VIRTIO_QUEUES) {
+        log_printf(LOG_WARNING, "%s: %lu pairs of queues can't be", nic->net.name,
+                   (unsigned long)pairs);
+        return -ANOLE_EPROTO;
+    }
+    nic->control_queue = (uint16_t)NIC_QUEUE_RX(pairs);
+    nic->pairs = least((unsigned)pairs, NIC_PAIRS_MAX);
+    return 0;
+}
+
+static int pair_open(struct nic *nic, unsigned i)
+{
+    struct nic_pair *pair = &nic->pair[i];
+    uint16_t size = (uint16_t)(NIC_QUEUE_SIZE / nic->pairs);
+    size_t from = (size_t)i * size;
+    int rc = virtio_device_queue(&nic->device, &pair->rx.queue, (uint16_t)NIC_QUEUE_RX(i), size,
+                                 &nic->rx_chains[from]);
+    if (rc == 0)
+        rc = virtio_device_queue(&nic->device, &pair->tx.queue, (uint16_t)NIC_QUEUE_TX(i), size,
+                                 &nic->tx_chains[from]);
+    /* A chain is never longer than its ring (virtio 1.4, 2.7.5.3.1). */
+    if (rc == 0 && (pair->rx.queue.size < NIC_RX_TABLE_ENTRIES || pair->tx.queue.size < 2))
+        rc = -ANOLE_EINVAL;
+    return rc;
 }
 
 static int queues_open(struct nic *nic)
 {
-    int rc = virtio_device_queue(&nic->device, &nic->rx.queue, NIC_QUEUE_RX, NIC_QUEUE_SIZE,
-                                 nic->rx.chains);
-    if (rc == 0)
-        rc = virtio_device_queue(&nic->device, &nic->tx.queue, NIC_QUEUE_TX, NIC_QUEUE_SIZE,
-                                 nic->tx.chains);
+    int rc = read_pairs(nic);
+    for (unsigned i = 0; i < nic->pairs && rc == 0; i++)
+        rc = pair_open(nic, i);
     if (rc == 0 && nic_has(nic, VIRTIO_NET_F_CTRL_VQ))
-        rc = virtio_device_queue(&nic->device, &nic->control, NIC_QUEUE_CONTROL,
+        rc = virtio_device_queue(&nic->device, &nic->control, nic->control_queue,
                                  NIC_CONTROL_QUEUE_SIZE, nic->control_chains);
-    /* A chain is never longer than its ring (virtio 1.4, 2.7.5.3.1). */
-    if (rc == 0 && (nic->rx.queue.size < NIC_RX_TABLE_ENTRIES || nic->tx.queue.size < 2 ||
-                    (nic_has(nic, VIRTIO_NET_F_CTRL_VQ) && nic->control.size < 4)))
+    if (rc == 0 && nic_has(nic, VIRTIO_NET_F_CTRL_VQ) && nic->control.size < 4)
         rc = -ANOLE_EINVAL;
     return rc;
 }
@@ -316,8 +374,6 @@ int nic_open(struct nic *nic, struct virtio_transport *transport, const char *na
     rc = slots_alloc(nic);
     if (rc < 0)
         return open_failed(nic, "memory for frames", rc);
-    nic_ring_init(&nic->rx);
-    nic_ring_init(&nic->tx);
     rc = virtio_device_start(&nic->device);
     return rc < 0 ? open_failed(nic, "start", rc) : 0;
 }
@@ -329,10 +385,11 @@ static int reopen(struct nic *nic)
     int rc = negotiate(nic, nic->device.transport);
     if (rc == 0 && nic->device.features.mask != before.mask)
         rc = -ANOLE_EPROTO;
-    if (rc == 0)
-        rc = virtio_device_queue_again(&nic->device, &nic->rx.queue);
-    if (rc == 0)
-        rc = virtio_device_queue_again(&nic->device, &nic->tx.queue);
+    for (unsigned i = 0; i < nic->pairs && rc == 0; i++) {
+        rc = virtio_device_queue_again(&nic->device, &nic->pair[i].rx.queue);
+        if (rc == 0)
+            rc = virtio_device_queue_again(&nic->device, &nic->pair[i].tx.queue);
+    }
     if (rc == 0 && nic_has(nic, VIRTIO_NET_F_CTRL_VQ))
         rc = virtio_device_queue_again(&nic->device, &nic->control);
     return rc < 0 ? rc : virtio_device_start(&nic->device);
@@ -344,9 +401,18 @@ static void forget(void *context, uint16_t token)
     (void)token; /* libnet knows what the device had */
 }
 
+/* The receive rings alone: the first error, after which they are in no state to go on. */
+static int rings_reset(struct nic *nic)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < nic->pairs && rc == 0; i++)
+        rc = virtio_device_queue_reset(&nic->device, &nic->pair[i].rx.queue, forget, NULL);
+    return rc;
+}
+
 bool nic_take_back(struct nic *nic)
 {
-    int rc = virtio_device_queue_reset(&nic->device, &nic->rx.queue, forget, NULL);
+    int rc = rings_reset(nic);
     bool all = rc < 0;
     if (all)
         rc = reopen(nic);
@@ -355,10 +421,8 @@ bool nic_take_back(struct nic *nic)
         nic_die(nic, NIC_NO_RESET);
         return all;
     }
-    nic_ring_init(&nic->rx);
-    if (all)
-        nic_ring_init(&nic->tx);
-    nic->parts_wanted = 0;
+    for (unsigned i = 0; i < nic->pairs; i++)
+        nic_pair_init(&nic->pair[i], all);
     nic->config_changed = true; /* what it would have told meanwhile */
     return all;
 }

@@ -1,7 +1,7 @@
 /*
  * A virtio network device (virtio 1.4, 5.1) as a device of libnet's server. nic.c brings it up, ring.c
- * moves frames, control.c sends commands. One pair of queues and, where offered, the control queue.
- * Each frame in flight has a slot: memory for its header and its indirect descriptors. The header is
+ * moves frames, control.c sends commands. One thread serves all pairs of queues (several where
+ * VIRTIO_NET_F_MQ is offered) and, where offered, the control queue. Each frame in flight has a slot: memory for its header and its indirect descriptors. The header is
  * always a descriptor of its own: what the device writes into it only the driver sees.
  */
 #ifndef VIRTIO_NET_NIC_H
@@ -11,11 +11,11 @@
 #include <libvirtio/device.h>
 #include <proto/virtio.h>
 
-/* Numbers of the queues; control is behind the pairs: there is one. */
-#define NIC_QUEUE_RX 0u
-#define NIC_QUEUE_TX 1u
-#define NIC_QUEUE_CONTROL 2u
-#define NIC_QUEUE_SIZE 256u
+/* Numbers of a pair's queues; control is behind all pairs that the device has. */
+#define NIC_QUEUE_RX(pair) (2u * (pair))
+#define NIC_QUEUE_TX(pair) (2u * (pair) + 1u)
+#define NIC_PAIRS_MAX 4u
+#define NIC_QUEUE_SIZE 256u /* of all receive queues together, and of all transmit queues */
 #define NIC_CONTROL_QUEUE_SIZE 8u
 #define NIC_TX_TABLE_ENTRIES (NET_PIECES_MAX + 1u)
 #define NIC_RX_TABLE_ENTRIES (NET_RX_PIECES_MAX + 1u)
@@ -67,13 +67,28 @@ struct nic_slot {
     uint32_t bytes; /* of what is sent */
 };
 
+/* A ring of one direction; its slots, chains and memory are a stretch of those of all pairs. */
 struct nic_ring {
     struct virtq queue;
     uint16_t free_slot;
     bool full; /* something didn't fit the last time */
     uint64_t memory_device_address;
-    struct nic_slot slots[NIC_QUEUE_SIZE];
-    struct virtq_chain chains[NIC_QUEUE_SIZE];
+    struct nic_slot *slots;
+};
+
+/* The frame that is being put together of a receive ring's buffers (MRG_RXBUF). */
+struct nic_assembly {
+    unsigned parts_wanted; /* 0: none */
+    bool bad;
+    struct net_incoming frame;
+    struct net_part parts[NET_RX_PARTS_MAX];
+};
+
+struct nic_pair {
+    struct nic_ring rx, tx;
+    struct nic_rx_memory *rx_memory;
+    struct nic_tx_memory *tx_memory;
+    struct nic_assembly assembly;
 };
 
 /* Why the process ends as DEATH_DEVICE_RESET: the death record's detail. */
@@ -87,21 +102,19 @@ enum nic_evidence {
 struct nic {
     struct net_device net; /* first: libnet hands it back */
     struct virtio_device device;
-    struct nic_ring rx, tx;
+    struct nic_pair pair[NIC_PAIRS_MAX];
+    unsigned pairs;         /* that are set up */
+    unsigned turn;          /* the pair whose frames are looked at first */
+    uint16_t control_queue; /* its number */
     struct virtq control;
     struct virtq_chain control_chains[NIC_CONTROL_QUEUE_SIZE];
-    struct nic_rx_memory *rx_memory;
-    struct nic_tx_memory *tx_memory;
     struct nic_control_memory *control_memory;
     uint64_t control_device_address;
     struct virtio_counters counters; /* operations */
     uint32_t header_len;
     bool config_changed; /* seen, and to be looked at */
-    /* The frame that is being put together (MRG_RXBUF). */
-    unsigned parts_wanted; /* 0: none */
-    bool frame_bad;
-    struct net_incoming frame;
-    struct net_part parts[NET_RX_PARTS_MAX];
+    struct nic_slot rx_slots[NIC_QUEUE_SIZE], tx_slots[NIC_QUEUE_SIZE];
+    struct virtq_chain rx_chains[NIC_QUEUE_SIZE], tx_chains[NIC_QUEUE_SIZE];
 };
 
 /*
@@ -111,7 +124,7 @@ struct nic {
 int nic_open(struct nic *nic, struct virtio_transport *transport, const char *name);
 
 /* Brings the device up again as it was, with empty rings: that of the receive queue alone, if the device
- * can do that (false), or all of them. */
+ * can do that of all pairs (false), or all of them. */
 bool nic_take_back(struct nic *nic);
 
 /* Ends the process: only a reset of the device helps (main.c; tests have their own). */
@@ -124,8 +137,8 @@ void nic_link_read(struct nic *nic);
  * NET_DEVICE_BIT is the line, or the vector of configuration changes, those behind it are vectors of
  * queues. False: it wasn't ours. (ring.c) */
 bool nic_interrupt(struct nic *nic, uint64_t bits);
-/* All slots are free. (ring.c) */
-void nic_ring_init(struct nic_ring *ring);
+/* All slots of the receive ring, or of both, are free. (ring.c) */
+void nic_pair_init(struct nic_pair *pair, bool both);
 extern const struct net_device_ops nic_ops;
 
 /* Commands. 0, or -EIO: the device refuses. (control.c) */
@@ -133,6 +146,8 @@ int nic_filter(struct net_device *device, const struct net_filter *filter);
 int nic_vlan(struct net_device *device, unsigned vlan, bool wanted);
 int nic_mac_set(struct net_device *device, const uint8_t address[NET_ADDRESS_BYTES]);
 int nic_announced(struct nic *nic);
+/* How many pairs are used, the first ones, both ways; after a reset it is one. */
+int nic_pairs_set(struct nic *nic, unsigned pairs);
 
 static inline struct nic *nic_of(struct net_device *device)
 {

@@ -21,13 +21,21 @@
 
 #define NO_SLOT 0xffffu
 
-void nic_ring_init(struct nic_ring *ring)
+static void ring_init(struct nic_ring *ring)
 {
     unsigned count = ring->queue.size;
     for (unsigned i = 0; i < count; i++)
         ring->slots[i].next_free = (uint16_t)(i + 1 < count ? i + 1 : NO_SLOT);
     ring->free_slot = 0;
     ring->full = false;
+}
+
+void nic_pair_init(struct nic_pair *pair, bool both)
+{
+    ring_init(&pair->rx);
+    if (both)
+        ring_init(&pair->tx);
+    pair->assembly.parts_wanted = 0;
 }
 
 static uint16_t slot_free(struct nic_ring *ring, uint16_t slot)
@@ -88,11 +96,12 @@ static struct nic_header tx_header(const struct net_outgoing *frame)
 static bool nic_send(struct net_device *device, const struct net_outgoing *frame)
 {
     struct nic *nic = nic_of(device);
-    uint16_t slot = nic->tx.free_slot;
+    struct nic_pair *pair = &nic->pair[frame->lane];
+    uint16_t slot = pair->tx.free_slot;
     if (slot == NO_SLOT)
-        return added(nic, &nic->tx, -ANOLE_EAGAIN, 0);
-    struct nic_tx_memory *memory = &nic->tx_memory[slot];
-    uint64_t address = nic->tx.memory_device_address + slot * sizeof(*memory);
+        return added(nic, &pair->tx, -ANOLE_EAGAIN, 0);
+    struct nic_tx_memory *memory = &pair->tx_memory[slot];
+    uint64_t address = pair->tx.memory_device_address + slot * sizeof(*memory);
     struct virtq_segment chain[NIC_TX_TABLE_ENTRIES];
     const struct virtq_table table = {memory->table, address, NIC_TX_TABLE_ENTRIES};
 
@@ -102,18 +111,18 @@ static bool nic_send(struct net_device *device, const struct net_outgoing *frame
         .len_bytes = nic->header_len,
     };
     put_data(&chain[1], frame->segments, frame->segment_count);
-    nic->tx.slots[slot].bytes = frame->bytes;
-    int rc = virtq_add(&nic->tx.queue, chain, 1 + frame->segment_count, 0, &table, slot);
-    return added(nic, &nic->tx, rc, frame->token);
+    pair->tx.slots[slot].bytes = frame->bytes;
+    int rc = virtq_add(&pair->tx.queue, chain, 1 + frame->segment_count, 0, &table, slot);
+    return added(nic, &pair->tx, rc, frame->token);
 }
 
-static void reap_sent(struct nic *nic)
+static void reap_sent(struct nic *nic, struct nic_ring *ring)
 {
     struct virtq_used used;
     int rc;
-    while ((rc = virtq_take(&nic->tx.queue, &used)) > 0) {
-        virtio_count(&nic->counters, nic->tx.slots[used.token].bytes, false);
-        net_server_sent(&nic->net, slot_free(&nic->tx, used.token), 0);
+    while ((rc = virtq_take(&ring->queue, &used)) > 0) {
+        virtio_count(&nic->counters, ring->slots[used.token].bytes, false);
+        net_server_sent(&nic->net, slot_free(ring, used.token), 0);
     }
     if (rc < 0)
         nic_die(nic, NIC_BROKEN_RING);
@@ -121,15 +130,16 @@ static void reap_sent(struct nic *nic)
 
 /* ---- receiving ---- */
 
-static bool nic_post(struct net_device *device, uint16_t token, const struct dma_segment *segments,
-                     unsigned count)
+static bool nic_post(struct net_device *device, unsigned lane, uint16_t token,
+                     const struct dma_segment *segments, unsigned count)
 {
     struct nic *nic = nic_of(device);
-    uint16_t slot = nic->rx.free_slot;
+    struct nic_pair *pair = &nic->pair[lane];
+    uint16_t slot = pair->rx.free_slot;
     if (slot == NO_SLOT)
         return false;
-    struct nic_rx_memory *memory = &nic->rx_memory[slot];
-    uint64_t address = nic->rx.memory_device_address + slot * sizeof(*memory);
+    struct nic_rx_memory *memory = &pair->rx_memory[slot];
+    uint64_t address = pair->rx.memory_device_address + slot * sizeof(*memory);
     struct virtq_segment chain[NIC_RX_TABLE_ENTRIES];
     const struct virtq_table table = {memory->table, address, NIC_RX_TABLE_ENTRIES};
 
@@ -138,8 +148,8 @@ static bool nic_post(struct net_device *device, uint16_t token, const struct dma
         .len_bytes = nic->header_len,
     };
     put_data(&chain[1], segments, count);
-    int rc = virtq_add(&nic->rx.queue, chain, 0, 1 + count, &table, slot);
-    return added(nic, &nic->rx, rc, token);
+    int rc = virtq_add(&pair->rx.queue, chain, 0, 1 + count, &table, slot);
+    return added(nic, &pair->rx, rc, token);
 }
 
 /* What the device says of a frame in our words; false: it says what was not agreed upon. Unknown flags
@@ -165,60 +175,64 @@ static bool header_read(const struct nic *nic, const struct nic_header *header,
 }
 
 /* The first buffer of a frame: its header says how many there are. False: there can't be so many. */
-static bool first_part(struct nic *nic, uint16_t slot, uint32_t len, struct net_part *part)
+static bool first_part(const struct nic *nic, struct nic_pair *pair, uint16_t slot, uint32_t len,
+                       struct net_part *part)
 {
+    struct nic_assembly *assembly = &pair->assembly;
     struct nic_header header = {.flags = 0};
-    memcpy(&header, &nic->rx_memory[slot].header, nic->header_len); /* read once */
-    nic->frame = (struct net_incoming){.parts = nic->parts};
-    nic->frame_bad = len < nic->header_len || !header_read(nic, &header, &nic->frame);
-    nic->parts_wanted = nic_has(nic, VIRTIO_NET_F_MRG_RXBUF) ? header.num_buffers : 1;
+    memcpy(&header, &pair->rx_memory[slot].header, nic->header_len); /* read once */
+    assembly->frame = (struct net_incoming){.parts = assembly->parts};
+    assembly->bad = len < nic->header_len || !header_read(nic, &header, &assembly->frame);
+    assembly->parts_wanted = nic_has(nic, VIRTIO_NET_F_MRG_RXBUF) ? header.num_buffers : 1;
     *part = (struct net_part){.bytes = len < nic->header_len ? 0 : len - nic->header_len};
-    return nic->parts_wanted >= 1 && nic->parts_wanted <= NET_RX_PARTS_MAX &&
-           nic->parts_wanted <= nic->rx.queue.shown + 1u;
+    return assembly->parts_wanted >= 1 && assembly->parts_wanted <= NET_RX_PARTS_MAX &&
+           assembly->parts_wanted <= pair->rx.queue.shown + 1u;
 }
 
 /* A later buffer: what would be the header's place has the frame's bytes, too. */
-static void later_part(const struct nic *nic, uint16_t slot, uint32_t len, struct net_part *part)
+static void later_part(const struct nic *nic, const struct nic_pair *pair, uint16_t slot,
+                       uint32_t len, struct net_part *part)
 {
     *part = (struct net_part){.prefix_bytes = len < nic->header_len ? len : nic->header_len};
     part->bytes = len - part->prefix_bytes;
-    memcpy(part->prefix, &nic->rx_memory[slot].header, part->prefix_bytes);
+    memcpy(part->prefix, &pair->rx_memory[slot].header, part->prefix_bytes);
 }
 
 /* A buffer is used. 1: that completes a frame, 0: there is more to come, -EPROTO: it can't be. */
-static int take_part(struct nic *nic, const struct virtq_used *used)
+static int take_part(const struct nic *nic, struct nic_pair *pair, const struct virtq_used *used)
 {
+    struct nic_assembly *assembly = &pair->assembly;
     struct net_part part;
-    if (nic->parts_wanted > 0)
-        later_part(nic, used->token, used->len_bytes, &part);
-    else if (!first_part(nic, used->token, used->len_bytes, &part))
+    if (assembly->parts_wanted > 0)
+        later_part(nic, pair, used->token, used->len_bytes, &part);
+    else if (!first_part(nic, pair, used->token, used->len_bytes, &part))
         return -ANOLE_EPROTO;
-    part.token = slot_free(&nic->rx, used->token);
-    nic->parts[nic->frame.count++] = part;
-    nic->frame.bytes += part.prefix_bytes + part.bytes;
-    return nic->frame.count == nic->parts_wanted;
+    part.token = slot_free(&pair->rx, used->token);
+    assembly->parts[assembly->frame.count++] = part;
+    assembly->frame.bytes += part.prefix_bytes + part.bytes;
+    return assembly->frame.count == assembly->parts_wanted;
 }
 
-static void hand_over(struct nic *nic)
+static void hand_over(struct nic *nic, struct nic_assembly *assembly)
 {
-    nic->parts_wanted = 0;
-    virtio_count(&nic->counters, nic->frame.bytes, nic->frame_bad);
-    if (nic->frame_bad)
-        net_server_rejected(&nic->net, nic->parts, nic->frame.count);
+    assembly->parts_wanted = 0;
+    virtio_count(&nic->counters, assembly->frame.bytes, assembly->bad);
+    if (assembly->bad)
+        net_server_rejected(&nic->net, assembly->parts, assembly->frame.count);
     else
-        net_server_received(&nic->net, &nic->frame);
+        net_server_received(&nic->net, &assembly->frame);
 }
 
-static unsigned reap_received(struct nic *nic, unsigned budget)
+static unsigned reap_received(struct nic *nic, struct nic_pair *pair, unsigned budget)
 {
     struct virtq_used used;
     unsigned frames = 0;
     int rc = 1;
     while (frames < budget && rc > 0) {
-        rc = virtq_take(&nic->rx.queue, &used);
-        int complete = rc > 0 ? take_part(nic, &used) : 0;
+        rc = virtq_take(&pair->rx.queue, &used);
+        int complete = rc > 0 ? take_part(nic, pair, &used) : 0;
         if (complete > 0) {
-            hand_over(nic);
+            hand_over(nic, &pair->assembly);
             frames++;
         } else if (complete < 0) {
             rc = complete;
@@ -238,11 +252,17 @@ static unsigned nic_reap(struct net_device *device, unsigned budget)
         nic->config_changed = false;
         nic_link_read(nic);
     }
-    /* Awake, it looks by itself: a device without EVENT_IDX needn't interrupt. */
-    virtq_disarm(&nic->rx.queue);
-    virtq_disarm(&nic->tx.queue);
-    reap_sent(nic);
-    return reap_received(nic, budget);
+    unsigned received = 0;
+    for (unsigned i = 0; i < nic->pairs; i++) {
+        struct nic_pair *pair = &nic->pair[(nic->turn + i) % nic->pairs];
+        /* Awake, it looks by itself: a device without EVENT_IDX needn't interrupt. */
+        virtq_disarm(&pair->rx.queue);
+        virtq_disarm(&pair->tx.queue);
+        reap_sent(nic, &pair->tx);
+        received += reap_received(nic, pair, budget - received);
+    }
+    nic->turn = (nic->turn + 1) % nic->pairs;
+    return received;
 }
 
 static void kick(struct nic *nic, struct virtq *queue)
@@ -262,25 +282,34 @@ static void nic_kick(struct net_device *device)
     struct nic *nic = nic_of(device);
     struct virtio_platform *platform = nic->device.transport->platform;
     uint32_t now_ms = (uint32_t)(platform->now_us(platform) / 1000);
-    virtq_set_time(&nic->tx.queue, now_ms);
-    virtq_set_time(&nic->rx.queue, now_ms);
-    kick(nic, &nic->tx.queue);
-    kick(nic, &nic->rx.queue);
+    for (unsigned i = 0; i < nic->pairs; i++) {
+        struct nic_pair *pair = &nic->pair[i];
+        virtq_set_time(&pair->tx.queue, now_ms);
+        virtq_set_time(&pair->rx.queue, now_ms);
+        kick(nic, &pair->tx.queue);
+        kick(nic, &pair->rx.queue);
+    }
+}
+
+/* One interrupt when all is sent; earlier if somebody waits for room. */
+static int arm_sent(struct nic_ring *ring)
+{
+    unsigned shown = ring->queue.shown;
+    return shown == 0 ? 0 : virtq_arm(&ring->queue, (uint16_t)(ring->full ? shown / 2 + 1 : shown));
 }
 
 static bool nic_arm(struct net_device *device, bool sending)
 {
     struct nic *nic = nic_of(device);
-    int received = virtq_arm(&nic->rx.queue, 1);
-    int sent = 0;
-    if (sending) {
-        /* One interrupt when all is sent; earlier if somebody waits for room. */
-        unsigned shown = nic->tx.queue.shown;
-        sent = virtq_arm(&nic->tx.queue, (uint16_t)(nic->tx.full ? shown / 2 + 1 : shown));
+    bool more = false;
+    for (unsigned i = 0; i < nic->pairs; i++) {
+        int received = virtq_arm(&nic->pair[i].rx.queue, 1);
+        int sent = sending ? arm_sent(&nic->pair[i].tx) : 0;
+        if (received < 0 || sent < 0)
+            nic_die(nic, NIC_BROKEN_RING);
+        more |= received > 0 || sent > 0;
     }
-    if (received < 0 || sent < 0)
-        nic_die(nic, NIC_BROKEN_RING);
-    return received > 0 || sent > 0;
+    return more;
 }
 
 bool nic_interrupt(struct nic *nic, uint64_t bits)
@@ -311,8 +340,16 @@ static void nic_check(struct net_device *device)
     /* QEMU's device asks for the wrong kick, with packed rings and EVENT_IDX, after what is behind it
      * has taken no frames for a while; and a kick may get lost. What lies there for long is shown
      * again. */
-    else if (nic->tx.queue.shown > 0)
-        transport->ops->notify(transport, NIC_QUEUE_TX, 0);
+    else
+        for (unsigned i = 0; i < nic->pairs; i++)
+            if (nic->pair[i].tx.queue.shown > 0)
+                transport->ops->notify(transport, (uint16_t)NIC_QUEUE_TX(i), 0);
+}
+
+static int nic_spread(struct net_device *device, bool wide)
+{
+    struct nic *nic = nic_of(device);
+    return nic_pairs_set(nic, wide ? nic->pairs : 1);
 }
 
 static bool take_back(struct net_device *device)
@@ -340,6 +377,7 @@ const struct net_device_ops nic_ops = {
     .notified = nic_notified,
     .check = nic_check,
     .take_back = take_back,
+    .spread = nic_spread,
     .filter = nic_filter,
     .vlan = nic_vlan,
     .mac_set = nic_mac_set,

@@ -14,6 +14,7 @@ struct bells {
     unsigned count;
     endpoint_t server[SERVERS];
     handle_t bell[SERVERS];
+    handle_t watch[SERVERS]; /* a server's death is something that happens to all its objects */
 };
 
 /* The doorbell for that server; HANDLE_NONE: it is dead, or there are too many. */
@@ -23,8 +24,12 @@ static handle_t bell_for(struct bells *bells, endpoint_t server)
         if (bells->server[i] == server)
             return bells->bell[i];
     if (server == ENDPOINT_NONE || bells->count == SERVERS ||
-        kcall_doorbell(server, POLL_BIT, &bells->bell[bells->count]))
+        kcall_doorbell(server, POLL_BIT, &bells->bell[bells->count]) != 0)
         return HANDLE_NONE;
+    if (kcall_watch(server, POLL_BIT, &bells->watch[bells->count]) != 0) {
+        (void)kcall_close(bells->bell[bells->count]);
+        return HANDLE_NONE;
+    }
     bells->server[bells->count] = server;
     return bells->bell[bells->count++];
 }
@@ -78,7 +83,9 @@ int poll(struct pollfd fds[], nfds_t count, int timeout_ms)
             break;
         }
     }
-    for (unsigned i = 0; i < bells.count; i++)
+    for (unsigned i = 0; i < bells.count; i++) {
         (void)kcall_close(bells.bell[i]);
+        (void)kcall_close(bells.watch[i]);
+    }
     return found;
 }

@@ -103,26 +103,68 @@ static bool receives(const struct net_session *session)
            (session->mode.flags != 0 || session->mode.count > 0);
 }
 
-void net_receivers_changed(void)
-{
-    struct net_server *server = &net_server;
-    server->receiver_mask = 0;
-    for (unsigned i = 0; i < NET_SESSIONS; i++)
-        if (receives(&server->session[i]))
-            server->receiver_mask |= (uint32_t)1 << i;
-    server->direct = NULL;
-    if (server->receiver_mask != 0 && (server->receiver_mask & (server->receiver_mask - 1)) == 0) {
-        struct net_session *only = &server->session[__builtin_ctz(server->receiver_mask)];
-        if (only->attached)
-            server->direct = only;
-    }
-}
-
 static void say(int rc, const char *what)
 {
     if (rc < 0)
         log_printf(LOG_WARNING, "%s: the device refuses %s: %s", net_server.device->name, what,
                    anole_error_text(rc));
+}
+
+/* ---- who receives ---- */
+
+static bool other_lanes_send(void)
+{
+    for (unsigned i = 1; i < net_server.device->lanes; i++)
+        if (net_server.lane[i].sending > 0)
+            return true;
+    return false;
+}
+
+/* The device changes over; false: it is as before. */
+static bool use_lanes(bool wide)
+{
+    struct net_device *device = net_server.device;
+    int rc = device->ops->spread(device, wide);
+    say(rc, wide ? "several pairs of queues" : "one pair of queues");
+    if (rc == 0)
+        net_server.wide = wide;
+    return rc == 0;
+}
+
+/*
+ * Several receivers' frames come by all lanes, into buffers of ours; one receiver's by the first alone,
+ * where its own buffers are. A lane that isn't used any more must be empty before.
+ */
+static void choose_lanes(bool several)
+{
+    struct net_server *server = &net_server;
+    server->narrowing = false;
+    if (several && !server->wide && server->device->lanes > 1)
+        (void)use_lanes(true);
+    server->tx_lanes = (uint8_t)(several && server->wide ? server->device->lanes : 1);
+    if (!several && server->wide) {
+        if (other_lanes_send())
+            server->narrowing = true;
+        else
+            (void)use_lanes(false);
+    }
+}
+
+void net_receivers_changed(void)
+{
+    struct net_server *server = &net_server;
+    struct net_session *only = NULL;
+    uint32_t mask = 0;
+    for (unsigned i = 0; i < NET_SESSIONS; i++)
+        if (receives(&server->session[i]))
+            mask |= (uint32_t)1 << i;
+    server->receiver_mask = mask;
+    if (mask != 0 && (mask & (mask - 1)) == 0)
+        only = &server->session[__builtin_ctz(mask)];
+    if (only != NULL && !only->attached)
+        only = NULL;
+    choose_lanes(mask != 0 && only == NULL);
+    server->direct = server->wide ? NULL : only;
 }
 
 void net_filter_restore(void)

@@ -25,8 +25,7 @@
 #define NET_SESSIONS 16u
 #define NET_SESSIONS_A_PROCESS 8u
 #define NET_JOBS 1024u
-#define NET_SHARE 16u  /* requests that each session can always have */
-#define NET_COPIES 64u /* buffers of the driver's own, at most */
+#define NET_SHARE 16u /* requests that each session can always have */
 #define NET_NONE 0xffffu
 
 static_assert(NET_POOL_BYTES_MAX == POOL_BYTES_MAX, "a pool can be mapped");
@@ -42,6 +41,7 @@ struct net_job {
     uint16_t next; /* of its list, or the free list */
     uint8_t state; /* enum net_job_state */
     uint8_t session;
+    uint8_t lane;  /* of a frame in the device */
     uint32_t type; /* NET_TX, NET_SEND, NET_RX_POST, NET_RECEIVE, NET_LINK */
     uint32_t id;
     uint32_t flags;
@@ -105,6 +105,14 @@ struct net_source {
     struct ipc_delivery *delivery; /* of a message */
 };
 
+/* One of the device's ways: frames that are being sent, and the driver's own buffers that are for it and
+ * that it hasn't. */
+struct net_lane {
+    uint16_t sending;
+    uint16_t free_copies;
+    uint16_t free_copy[NET_COPIES_A_LANE];
+};
+
 struct net_server {
     struct net_device *device;
     uint32_t send_mask; /* sessions with frames that wait */
@@ -129,8 +137,11 @@ struct net_server {
     uint8_t *copies;  /* the driver's own buffers */
     uint64_t copies_device_address;
     uint32_t copy_bytes; /* of each */
-    uint16_t free_copy[NET_COPIES];
-    uint16_t free_copies, copy_count;
+    uint16_t copies_a_lane;
+    uint8_t tx_lanes; /* that frames are sent by: one or all */
+    bool wide;        /* the device uses all lanes, or the first */
+    bool narrowing;   /* to be the latter when nothing is being sent by the others */
+    struct net_lane lane[NET_LANES_MAX];
     uint16_t vlan_users[NET_VLANS]; /* sessions that want each */
     struct net_job job[NET_JOBS];
     struct net_session session[NET_SESSIONS];
@@ -141,6 +152,12 @@ extern struct net_server net_server;
 static inline unsigned net_session_index(const struct net_session *session)
 {
     return (unsigned)(session - net_server.session);
+}
+
+/* The lane that a session's frames are sent by. */
+static inline unsigned net_session_lane(const struct net_session *session)
+{
+    return net_session_index(session) % net_server.tx_lanes;
 }
 
 static inline uint32_t net_session_bit(const struct net_session *session)
@@ -238,7 +255,7 @@ int net_mac_set(const struct net_source *source, const struct message *request,
 bool net_wants(const struct net_session *session, const uint8_t *frame, size_t len);
 /* The session wants nothing any more, and its VLANs neither. */
 void net_filter_forget(struct net_session *session);
-/* Who receives has changed: sessions came, left, attached. */
+/* Who receives has changed: sessions came, left, attached; or what narrowing waited for. */
 void net_receivers_changed(void);
 /* Tells the device all that it should know; after a reset. */
 void net_filter_restore(void);

@@ -34,11 +34,15 @@ void net_receive_init(void *memory, uint64_t device_address, size_t len)
     server->copies_device_address = device_address;
     /* At least a page's fraction, so that none straddles more pages than it must. */
     server->copy_bytes = (info->rx_buffer_min_bytes + 2047u) & ~2047u;
-    size_t count = len / server->copy_bytes;
-    server->copy_count = (uint16_t)(count < NET_COPIES ? count : NET_COPIES);
-    server->free_copies = server->copy_count;
-    for (unsigned i = 0; i < server->copy_count; i++)
-        server->free_copy[i] = (uint16_t)(server->copy_count - 1 - i);
+    unsigned lanes = server->device->lanes;
+    size_t count = len / server->copy_bytes / lanes;
+    server->copies_a_lane = (uint16_t)(count < NET_COPIES_A_LANE ? count : NET_COPIES_A_LANE);
+    for (unsigned i = 0; i < lanes; i++) {
+        struct net_lane *lane = &server->lane[i];
+        lane->free_copies = server->copies_a_lane;
+        for (unsigned k = 0; k < lane->free_copies; k++)
+            lane->free_copy[k] = (uint16_t)((i + 1) * server->copies_a_lane - 1 - k);
+    }
 }
 
 /* ---- requests ---- */
@@ -82,7 +86,8 @@ static struct net_job *pop_post(struct net_session *session)
 
 /* ---- buffers into the device ---- */
 
-/* Gives the device a session's next buffer; false: it has no room. */
+/* Gives the device a session's next buffer; false: it has no room. All of them are lane 0's: there is
+ * one receiver, and the device delivers by that lane alone. */
 static bool post_own(struct net_session *session)
 {
     struct net_device *device = net_server.device;
@@ -95,7 +100,7 @@ static bool post_own(struct net_session *session)
         net_job_refuse(job, rc);
         return true;
     }
-    if (!device->ops->post(device, net_job_index(job), segments, count))
+    if (!device->ops->post(device, 0, net_job_index(job), segments, count))
         return false;
     (void)pop_post(session);
     job->state = NET_JOB_DEVICE;
@@ -104,17 +109,18 @@ static bool post_own(struct net_session *session)
     return true;
 }
 
-static bool post_copy(void)
+static bool post_copy(unsigned number)
 {
     struct net_device *device = net_server.device;
-    uint16_t index = net_server.free_copy[net_server.free_copies - 1];
+    struct net_lane *lane = &net_server.lane[number];
+    uint16_t index = lane->free_copy[lane->free_copies - 1];
     struct dma_segment segment = {
         net_server.copies_device_address + (uint64_t)index * net_server.copy_bytes,
         net_server.copy_bytes,
     };
-    if (!device->ops->post(device, (uint16_t)(NET_JOBS + index), &segment, 1))
+    if (!device->ops->post(device, number, (uint16_t)(NET_JOBS + index), &segment, 1))
         return false;
-    net_server.free_copies--;
+    lane->free_copies--;
     return true;
 }
 
@@ -122,12 +128,13 @@ void net_fill(void)
 {
     struct net_session *direct = net_server.direct;
     if (direct != NULL) {
-        unsigned kept = (unsigned)net_server.copy_count - net_server.free_copies;
+        unsigned kept = (unsigned)net_server.copies_a_lane - net_server.lane[0].free_copies;
         while (direct->posts_waiting > kept && post_own(direct))
             net_server.unkicked = true;
     } else if (net_server.receiver_mask != 0) {
-        while (net_server.free_copies > 0 && post_copy())
-            net_server.unkicked = true;
+        for (unsigned i = 0; i < net_server.device->lanes; i++)
+            while (net_server.lane[i].free_copies > 0 && post_copy(i))
+                net_server.unkicked = true;
     }
 }
 
@@ -149,6 +156,12 @@ static void give_back_post(struct net_job *job)
     session->posts_waiting++;
 }
 
+static void give_back_copy(uint16_t index)
+{
+    struct net_lane *lane = &net_server.lane[index / net_server.copies_a_lane];
+    lane->free_copy[lane->free_copies++] = index;
+}
+
 static void give_back(const struct net_part *parts, unsigned count)
 {
     while (count-- > 0) {
@@ -156,8 +169,7 @@ static void give_back(const struct net_part *parts, unsigned count)
         if (job != NULL)
             give_back_post(job);
         else
-            net_server.free_copy[net_server.free_copies++] = (uint16_t)(parts[count].token -
-                                                                        NET_JOBS);
+            give_back_copy((uint16_t)(parts[count].token - NET_JOBS));
     }
 }
 
@@ -185,6 +197,7 @@ static void give_back_send(struct net_job *job)
     net_server.send_mask |= net_session_bit(session);
     net_server.waiting++;
     net_server.sending--;
+    net_server.lane[job->lane].sending--;
 }
 
 void net_take_back(void)
@@ -206,9 +219,12 @@ void net_take_back(void)
             give_back_send(job);
     }
     net_receive_init(net_server.copies, net_server.copies_device_address,
-                     (size_t)net_server.copy_count * net_server.copy_bytes);
-    if (sends_too)
+                     (size_t)net_server.copies_a_lane * device->lanes * net_server.copy_bytes);
+    if (sends_too) {
+        net_server.wide = false;
         net_filter_restore();
+        net_receivers_changed();
+    }
 }
 
 /* ---- frames ---- */

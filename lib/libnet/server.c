@@ -25,6 +25,7 @@ void net_server_start(struct net_device *device, void *memory, uint64_t device_a
     server->device = device;
     server->timer_ticks = DEADLINE_NEVER;
     server->budget = BUDGET_MIN;
+    server->tx_lanes = 1;
     net_jobs_init();
     net_receive_init(memory, device_address, len);
     net_receivers_changed();
@@ -61,6 +62,8 @@ static bool work_round(bool *submitted)
     unsigned budget = net_server.budget;
     unsigned received = device->ops->reap(device, budget);
     adapt_budget(received);
+    if (net_server.narrowing)
+        net_receivers_changed();
     if (net_server.awake_mask != 0)
         net_channels_take();
     net_dispatch();

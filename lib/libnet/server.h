@@ -23,9 +23,13 @@
 #define NET_RX_PIECES_MAX 6u    /* segments of a receive buffer, at most */
 #define NET_RX_BYTES_MAX 16384u /* of a receive buffer, at most */
 #define NET_RX_PARTS_MAX 256u   /* receive buffers of one frame, at most */
+#define NET_LANES_MAX 4u
+#define NET_COPIES_A_LANE 64u /* buffers of the driver's own, at most */
 
-/* A frame to be sent. */
+/* A frame to be sent. A lane's frames stay in order; each session's take one lane, but for a change to
+ * another one when the number of receivers changes. */
 struct net_outgoing {
+    unsigned lane;
     uint16_t token;   /* to be given back to net_server_sent() */
     uint32_t flags;   /* NET_TX_*, checked against the device's */
     uint64_t offload; /* NET_OFFLOAD */
@@ -62,11 +66,11 @@ struct net_filter {
 struct net_device;
 
 struct net_device_ops {
-    /* Takes a frame; false: there is no room for it now. The device needn't see it before kick(). */
+    /* Takes a frame; false: there is no room in its lane now. The device needn't see it before kick(). */
     bool (*send)(struct net_device *device, const struct net_outgoing *frame);
-    /* Takes a receive buffer of 1..NET_RX_PIECES_MAX segments; false: no room now. */
-    bool (*post)(struct net_device *device, uint16_t token, const struct dma_segment *segments,
-                 unsigned count);
+    /* Takes a receive buffer of 1..NET_RX_PIECES_MAX segments; false: no room in that lane now. */
+    bool (*post)(struct net_device *device, unsigned lane, uint16_t token,
+                 const struct dma_segment *segments, unsigned count);
     void (*kick)(struct net_device *device);
     /* Calls net_server_sent(), net_server_received() and net_server_rejected() for what is finished,
      * at most `budget` received frames; returns how many they were. */
@@ -81,6 +85,9 @@ struct net_device_ops {
     /* Takes all receive buffers back from the device; none of them is reported any more. True: the
      * whole device was reset: what was being sent is taken back, too, and it knows no filter. */
     bool (*take_back)(struct net_device *device);
+    /* All lanes are used from now on, or lane 0 alone, as after each reset: 0 or -EIO. Not called for a
+     * device with one lane. */
+    int (*spread)(struct net_device *device, bool wide);
     /* 0 or -EIO. NULL: the device has no such thing. */
     int (*filter)(struct net_device *device, const struct net_filter *filter);
     int (*vlan)(struct net_device *device, unsigned vlan, bool wanted);
@@ -94,8 +101,9 @@ struct net_device_ops {
 /* Filled in by the driver before net_server_start. */
 struct net_device {
     const struct net_device_ops *ops;
-    const char *name;       /* "eth0", for the log */
-    struct net_info info;   /* link and speed: by net_server_link() */
+    const char *name;     /* "eth0", for the log */
+    unsigned lanes;       /* 1..NET_LANES_MAX: ways that frames take beside each other, in order */
+    struct net_info info; /* link and speed: by net_server_link() */
     struct net_stats stats; /* the driver counts kicks, kicks_suppressed, (spurious_)interrupts */
 };
 

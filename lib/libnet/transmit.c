@@ -157,6 +157,7 @@ static int start(struct net_job *job)
     if (rc < 0)
         return rc;
     struct net_outgoing frame = {
+        .lane = net_session_lane(net_job_session(job)),
         .token = net_job_index(job),
         .flags = job->flags,
         .offload = job->word[0],
@@ -180,7 +181,9 @@ static void started(struct net_job *job)
     job->state = NET_JOB_DEVICE;
     job->sequence = net_server.sequence++;
     job->since_ticks = net_server.now_ticks;
+    job->lane = (uint8_t)net_session_lane(net_job_session(job));
     net_server.sending++;
+    net_server.lane[job->lane].sending++;
 }
 
 static void answer_sent(const struct net_job *job, struct message *answer)
@@ -197,37 +200,58 @@ static void answer_early(const struct net_job *job)
     net_channel_reply(net_job_session(job), &answer);
 }
 
-/* The session whose turn it is: the first with frames that wait from net_server.turn on. */
-static struct net_session *next_in_turn(void)
+/* The session whose turn it is: the first of these from net_server.turn on. */
+static struct net_session *next_in_turn(uint32_t mask)
 {
-    uint32_t mask = net_server.send_mask;
     uint32_t later = mask & ~(((uint32_t)1 << net_server.turn) - 1);
     return &net_server.session[__builtin_ctz(later != 0 ? later : mask)];
 }
 
-void net_dispatch(void)
+/* Takes a session's first frame, which is in the device now or can't be, off its list. */
+static void dispatched(struct net_session *session, struct net_job *job, int status)
 {
     static const struct message nothing;
-    while (net_server.send_mask != 0) {
-        struct net_session *session = next_in_turn();
+    net_list_pop(&session->sends);
+    net_server.waiting--;
+    if (session->sends.first == NET_NONE)
+        net_server.send_mask &= ~net_session_bit(session);
+    if (status == 0) {
+        started(job);
+        if (fault_any() && net_job_by_channel(job) && fault_take(FAULT_EARLY))
+            answer_early(job);
+    } else {
+        net_server.device->stats.refused++;
+        net_job_finish(job, status, 0, &nothing);
+    }
+}
+
+/* The sessions that a full lane keeps waiting. */
+static uint32_t sessions_of_lane(unsigned lane)
+{
+    uint32_t mask = 0;
+    for (unsigned i = lane; i < NET_SESSIONS; i += net_server.tx_lanes)
+        mask |= (uint32_t)1 << i;
+    return mask;
+}
+
+void net_dispatch(void)
+{
+    uint32_t blocked = 0, mask;
+    unsigned turn = NET_SESSIONS; /* of the first that finds its lane full */
+    while ((mask = net_server.send_mask & ~blocked) != 0) {
+        struct net_session *session = next_in_turn(mask);
         struct net_job *job = net_list_first(&session->sends);
         int rc = start(job);
-        if (rc == -ANOLE_EAGAIN)
-            return; /* its turn comes again first when something is sent */
-        net_server.turn = (uint16_t)((net_session_index(session) + 1) % NET_SESSIONS);
-        net_list_pop(&session->sends);
-        net_server.waiting--;
-        if (session->sends.first == NET_NONE)
-            net_server.send_mask &= ~net_session_bit(session);
-        if (rc == 0) {
-            started(job);
-            if (fault_any() && net_job_by_channel(job) && fault_take(FAULT_EARLY))
-                answer_early(job);
-        } else {
-            net_server.device->stats.refused++;
-            net_job_finish(job, rc, 0, &nothing);
+        if (rc == -ANOLE_EAGAIN) {
+            blocked |= sessions_of_lane(net_session_lane(session));
+            turn = turn == NET_SESSIONS ? net_session_index(session) : turn;
+            continue;
         }
+        net_server.turn = (uint16_t)((net_session_index(session) + 1) % NET_SESSIONS);
+        dispatched(session, job, rc);
     }
+    if (turn != NET_SESSIONS)
+        net_server.turn = (uint16_t)turn; /* first when something is sent */
 }
 
 void net_server_sent(struct net_device *device, uint16_t token, int status)
@@ -236,6 +260,7 @@ void net_server_sent(struct net_device *device, uint16_t token, int status)
     struct net_session *session = net_job_session(job);
     struct message answer = {.word = {0}};
     net_server.sending--;
+    net_server.lane[job->lane].sending--;
     if (status == 0) {
         device->stats.tx_frames++;
         device->stats.tx_bytes += job->bytes;

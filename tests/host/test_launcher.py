@@ -216,6 +216,13 @@ def test_net_vhost(vhost_socket):
     assert after(command, "-M") == ["virt,memory-backend=ram"]
 
 
+def test_net_queues(vhost_socket):
+    command = dry("--net", f"vhost:{vhost_socket};queues=4,vectors=0", "--transport", "pci")
+    assert after(command, "-netdev") == ["vhost-user,id=n0,chardev=cn0,queues=4"]
+    assert "netdev=n0,mq=on,vectors=0" in after(command, "-device")[-1]
+    assert "queues=4" in refused("--net", "user;queues=4")
+
+
 def test_nets_take_slots(tmp_path):
     image = tmp_path / "d.img"
     image.write_bytes(bytes(512))

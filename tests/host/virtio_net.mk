@@ -13,3 +13,7 @@ test_virtio_net_SRCS := tests/host/virtio/test_virtio_net.c $(NET_MODEL) $(NET_D
 HOST_TESTS += test_net_client
 test_net_client_SRCS := tests/host/test_net_client.c lib/libnet/client.c lib/libnet/client_path.c \
     lib/libchan/channel.c lib/libanole/error.c
+
+HOST_TESTS += test_virtio_net_pairs
+test_virtio_net_pairs_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_net_pairs_SRCS := tests/host/virtio/test_virtio_net_pairs.c $(NET_MODEL) $(NET_DRIVER)

@@ -54,10 +54,24 @@ def test_fewer_offloads(passes, device, without, skipped):
     check(result, wire, skipped)
 
 
-def test_conformance(passes, device):
-    """All that is tested without offloads holds with them; the back end may go and come."""
-    wire = device()
-    result = passes(ALONE + "nettest eth0; nettest eth0 reconnect", "--net", wire.net(),
-                    timeout=TIMEOUT)
+@pytest.mark.parametrize("pairs", [1, 4])
+def test_conformance(passes, device, pairs):
+    """All that is tested without offloads holds with them, and with several pairs of queues; the back
+    end may go and come."""
+    wire = device("--pairs", pairs)
+    result = passes(ALONE + "nettest eth0; nettest eth0 reconnect; dmesg", "--net",
+                    wire.net(f"queues={pairs}"), timeout=TIMEOUT)
     assert "PASS reconnect" in result.output, str(result)
+    assert (f"{pairs} pairs of queues" in result.output) == (pairs > 1), str(result)
     check(result, wire)
+
+
+@pytest.mark.parametrize("options, packed", [
+    (("--smp", "4"), ""), (("--transport", "pci"), ",packed=on")], ids=["mmio", "pci-packed"])
+def test_pairs_of_queues(passes, device, options, packed):
+    """Beside the network server, which has a session, nettest's frames take other pairs."""
+    wire = device("--pairs", 4)
+    result = passes(f"{OFFLOADS} many clients slow-client client recovery", "--net",
+                    wire.net("queues=4" + packed), *options, timeout=TIMEOUT)
+    check(result, wire)
+    assert any(wire.report()[0][0][2:]), wire.told()

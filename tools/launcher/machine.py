@@ -67,18 +67,19 @@ def backend_arguments(options, net, index):
     name = f"id=n{index}"
     if net.kind == "user":
         return ["-netdev", ",".join(["user", name, *(f"hostfwd={f}" for f in options.hostfwd)])]
+    queues = f",queues={net.queues}" if net.queues > 1 else ""
     if net.kind == "tap":
-        return ["-netdev", f"tap,{name},ifname={escape(net.rest)},script=no,downscript=no"]
+        return ["-netdev", f"tap,{name},ifname={escape(net.rest)},script=no,downscript=no{queues}"]
     if net.kind == "vhost":
         # QEMU looks for it once a second when it has gone.
         return ["-chardev", f"socket,id=cn{index},path={escape(net.rest)},reconnect=1",
-                "-netdev", f"vhost-user,{name},chardev=cn{index}"]
+                "-netdev", f"vhost-user,{name},chardev=cn{index}{queues}"]
     return ["-netdev", f"{net.kind},{name},{net.rest}"]
 
 
 def net_arguments(options, net, index, slot):
     """An interface; the option ROM that QEMU wants for PCI isn't installed, and not needed."""
-    words = [f"netdev=n{index}", *net.device_options]
+    words = [f"netdev=n{index}", *(["mq=on"] if net.queues > 1 else []), *net.device_options]
     if options.transport == "pci":
         kind, words = "virtio-net-pci", ["disable-legacy=on", "romfile=", *words]
     else:

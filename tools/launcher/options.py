@@ -102,6 +102,7 @@ class Net:
         if ";" in self.kind:
             self.kind, _, device = self.kind.partition(";")
         self.device_options = [o for o in device.split(",") if o]
+        self.queues = self.take_queues()
         if self.kind not in self.KINDS:
             raise UsageError(f"--net {text}: none of user, none, tap=NAME, socket:..., stream:..., "
                              "dgram:..., vhost:SOCKET")
@@ -110,6 +111,18 @@ class Net:
                              + ("takes nothing" if self.rest else "wants something after it"))
         if self.kind == "vhost" and not Path(self.rest).is_socket():
             raise UsageError(f"--net {text}: no such socket")
+
+
+    def take_queues(self):
+        """How many pairs of queues; queues=N isn't one of -device's own options."""
+        for option in self.device_options:
+            match = re.fullmatch(r"queues=(\d{1,2})", option)
+            if match:
+                if self.kind not in ("tap", "vhost") or int(match[1]) == 0:
+                    raise UsageError(f"--net {self.text}: {option} is for tap and vhost")
+                self.device_options.remove(option)
+                return int(match[1])
+        return 1
 
 
 class NetAction(argparse.Action):
@@ -193,7 +206,8 @@ def make_parser():
         help="a virtio network interface (repeatable), and what is behind it: user (QEMU's own "
              "network; the default with --hostfwd or --pcap), none (the default without), tap=NAME, "
              "vhost:SOCKET, or a wire to another program or machine: socket:, stream: or dgram: with "
-             "QEMU's options for it; options behind a semicolon go to -device")
+             "QEMU's options for it; options behind a semicolon go to -device, but for queues=N: "
+             "pairs of queues, of tap and vhost")
     add("--hostfwd", metavar="tcp|udp:[ADDR:]HOSTPORT:GUESTPORT", action=ForwardAction, default=[],
         help="forward a port of the host to the user network's guest (repeatable)")
     add("--transport", default="mmio", choices=("mmio", "mmio-legacy", "pci"),

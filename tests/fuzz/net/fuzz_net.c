@@ -21,9 +21,9 @@ static handle_t stranger_grant;
 /* Features in any combination; the basics more often than not. */
 static uint64_t features(void)
 {
-    uint64_t set = input_word(&input) &
-                   (NET_USUAL | NET_OFFLOADS | BIT(VIRTIO_NET_F_MTU) |
-                    BIT(VIRTIO_NET_F_SPEED_DUPLEX) | BIT(VIRTIO_F_RING_PACKED));
+    uint64_t set = input_word(&input) & (NET_USUAL | NET_OFFLOADS | BIT(VIRTIO_NET_F_MTU) |
+                                         BIT(VIRTIO_NET_F_SPEED_DUPLEX) |
+                                         BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_NET_F_MQ));
     return input_byte(&input) % 4 != 0 ? set | NET_USUAL : set;
 }
 
@@ -89,6 +89,7 @@ static void ask_by_channel(void)
 static void misbehave(void)
 {
     model.hold_sends = input_byte(&input) % 2 != 0;
+    model.by_pair = input_below(&input, model.pairs);
     model.refuses = input_byte(&input) % 4 == 0;
     model.silent = input_byte(&input) % 32 == 0;
     model.num_buffers = input_byte(&input) % 16 == 0 ? (int)input_below(&input, 65536) : -1;

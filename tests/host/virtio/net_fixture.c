@@ -66,8 +66,8 @@ int net_driver(void)
     if (rc < 0)
         return rc;
     uint64_t address;
-    void *copies = fake_memory_alloc(COPIES_LEN, &address);
-    net_server_start(&nic.net, copies, address, COPIES_LEN);
+    void *copies = fake_memory_alloc(nic.pairs * COPIES_LEN, &address);
+    net_server_start(&nic.net, copies, address, nic.pairs * COPIES_LEN);
     nic_link_read(&nic);
     fake_kernel_enter(net_server_run);
     CHECK(fake_kernel.service != NULL);

@@ -9,12 +9,16 @@
 #include <libvirtio/feature_bits.h>
 #include <string.h>
 
-enum { RX, TX, CONTROL };
+#define RX(pair) ((uint16_t)(2u * (pair)))
+#define TX(pair) ((uint16_t)(2u * (pair) + 1u))
+#define SEGMENTS 8u /* of a receive buffer */
 
 /* Receive buffers that were taken and not used: a frame was too long for all of them. */
-static struct vdev_chain taken[NIC_MODEL_QUEUE];
-static struct vdev_segment taken_space[NIC_MODEL_QUEUE][8];
-static unsigned taken_count;
+static struct taken {
+    struct vdev_chain chain[NIC_MODEL_QUEUE];
+    struct vdev_segment space[NIC_MODEL_QUEUE][SEGMENTS];
+    unsigned count;
+} taken_by[NIC_MODEL_PAIRS];
 static struct nic_model_frame sent_frames[NIC_MODEL_SENT]; /* there is one model at a time */
 
 static struct nic_model *of_host(struct vdev_host *host)
@@ -30,18 +34,24 @@ static void *translate(struct vdev_host *host, uint64_t address, uint64_t len_by
 
 static void notified(struct vdev_host *host, struct vdev *device, uint16_t queue)
 {
+    struct nic_model *model = of_host(host);
     (void)device;
-    of_host(host)->notified |= (uint64_t)1 << queue;
+    model->notified |= (uint64_t)1 << queue;
+    /* virtio 1.4, 5.1.6.5.6.1: nothing is sent by a queue that isn't used. */
+    if (!model->hostile && queue % 2 != 0)
+        CHECK(queue < 2 * model->pairs);
 }
 
 static void stopping(struct vdev_host *host, struct vdev *device, uint16_t queue)
 {
     (void)device;
     of_host(host)->notified &= ~((uint64_t)1 << queue);
-    if (queue == RX) {
+    if (queue == RX(0)) {
         of_host(host)->resets++;
-        taken_count = 0;
+        of_host(host)->pairs = 1;
     }
+    if (queue % 2 == 0 && queue / 2 < NIC_MODEL_PAIRS)
+        taken_by[queue / 2].count = 0;
 }
 
 static void driver_error(struct vdev_host *host, struct vdev *device, const char *what)
@@ -62,7 +72,8 @@ static void line_changed(struct vdev_mmio *mmio)
 
 static bool accepts(struct vdev *device, struct feature_set features)
 {
-    device->queues_usable = feature_has(features, VIRTIO_NET_F_CTRL_VQ) ? 3 : 2;
+    unsigned pairs = feature_has(features, VIRTIO_NET_F_MQ) ? NIC_MODEL_PAIRS : 1;
+    device->queues_usable = (uint16_t)(2 * pairs + feature_has(features, VIRTIO_NET_F_CTRL_VQ));
     /* virtio 1.4, 5.1.3.1 */
     if (feature_has(features, VIRTIO_NET_F_GUEST_TSO4))
         CHECK(feature_has(features, VIRTIO_NET_F_GUEST_CSUM));
@@ -112,17 +123,18 @@ static size_t copy(const struct vdev_chain *chain, size_t skip, unsigned char *b
     return done;
 }
 
-static void send(struct nic_model *model)
+static void send(struct nic_model *model, unsigned pair)
 {
     struct vdev_chain chain;
-    while (!model->hold_sends && take(model, TX, &chain)) {
+    while (!model->hold_sends && take(model, TX(pair), &chain)) {
         struct nic_model_frame *frame = &model->sent[model->sent_count++ % NIC_MODEL_SENT];
+        model->sent_by[pair]++;
         CHECK(chain.writable == 0 && chain.readable_bytes >= NIC_MODEL_HEADER);
         (void)copy(&chain, 0, frame->header, NIC_MODEL_HEADER, false);
         frame->len = copy(&chain, NIC_MODEL_HEADER, frame->bytes, NIC_MODEL_FRAME, false);
         CHECK(frame->header[10] == 0 && frame->header[11] == 0); /* NET-TX-02 */
-        vdev_queue_use(&model->queues[TX], &chain, 0);
-        vdev_publish(&model->device, TX);
+        vdev_queue_use(&model->queues[TX(pair)], &chain, 0);
+        vdev_publish(&model->device, TX(pair));
     }
 }
 
@@ -131,35 +143,37 @@ bool nic_model_deliver(struct nic_model *model, const unsigned char header[NIC_M
 {
     static unsigned char bytes[NIC_MODEL_FRAME + NIC_MODEL_HEADER];
     size_t whole = len + NIC_MODEL_HEADER, done = 0, room = 0;
+    uint16_t queue = RX(model->by_pair);
+    struct taken *taken = &taken_by[model->by_pair];
     unsigned count = 0;
     memcpy(bytes, header, NIC_MODEL_HEADER);
     memcpy(bytes + NIC_MODEL_HEADER, frame, len);
-    for (; room < whole; room += taken[count++].writable_bytes) {
-        if (count < taken_count)
+    for (; room < whole; room += taken->chain[count++].writable_bytes) {
+        if (count < taken->count)
             continue;
-        struct vdev_chain *next = &taken[count];
-        *next = (struct vdev_chain){.segments = taken_space[count], .capacity = 8};
-        if (taken_count == NIC_MODEL_QUEUE || vdev_take(&model->device, RX, next) <= 0)
+        struct vdev_chain *next = &taken->chain[count];
+        *next = (struct vdev_chain){.segments = taken->space[count], .capacity = SEGMENTS};
+        if (taken->count == NIC_MODEL_QUEUE || vdev_take(&model->device, queue, next) <= 0)
             return false;
         CHECK(next->readable == 0);
-        taken_count++;
+        taken->count++;
     }
     unsigned buffers = model->num_buffers >= 0 ? (unsigned)model->num_buffers : count;
     bytes[10] = (unsigned char)buffers;
     bytes[11] = (unsigned char)(buffers >> 8);
     for (unsigned i = 0; i < count; i++) {
-        size_t part = copy(&taken[i], 0, bytes + done, whole - done, true);
+        size_t part = copy(&taken->chain[i], 0, bytes + done, whole - done, true);
         done += part;
         uint32_t told = (uint32_t)(i + 1 == count ? part - (size_t)model->shorten : part);
-        vdev_queue_use(&model->queues[RX], &taken[i], told);
+        vdev_queue_use(&model->queues[queue], &taken->chain[i], told);
     }
-    taken_count -= count;
-    for (unsigned i = 0; i < taken_count; i++) {
-        memcpy(taken_space[i], taken_space[i + count], sizeof(taken_space[i]));
-        taken[i] = taken[i + count];
-        taken[i].segments = taken_space[i];
+    taken->count -= count;
+    for (unsigned i = 0; i < taken->count; i++) {
+        memcpy(taken->space[i], taken->space[i + count], sizeof(taken->space[i]));
+        taken->chain[i] = taken->chain[i + count];
+        taken->chain[i].segments = taken->space[i];
     }
-    vdev_publish(&model->device, RX);
+    vdev_publish(&model->device, queue);
     return true;
 }
 
@@ -216,39 +230,50 @@ static bool obey(struct nic_model *model, unsigned command, const unsigned char 
         model->announced++;
         model->config[6] &= (unsigned char)~2u;
         return true;
+    case 0x400:
+        CHECK(len == 2 && data[0] >= 1 && data[0] <= NIC_MODEL_PAIRS && data[1] == 0);
+        model->pairs = data[0];
+        return true;
     default:
         fail_msg("command %#x", command);
         return false;
     }
 }
 
-static void control(struct nic_model *model)
+static void control(struct nic_model *model, uint16_t queue)
 {
     unsigned char data[1024] = {0};
     struct vdev_chain chain;
-    while (!model->silent && take(model, CONTROL, &chain)) {
+    while (!model->silent && take(model, queue, &chain)) {
         CHECK(chain.writable == 1 && chain.writable_bytes == 1 && chain.readable_bytes >= 2);
         size_t len = copy(&chain, 0, data, chain.readable_bytes, false);
         model->commands++;
         bool done = !model->refuses &&
                     obey(model, (unsigned)data[0] << 8 | data[1], data + 2, len - 2);
         *chain.segments[chain.readable].data = done ? 0 : 1;
-        vdev_queue_use(&model->queues[CONTROL], &chain, 1);
-        vdev_publish(&model->device, CONTROL);
+        vdev_queue_use(&model->queues[queue], &chain, 1);
+        vdev_publish(&model->device, queue);
     }
+}
+
+static void send_all(struct nic_model *model, unsigned pair)
+{
+    struct vdev_queue *queue = &model->queues[TX(pair)];
+    do
+        send(model, pair);
+    while (!model->hold_sends && vdev_queue_runs(queue) && !vdev_queue_sleep(queue));
 }
 
 void nic_model_work(struct nic_model *model)
 {
+    uint16_t usable = model->device.queues_usable;
     if (!vdev_runs(&model->device))
         return;
     model->notified = 0;
-    do
-        send(model);
-    while (!model->hold_sends && vdev_queue_runs(&model->queues[TX]) &&
-           !vdev_queue_sleep(&model->queues[TX]));
-    if (model->device.queues_usable > CONTROL)
-        control(model);
+    for (unsigned pair = 0; pair < usable / 2u && pair < model->pairs; pair++)
+        send_all(model, pair);
+    if (usable % 2 != 0)
+        control(model, (uint16_t)(usable - 1));
 }
 
 /* ---- what the driver stands on ---- */
@@ -319,7 +344,8 @@ static void wait(struct virtio_platform *platform, uint64_t deadline_us)
 
 void nic_model_init(struct nic_model *model, uint64_t offered)
 {
-    taken_count = 0;
+    for (unsigned i = 0; i < NIC_MODEL_PAIRS; i++)
+        taken_by[i].count = 0;
     *model = (struct nic_model){
         .platform = {read8, read16, read32, write8, write16, write32, dma_alloc, now_us, wait},
         .host = {translate, notified, stopping, driver_error},
@@ -329,14 +355,15 @@ void nic_model_init(struct nic_model *model, uint64_t offered)
                    .config = model->config,
                    .config_len = sizeof(model->config),
                    .queues = model->queues,
-                   .queue_count = 3},
-        .config = {2, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0xdc, 5, 0xe8, 3, 0, 0, 1},
+                   .queue_count = NIC_MODEL_QUEUES},
+        .config = {2, 0, 0, 0, 0, 1, 1, 0, NIC_MODEL_PAIRS, 0, 0xdc, 5, 0xe8, 3, 0, 0, 1},
         .num_buffers = -1,
+        .pairs = 1,
         .promiscuous = true, /* as QEMU's are after a reset */
         .sent = sent_frames,
         .now_us = 1000,
     };
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < NIC_MODEL_QUEUES; i++)
         vdev_queue_init(&model->queues[i], &model->host, NIC_MODEL_QUEUE, model->in_use[i]);
     vdev_status_write(&model->device, 0);
     vdev_mmio_init(&model->mmio, &model->device, 0x656c6f6e, line_changed);

@@ -19,6 +19,8 @@
 #define NIC_MODEL_HEADER 12u
 #define NIC_MODEL_QUEUE 256u
 #define NIC_MODEL_TABLE 64u
+#define NIC_MODEL_PAIRS 4u
+#define NIC_MODEL_QUEUES (2u * NIC_MODEL_PAIRS + 1u)
 
 struct nic_model_frame {
     unsigned char header[NIC_MODEL_HEADER];
@@ -31,12 +33,14 @@ struct nic_model {
     struct vdev_host host;
     struct vdev device;
     struct vdev_mmio mmio;
-    struct vdev_queue queues[3];
-    uint32_t in_use[3][VDEV_QUEUE_WORDS(NIC_MODEL_QUEUE)];
+    struct vdev_queue queues[NIC_MODEL_QUEUES];
+    uint32_t in_use[NIC_MODEL_QUEUES][VDEV_QUEUE_WORDS(NIC_MODEL_QUEUE)];
     unsigned char config[24];
     uint64_t now_us;
     uint64_t notified; /* a bit for each queue */
     unsigned interrupts;
+
+    unsigned by_pair; /* what is delivered comes by it */
 
     /* How it misbehaves. */
     bool hold_sends;      /* frames aren't sent */
@@ -48,7 +52,9 @@ struct nic_model {
     /* What happened. */
     struct nic_model_frame *sent; /* NIC_MODEL_SENT of them */
     unsigned sent_count;
-    unsigned resets; /* of the receive queue */
+    unsigned sent_by[NIC_MODEL_PAIRS];
+    unsigned resets; /* of the first receive queue */
+    unsigned pairs;  /* that the driver has chosen */
     bool promiscuous, all_multicast;
     unsigned unicast_count, multicast_count;
     unsigned char unicast[NIC_MODEL_TABLE][6], multicast[NIC_MODEL_TABLE][6];
