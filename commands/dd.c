@@ -183,7 +183,8 @@ static bool run(struct job *job, uint8_t *block)
     const char *name = job->output != NULL ? job->output : "standard output";
     struct progress progress;
 
-    progress_begin(&progress, "dd", job->count <= INT64_MAX / job->block ? job->count * job->block : 0);
+    progress_begin(&progress, "dd",
+                   job->count <= INT64_MAX / job->block ? job->count * job->block : 0);
     bool well = open_files(job) && position(job, block) && copy(job, block, &progress);
     if (well && job->sync && fsync(job->to) != 0)
         well = complain("dd", name);

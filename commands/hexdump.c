@@ -1,38 +1,38 @@
 /*
- * hexdump DEV OFFSET LEN: shows bytes of a disk or partition, sixteen a line, with their offset and
- * their text. OFFSET and LEN are in bytes, decimal or 0x...; lines that repeat are shown as one "*".
+ * hexdump FILE|DEV [OFFSET [LEN]]: shows bytes of a file, or of a disk or partition, sixteen a line,
+ * with their offset and their text. OFFSET and LEN are in bytes, decimal or 0x...; lines that repeat are
+ * shown as one "*". A name without a slash is a disk's if there is such a disk.
  */
-#include <ctype.h>
+#include "common/arguments.h"
+#include "common/files.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <libanole/anole.h>
 #include <libblk/client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LINE_BYTES 16u
 #define CHUNK_BYTES 65536u /* at least the largest logical block */
 
-enum exit_status { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* Where the bytes are. */
+struct source {
+    const char *name;
+    struct blk_client *client; /* NULL: a file */
+    int fd;
+    uint64_t size;
+    uint32_t block; /* positions and lengths of reads are multiples of that */
+};
 
 struct dump {
     uint8_t last[LINE_BYTES];
     bool have_last;
     bool starred;
 };
-
-/* A whole number, decimal or hexadecimal; no sign, no blanks, nothing behind it. */
-static bool parse_number(const char *text, uint64_t *number)
-{
-    char *end;
-    if (!isdigit((unsigned char)text[0]))
-        return false;
-    int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
-    errno = 0;
-    *number = strtoull(text, &end, base);
-    return errno == 0 && *end == '\0';
-}
 
 static void print_line(uint64_t offset, const uint8_t *bytes, size_t count)
 {
@@ -68,77 +68,110 @@ static void dump_line(struct dump *dump, uint64_t offset, const uint8_t *bytes, 
     memcpy(dump->last, bytes, count);
 }
 
-static int show(struct blk_client *client, uint64_t offset, uint64_t len)
+/* The number of bytes read, at most len, 0 at the end; -1 with errno. */
+static ssize_t source_read(const struct source *source, uint64_t position, uint8_t *bytes,
+                           size_t len)
+{
+    if (source->client == NULL)
+        return pread(source->fd, bytes, len, (off_t)position);
+    int error = blk_read(source->client, position / BLK_SECTOR_SIZE, bytes, len);
+    errno = error != 0 ? EIO : errno;
+    return error != 0 ? -1 : (ssize_t)len;
+}
+
+static bool show(const struct source *source, uint64_t offset, uint64_t end)
 {
     static uint8_t chunk[CHUNK_BYTES];
     struct dump dump = {0};
-    uint32_t block = blk_client_info(client)->logical_block_bytes;
-    uint64_t end = offset + len;
+
     while (offset < end) {
-        uint64_t start = offset - offset % block;
-        uint64_t bytes = CHUNK_BYTES;
-        uint64_t needed = (end - start + block - 1) / block * block;
-        if (bytes > needed)
-            bytes = needed;
-        int error = blk_read(client, start / BLK_SECTOR_SIZE, chunk, bytes);
-        if (error)
-            return error;
-        uint64_t stop = start + bytes < end ? start + bytes : end;
+        uint64_t start = offset - offset % source->block;
+        uint64_t bytes = (end - start + source->block - 1) / source->block * source->block;
+        ssize_t count = source_read(source, start, chunk,
+                                    bytes < CHUNK_BYTES ? bytes : CHUNK_BYTES);
+
+        if (count <= 0) {
+            errno = count == 0 ? EIO : errno;
+            return complain("hexdump", source->name);
+        }
+        uint64_t stop = start + (uint64_t)count < end ? start + (uint64_t)count : end;
         while (offset < stop) {
-            size_t count = stop - offset < LINE_BYTES ? stop - offset : LINE_BYTES;
-            dump_line(&dump, offset, chunk + (offset - start), count, offset + count == end);
-            offset += count;
+            size_t line = stop - offset < LINE_BYTES ? stop - offset : LINE_BYTES;
+            dump_line(&dump, offset, chunk + (offset - start), line, offset + line == end);
+            offset += line;
         }
     }
-    return 0;
+    return true;
 }
 
-static int dump_range(struct blk_client *client, const char *device, uint64_t offset, uint64_t len)
+static bool dump_range(const struct source *source, uint64_t offset, uint64_t len, bool all)
 {
-    uint64_t size = blk_client_info(client)->capacity_sectors * BLK_SECTOR_SIZE;
-    if (offset > size || len > size - offset) {
+    uint64_t left = offset <= source->size ? source->size - offset : 0;
+
+    if (offset > source->size || (!all && len > left)) {
         fprintf(stderr,
                 "hexdump: %s: %" PRIu64 " bytes at %" PRIu64 " are beyond its end at %" PRIu64 "\n",
-                device, len, offset, size);
-        return EXIT_FAILED;
+                source->name, len, offset, source->size);
+        return false;
     }
-    int error = show(client, offset, len);
-    if (error)
-        fprintf(stderr, "hexdump: %s: reading: %s\n", device, anole_error_text(error));
-    return error ? EXIT_FAILED : EXIT_WELL;
+    return show(source, offset, offset + (all ? left : len));
+}
+
+static bool open_file(struct source *source)
+{
+    struct stat status;
+
+    source->fd = open(source->name, O_RDONLY);
+    if (source->fd < 0 && errno == ENOENT && strchr(source->name, '/') == NULL)
+        return complain_text("hexdump", source->name, "no such file or device");
+    if (source->fd < 0 || fstat(source->fd, &status) != 0)
+        return complain("hexdump", source->name);
+    source->size = (uint64_t)status.st_size;
+    source->block = 1;
+    return true;
+}
+
+static bool open_source(struct source *source)
+{
+    const struct blk_client_options options = {.depth = 4, .pool_bytes = PAGE_SIZE};
+
+    if (strchr(source->name, '/') != NULL)
+        return open_file(source);
+    int error = blk_open(&source->client, source->name, &options);
+    if (error == -ANOLE_ENOENT) {
+        source->client = NULL;
+        return open_file(source);
+    }
+    if (error != 0)
+        return complain_text("hexdump", source->name, anole_error_text(error));
+    source->size = blk_client_info(source->client)->capacity_sectors * BLK_SECTOR_SIZE;
+    source->block = blk_client_info(source->client)->logical_block_bytes;
+    return true;
 }
 
 static int usage(const char *what, const char *found)
 {
     if (what)
         fprintf(stderr, "hexdump: %s: expected a number of bytes, found '%s'\n", what, found);
-    fputs("usage: hexdump DEV OFFSET LEN\n", stderr);
-    return EXIT_USAGE;
+    return print_usage("hexdump FILE|DEV [OFFSET [LEN]]");
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t offset;
-    uint64_t len;
-    if (argc != 4)
+    uint64_t offset = 0, len = 0;
+
+    if (argc < 2 || argc > 4)
         return usage(NULL, NULL);
-    if (!parse_number(argv[2], &offset))
+    if (argc > 2 && !parse_number(argv[2], UINT64_MAX, &offset))
         return usage("OFFSET", argv[2]);
-    if (!parse_number(argv[3], &len))
+    if (argc > 3 && !parse_number(argv[3], UINT64_MAX, &len))
         return usage("LEN", argv[3]);
 
-    struct blk_client *client;
-    const struct blk_client_options options = {.depth = 4, .pool_bytes = PAGE_SIZE};
-    int error = blk_open(&client, argv[1], &options);
-    if (error == -ANOLE_ENOENT) {
-        fprintf(stderr, "hexdump: %s: no such device\n", argv[1]);
-        return EXIT_FAILED;
-    }
-    if (error) {
-        fprintf(stderr, "hexdump: %s: opening: %s\n", argv[1], anole_error_text(error));
-        return EXIT_FAILED;
-    }
-    int status = dump_range(client, argv[1], offset, len);
-    (void)blk_close(client); /* opened for reading: there is nothing to flush */
-    return status;
+    struct source source = {.name = argv[1], .fd = -1};
+    bool well = open_source(&source) && dump_range(&source, offset, len, argc < 4);
+    if (source.client != NULL)
+        (void)blk_close(source.client); /* opened for reading: there is nothing to flush */
+    if (source.fd >= 0)
+        close(source.fd);
+    return finish_output("hexdump", well ? EXIT_SUCCESS : EXIT_FAILURE);
 }

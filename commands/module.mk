@@ -2,10 +2,17 @@
 LIBS += libcommand
 libcommand_SRCS := \
     commands/common/arguments.c \
+    commands/common/copy.c \
+    commands/common/files.c \
     commands/common/inet.c \
+    commands/common/lines.c \
+    commands/common/mounts.c \
+    commands/common/names.c \
     commands/common/processes.c \
+    commands/common/progress.c \
     commands/common/table.c \
-    commands/common/virtio.c
+    commands/common/virtio.c \
+    commands/common/walk.c
 
 PROGRAMS += shell
 shell_SRCS := \
@@ -13,10 +20,22 @@ shell_SRCS := \
     commands/shell/builtins.c \
     commands/shell/editor.c \
     commands/shell/execute.c \
+    commands/shell/expand.c \
     commands/shell/main.c \
     commands/shell/parse.c \
+    commands/shell/redirect.c \
+    commands/shell/script.c \
     commands/shell/terminal.c
-shell_LIBS := librs libanole
+shell_LIBS := libcommand librs libanole
+
+# Those that work on files: each is one source.
+FILE_COMMANDS := cat cp dd df ln ls mkdir mount mv rm sha256sum stat sync touch truncate umount
+PROGRAMS += $(FILE_COMMANDS)
+define file_command
+$(1)_SRCS := commands/$(1).c
+$(1)_LIBS := libcommand libsha256 libanole
+endef
+$(foreach command,$(FILE_COMMANDS),$(eval $(call file_command,$(command))))
 
 PROGRAMS += service
 service_SRCS := \
@@ -64,7 +83,7 @@ reboot_LIBS := libcommand librs libanole
 
 PROGRAMS += hexdump
 hexdump_SRCS := commands/hexdump.c
-hexdump_LIBS := libblk libchan libanole
+hexdump_LIBS := libcommand libblk libchan libanole
 
 PROGRAMS += host
 host_SRCS := commands/host.c

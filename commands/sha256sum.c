@@ -5,6 +5,7 @@
  */
 #include "common/arguments.h"
 #include "common/files.h"
+#include "common/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,30 +109,25 @@ static bool check_line(char *line)
     return well;
 }
 
-/* Of a list, which may have a line of any length. */
-static bool check_stream(FILE *list)
+static bool check_stream(FILE *list, const char *name)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
+    struct line line = {0};
     bool well = true;
 
-    while ((len = getline(&line, &room, list)) > 0) {
-        line[len - (line[len - 1] == '\n')] = '\0';
-        well = check_line(line) && well;
-    }
-    free(line);
-    return well && !ferror(list);
+    while (line_read(&line, list))
+        well = check_line(line.text) && well;
+    line_free(&line);
+    return (feof(list) || complain("sha256sum", name)) && well;
 }
 
 static bool check_list(const char *name)
 {
     if (strcmp(name, "-") == 0)
-        return check_stream(stdin);
+        return check_stream(stdin, "standard input");
     FILE *list = fopen(name, "r");
     if (list == NULL)
         return complain("sha256sum", name);
-    bool well = check_stream(list);
+    bool well = check_stream(list, name);
     fclose(list);
     return well;
 }

@@ -10,21 +10,34 @@
 
 #define FIRST_ROOM 16u
 
+/* Room for one more. */
+static bool names_grow(struct names *names)
+{
+    if (names->count < names->room)
+        return true;
+    size_t room = names->room == 0 ? FIRST_ROOM : names->room * 2;
+    char **list = realloc(names->list, room * sizeof(*list));
+    if (list == NULL)
+        return false;
+    names->list = list;
+    names->room = room;
+    return true;
+}
+
 bool names_add(struct names *names, const char *name)
 {
-    if (names->count == names->room) {
-        size_t room = names->room == 0 ? FIRST_ROOM : names->room * 2;
-        char **list = realloc(names->list, room * sizeof(*list));
+    char *copy = names_grow(names) ? strdup(name) : NULL;
 
-        if (list == NULL)
-            return false;
-        names->list = list;
-        names->room = room;
-    }
-    char *copy = strdup(name);
-    if (copy == NULL)
+    if (copy != NULL)
+        names->list[names->count++] = copy;
+    return copy != NULL;
+}
+
+bool names_terminate(struct names *names)
+{
+    if (!names_grow(names))
         return false;
-    names->list[names->count++] = copy;
+    names->list[names->count] = NULL;
     return true;
 }
 

@@ -17,6 +17,8 @@ struct names {
 bool names_read(struct names *names, const char *directory);
 /* Adds a copy. false: no memory. */
 bool names_add(struct names *names, const char *name);
+/* Puts a NULL behind the last one, which doesn't count. false: no memory. */
+bool names_terminate(struct names *names);
 void names_sort(struct names *names);
 void names_free(struct names *names);
 

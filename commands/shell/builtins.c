@@ -4,16 +4,49 @@
 #include "builtins.h"
 
 #include "execute.h"
+#include "script.h"
 
+#include "../common/arguments.h"
+#include "../common/files.h"
+
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static int run_help(unsigned argc, const char *const argv[]);
-static int run_echo(unsigned argc, const char *const argv[]);
+static int run_help(struct shell *shell, unsigned argc, const char *const argv[]);
+static int run_echo(struct shell *shell, unsigned argc, const char *const argv[]);
+static int run_cd(struct shell *shell, unsigned argc, const char *const argv[]);
+static int run_pwd(struct shell *shell, unsigned argc, const char *const argv[]);
 
 static const struct builtin builtins[] = {
     {"help", "[COMMAND]", "this list, or one command of it", run_help},
     {"echo", "[-n] [WORD...]", "prints its arguments", run_echo},
+    {"cd", "[DIRECTORY]", "changes the working directory, to / if none is given", run_cd},
+    {"pwd", "", "the working directory", run_pwd},
+    {"source", "FILE", "runs a script", run_source},
+    {"sh", "FILE", "runs a script; the working directory stays", run_sh},
+    {"exit", "[STATUS]", "ends a script", run_exit},
+    {"ls", "[-l] [-a] [PATH...]", "the names in directories", NULL},
+    {"cat", "[FILE...]", "writes files one after another", NULL},
+    {"cp", "[-r] [-p] SOURCE... TARGET", "copies files; -r directories, -p with modes and times",
+     NULL},
+    {"mv", "SOURCE... TARGET", "renames, or moves to another mount", NULL},
+    {"rm", "[-r] [-f] PATH...", "removes files; -r directories", NULL},
+    {"mkdir", "[-p] DIRECTORY...", "makes directories", NULL},
+    {"ln", "[-s] TARGET NAME", "makes another name, or a symbolic link", NULL},
+    {"touch", "FILE...", "makes files, or sets their times to now", NULL},
+    {"truncate", "-s BYTES FILE...", "makes files that long", NULL},
+    {"stat", "PATH...", "all that is known of files", NULL},
+    {"dd",
+     "[if=FILE] [of=FILE] [bs=N] [count=N] [skip=N] [seek=N] [conv=notrunc,fsync] [status=none]",
+     "copies blocks of files", NULL},
+    {"sha256sum", "[-c] [FILE...]", "digests of files; -c checks them", NULL},
+    {"df", "[PATH...]", "room on what is mounted", NULL},
+    {"mount", "[-r] [-t TYPE] SOURCE DIRECTORY", "mounts a disk, or shows what is mounted", NULL},
+    {"umount", "DIRECTORY...", "ends mounts", NULL},
+    {"sync", "[FILE...]", "makes durable what was written", NULL},
     {"service",
      "list | status NAME | start|stop|kill|restart|complain NAME | spare NAME on|off | log [NAME]",
      "shows and controls services", NULL},
@@ -24,7 +57,7 @@ static const struct builtin builtins[] = {
     {"uptime", "", "time since the start, load and memory", NULL},
     {"date", "", "the wall-clock time (UTC)", NULL},
     {"sleep", "SECONDS", "waits", NULL},
-    {"hexdump", "DEV OFFSET LEN", "bytes of a disk", NULL},
+    {"hexdump", "FILE|DEV [OFFSET [LEN]]", "bytes of a file or a disk", NULL},
     {"host", "NAME", "the addresses that belong to a name", NULL},
     {"ifconfig",
      "[NAME [up|down|dhcp|nodhcp|IP/BITS|gw IP|add IP6|del IP6|mtu BYTES|dns IP|none]...]",
@@ -42,21 +75,25 @@ static const struct builtin builtins[] = {
      "tests a block driver by request messages", NULL},
     {"nettest", "DRIVER [GROUP...]", "tests a network driver by request messages", NULL},
     {"socktest", "[GROUP...]", "tests the network server's sockets", NULL},
-    {"filetest", "DIRECTORY [GROUP...]", "tests files in a directory", NULL},
     {"buffertest", "DEV --reads SECTOR --writes SECTOR --late-ms N",
      "tests that late answers touch nobody's memory", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
     {"handletest", "[GROUP...]", "tests grants, regions and all other handles", NULL},
     {"rngtest", "[GROUP...]", "tests the entropy driver", NULL},
     {"corotest", "", "tests coroutines on stacks of this machine", NULL},
+    {"fstest", "[--dir DIR] [--seed N] [--ops N] [--big] [--shrink] [--only N,N-N...] [GROUP...]",
+     "tests a file system", NULL},
     {"fptest", "", "tests that floating-point state is kept", NULL},
     {"malice", "[--attempts N] [--seed S] [--group G]", "attacks the kernel", NULL},
     {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
     {"together", "[--apart MS] PROGRAM [ARG...] [-- PROGRAM [ARG...]]...", "runs programs at once",
      NULL},
+    {"killing", "SERVICE MS [SERVICE MS]... -- PROGRAM [ARG...]",
+     "runs a program while services are killed", NULL},
     {"servfuzz", "[--seed N] [--requests N] [rs|devman|pm...]", "attacks the servers", NULL},
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},
     {"blkbench", "DEV", "times reads of a disk", NULL},
+    {"filebench", "DIRECTORY DISK write|read|random|names|remove...", "times files", NULL},
     {"recoverybench", "SERVICE [--kills N] [--under-load DISK]", "times recoveries by phase", NULL},
     {"writebench", "DISK SERVICE", "writes, with and without deaths of the driver", NULL},
     {"boottime", "", "when each service was ready", NULL},
@@ -79,12 +116,11 @@ const char *builtin_name(void *context, unsigned n)
     return n < BUILTINS ? builtins[n].name : NULL;
 }
 
-static int run_help(unsigned argc, const char *const argv[])
+static int run_help(struct shell *shell, unsigned argc, const char *const argv[])
 {
-    if (argc > 2) {
-        printf("usage: help [COMMAND]\n");
-        return STATUS_USAGE;
-    }
+    (void)shell;
+    if (argc > 2)
+        return print_usage("help [COMMAND]");
     if (argc == 2) {
         const struct builtin *builtin = builtin_find(argv[1]);
 
@@ -100,17 +136,57 @@ static int run_help(unsigned argc, const char *const argv[])
     printf("\n"
            "  a; b   a, then b          'x y'  \"x y\"  x\\ y   one word\n"
            "  a && b  b if a succeeded   $?              status of the last command\n"
-           "  a || b  b if a failed      Ctrl-C          ends the running program\n");
+           "  a || b  b if a failed      Ctrl-C          ends the running program\n"
+           "  a <f >g >>h 2>&1           *  ?  [a-z]     names of files\n");
     return 0;
 }
 
-static int run_echo(unsigned argc, const char *const argv[])
+/* The stream goes on, so an error of it is not to be found again. */
+static int finish_builtin(const char *name)
+{
+    int status = finish_output(name, EXIT_SUCCESS);
+
+    clearerr(stdout);
+    return status;
+}
+
+static int run_echo(struct shell *shell, unsigned argc, const char *const argv[])
 {
     unsigned first = argc > 1 && strcmp(argv[1], "-n") == 0 ? 2 : 1;
 
+    (void)shell;
     for (unsigned i = first; i < argc; i++)
         printf("%s%s", i > first ? " " : "", argv[i]);
     if (first == 1)
         printf("\n");
-    return 0;
+    return finish_builtin("echo");
+}
+
+static int run_cd(struct shell *shell, unsigned argc, const char *const argv[])
+{
+    const char *directory = argc > 1 ? argv[1] : "/";
+
+    (void)shell;
+    if (argc > 2)
+        return print_usage("cd [DIRECTORY]");
+    if (chdir(directory) == 0)
+        return EXIT_SUCCESS;
+    complain("cd", directory);
+    return EXIT_FAILURE;
+}
+
+static int run_pwd(struct shell *shell, unsigned argc, const char *const argv[])
+{
+    char *directory = malloc(PATH_MAX);
+    bool known = directory != NULL && getcwd(directory, PATH_MAX) != NULL;
+
+    (void)shell;
+    (void)argc;
+    (void)argv;
+    if (known)
+        printf("%s\n", directory);
+    else
+        complain("pwd", "working directory");
+    free(directory);
+    return known ? finish_builtin("pwd") : EXIT_FAILURE;
 }

@@ -4,11 +4,14 @@
 #ifndef SHELL_BUILTINS_H
 #define SHELL_BUILTINS_H
 
+struct shell;
+
 struct builtin {
     const char *name;
-    const char *usage;                                   /* arguments */
-    const char *summary;                                 /* what it does */
-    int (*run)(unsigned argc, const char *const argv[]); /* NULL: it is a program */
+    const char *usage;   /* arguments */
+    const char *summary; /* what it does */
+    /* NULL: it is a program */
+    int (*run)(struct shell *shell, unsigned argc, const char *const argv[]);
 };
 
 /* NULL: unknown here, which doesn't mean that there is no such program. */

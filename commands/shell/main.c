@@ -1,7 +1,8 @@
 /*
  * The shell: a service that RS starts and restarts, and the operator of the system. With commands in
  * the boot arguments it runs them between two marks that the launcher looks for and powers the
- * machine off with their status; without, it reads lines from the console.
+ * machine off with their status; without, it reads lines from the console. Before either, the start
+ * script runs, if there is one.
  *
  * It owns nothing that outlives it. When it dies, pm ends the programs that it started and RS brings
  * a new shell up; commands from the boot arguments are not run a second time then.
@@ -10,6 +11,7 @@
 #include "builtins.h"
 #include "editor.h"
 #include "execute.h"
+#include "script.h"
 #include "terminal.h"
 
 #include <libanole/anole.h>
@@ -38,6 +40,20 @@ static char *read_boot_arguments(void)
     if (status != 0)
         panic("boot arguments: %s", anole_error_text(status));
     return arguments;
+}
+
+/* Its failures are said, and are not those of the commands in the boot arguments. */
+static void run_start_script(void)
+{
+    static const char *const paths[] = {"/etc/rc", "/boot/etc/rc"};
+    struct shell shell = {0};
+    int status = -1;
+
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]) && status < 0; i++) {
+        status = script_run(&shell, paths[i]);
+        if (status > 0)
+            fprintf(stderr, "shell: %s ended with status %d\n", paths[i], status);
+    }
 }
 
 static _Noreturn void run_boot_commands(const char *commands)
@@ -121,6 +137,8 @@ int main(void)
     char *arguments = read_boot_arguments();
     const char *commands = boot_commands(arguments);
 
+    if (startup_page()->instance == 0)
+        run_start_script();
     if (commands != NULL)
         run_boot_commands(commands);
     free(arguments);

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATTERN_CHARACTERS "*?["
+
 /* The words of one command while they are being put together. */
 struct words {
     struct command *command;
-    size_t used; /* of command->text */
+    size_t used;     /* of command->text */
+    bool is_pattern; /* the word that is being parsed */
     const char *error;
 };
 
@@ -20,6 +23,27 @@ static void put(struct words *words, char c)
         return;
     }
     words->command->text[words->used++] = c;
+}
+
+/* A character that was quoted: nothing special in a pattern. */
+static void put_quoted(struct words *words, char c)
+{
+    if (strchr(PATTERN_CHARACTERS "\\", c) != NULL)
+        put(words, '\\');
+    put(words, c);
+}
+
+char *pattern_unquote(char *pattern)
+{
+    char *to = pattern;
+
+    for (; *pattern != '\0'; pattern++) {
+        if (pattern[0] == '\\' && pattern[1] != '\0')
+            pattern++;
+        *to++ = *pattern;
+    }
+    *to = '\0';
+    return to;
 }
 
 static void put_status(struct words *words, int status)
@@ -57,12 +81,12 @@ static const char *parse_quoted(struct words *words, const char *p, char quote, 
         if (*p == '\0')
             return NULL;
         if (quote == '"' && *p == '\\' && p[1] != '\0' && strchr("\"\\$", p[1]) != NULL) {
-            put(words, *++p);
+            put_quoted(words, *++p);
         } else if (quote == '"' && p[0] == '$' && p[1] == '?') {
             put_status(words, last_status);
             p++;
         } else {
-            put(words, *p);
+            put_quoted(words, *p);
         }
     }
     return p + 1;
@@ -82,16 +106,90 @@ static const char *parse_word(struct words *words, const char *p, int last_statu
                 words->error = "nothing follows the last backslash";
                 return NULL;
             }
-            put(words, p[1]);
+            put_quoted(words, p[1]);
             p += 2;
         } else if (p[0] == '$' && p[1] == '?') {
             put_status(words, last_status);
             p += 2;
         } else {
+            words->is_pattern = words->is_pattern || strchr(PATTERN_CHARACTERS, *p) != NULL;
             put(words, *p++);
         }
     }
     put(words, '\0');
+    return p;
+}
+
+/* Parses the word at p, which is there. NULL: words->error says what is wrong with it. A word that is no
+ * pattern, or may be none, comes out as it is meant. */
+static const char *take_word(struct words *words, const char *p, int last_status, const char **word)
+{
+    char *start = &words->command->text[words->used];
+
+    words->is_pattern = false;
+    p = parse_word(words, p, last_status);
+    if (words->error == NULL && !words->is_pattern)
+        words->used = (size_t)(pattern_unquote(start) + 1 - words->command->text);
+    if (words->error == NULL && words->used > PM_ARGUMENTS_MAX)
+        words->error = "the command is too long";
+    *word = start;
+    return words->error == NULL ? skip_blanks(p) : NULL;
+}
+
+/* Whether a redirection begins at p: with a descriptor's digit, perhaps. */
+static bool is_redirection(const char *p)
+{
+    if (*p >= '0' && *p <= '9')
+        p++;
+    return *p == '<' || *p == '>';
+}
+
+static const char *take_redirection(struct words *words, const char *p, int last_status)
+{
+    struct command *command = words->command;
+
+    if (command->redirection_count == SHELL_REDIRECTIONS_MAX) {
+        words->error = "too many redirections in one command";
+        return NULL;
+    }
+    struct redirection *redirection = &command->redirections[command->redirection_count++];
+    int digit = *p >= '0' && *p <= '9' ? *p++ - '0' : -1;
+    *redirection = (struct redirection){.kind = *p == '<' ? REDIRECT_FROM : REDIRECT_TO};
+    redirection->fd = digit >= 0 ? digit : redirection->kind == REDIRECT_FROM ? 0 : 1;
+    p++;
+    if (p[-1] == '>' && p[0] == '&' && p[1] >= '0' && p[1] <= '9') {
+        redirection->kind = REDIRECT_LIKE;
+        redirection->other = p[1] - '0';
+        return skip_blanks(p + 2);
+    }
+    if (p[-1] == '>' && p[0] == '>') {
+        redirection->kind = REDIRECT_APPEND;
+        p++;
+    }
+    p = skip_blanks(p);
+    if (ends_word(*p)) {
+        words->error = "no file's name after < or >";
+        return NULL;
+    }
+    size_t start = words->used;
+    p = take_word(words, p, last_status, &redirection->path);
+    if (words->is_pattern)
+        pattern_unquote(&command->text[start]);
+    return p;
+}
+
+static const char *take_argument(struct words *words, const char *p, int last_status)
+{
+    struct command *command = words->command;
+
+    if (command->argc == SHELL_WORDS_MAX) {
+        words->error = "too many words in one command";
+        return NULL;
+    }
+    p = take_word(words, p, last_status, &command->argv[command->argc]);
+    if (words->is_pattern)
+        command->patterns |= 1ul << command->argc;
+    command->argc++;
     return p;
 }
 
@@ -106,11 +204,11 @@ static const char *parse_connector(struct words *words, const char *p)
     if (*p == ';' || *p == '\n')
         return p + 1;
     if (p[0] != p[1] || (*p != '&' && *p != '|')) {
-        words->error = "no pipes, redirections or background: quote & | < > ( )";
+        words->error = "no pipes, no background: quote & | ( )";
         return p;
     }
     command->connector = *p == '&' ? CONNECTOR_AND : CONNECTOR_OR;
-    if (command->argc == 0)
+    if (command->argc == 0 && command->redirection_count == 0)
         words->error = "nothing before && or ||";
     p = skip_blanks(p + 2);
     if (*p == '\0' || *p == ';' || *p == '\n')
@@ -123,25 +221,18 @@ int command_parse(const char **cursor, int last_status, struct command *command,
     struct words words = {.command = command};
     const char *p = skip_blanks(*cursor);
 
-    command->argc = 0;
     while (*p == ';' || *p == '\n')
         p = skip_blanks(p + 1);
     if (*p == '\0') {
         *cursor = p;
         return 0;
     }
-    while (!ends_word(*p) && words.error == NULL) {
-        if (command->argc == SHELL_WORDS_MAX) {
-            words.error = "too many words in one command";
-            break;
-        }
-        command->argv[command->argc++] = &command->text[words.used];
-        p = parse_word(&words, p, last_status);
-        if (p != NULL)
-            p = skip_blanks(p);
-        if (words.error != NULL)
-            break;
-    }
+    command->argc = 0;
+    command->patterns = 0;
+    command->redirection_count = 0;
+    while (words.error == NULL && (is_redirection(p) || !ends_word(*p)))
+        p = is_redirection(p) ? take_redirection(&words, p, last_status)
+                              : take_argument(&words, p, last_status);
     command->argv[command->argc] = NULL;
     if (words.error == NULL)
         p = parse_connector(&words, p);

@@ -63,4 +63,5 @@ def test_help_knows_the_programs():
     for module in ("commands/module.mk", "tests/guest/module.mk", "tests/bench/module.mk"):
         text = (ROOT / module).read_text(encoding="utf-8")
         programs |= set(re.findall(r"PROGRAMS \+= (\w+)", text))
+        programs |= set(" ".join(re.findall(r"FILE_COMMANDS := (.*)", text)).split())
     assert helped == programs - {"shell"}

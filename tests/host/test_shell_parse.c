@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,9 +87,10 @@ static void test_connectors(void **state)
 static void test_errors(void **state)
 {
     static const char *const wrong[] = {
-        "echo 'a",  "echo \"a",  "echo a\\", "a | b",    "a & b",     "a > b",
-        "a < b",    "a (b)",     "&& a",     "|| a",     "a &&",      "a || ",
-        "a && ; b", "a && && b", "a &",      "a && # b", "a; ; && b",
+        "echo 'a",  "echo \"a",  "echo a\\", "a | b",    "a & b",     "a >",
+        "a <",      "a (b)",     "&& a",     "|| a",     "a &&",      "a || ",
+        "a && ; b", "a && && b", "a &",      "a && # b", "a; ; && b", "a > > b",
+        "a >& b",   "a > ;b",    "a 2>&",    "a <<b",    "a > 'b",    "a >\\",
     };
 
     (void)state;
@@ -101,7 +103,7 @@ static void test_errors(void **state)
 
 static void test_limits(void **state)
 {
-    static char line[2 * PM_ARGUMENTS_MAX];
+    static char line[3 * PM_ARGUMENTS_MAX];
     const char *cursor = line;
     size_t len = 0;
 
@@ -121,12 +123,70 @@ static void test_limits(void **state)
     line[PM_ARGUMENTS_MAX - 1] = 'y';
     line[PM_ARGUMENTS_MAX] = '\0';
     assert_false(command_check(line, &error));
+
+    /* Quoted, each takes two bytes until the word is complete. */
+    memset(line, '*', sizeof(line) - 1);
+    line[0] = line[PM_ARGUMENTS_MAX] = '\'';
+    line[PM_ARGUMENTS_MAX + 1] = '\0';
+    assert_true(command_check(line, &error));
+    line[PM_ARGUMENTS_MAX] = '*';
+    line[sizeof(line) - 2] = '\'';
+    assert_false(command_check(line, &error));
+}
+
+static void expect_redirections(const char *line, const char *words, const char *redirections)
+{
+    char found[256] = "";
+
+    expect_one(line, words);
+    for (unsigned i = 0; i < command.redirection_count; i++) {
+        const struct redirection *redirection = &command.redirections[i];
+        static const char *const kinds[] = {"<", ">", ">>", ">&"};
+        char text[64];
+
+        snprintf(text, sizeof(text), "%d%s", redirection->fd, kinds[redirection->kind]);
+        strcat(found, text);
+        snprintf(text, sizeof(text), "%d", redirection->other);
+        strcat(found, redirection->kind == REDIRECT_LIKE ? text : redirection->path);
+        strcat(found, ";");
+    }
+    assert_string_equal(found, redirections);
+}
+
+static void test_redirections(void **state)
+{
+    (void)state;
+    expect_redirections("a b > c d", "a|b|d", "1>c;");
+    expect_redirections("a<b>c>>'d e'", "a", "0<b;1>c;1>>d e;");
+    expect_redirections("a 2>x 2>&1 12>y", "a|12", "2>x;2>&1;1>y;");
+    expect_redirections("a x2>y 2 >z", "a|x2|2", "1>y;1>z;");
+    expect_redirections("> 'new'", "", "1>new;");
+    expect_redirections("a > '*' > * > \\?x", "a", "1>*;1>*;1>?x;");
+    expect_redirections("a \\> '>' \"<\"", "a|>|>|<", "");
+    expect_redirections("a >$? >b#c", "a", "1>42;1>b#c;");
+
+    const char *cursor = ">a && <b || c";
+    expect_words(&cursor, "", CONNECTOR_AND);
+    expect_words(&cursor, "", CONNECTOR_OR);
+    expect_words(&cursor, "c", CONNECTOR_SEQUENCE);
+}
+
+static void test_patterns(void **state)
+{
+    (void)state;
+    expect_one("a * '*' ?x [y] \\*", "a|*|*|?x|[y]|*");
+    assert_int_equal(command.patterns, 1 << 1 | 1 << 3 | 1 << 4);
+    expect_one("'a*'* *\\? *\"\\\\[\" '\\'", "a\\**|*\\?|*\\\\\\[|\\");
+    assert_int_equal(command.patterns, 1 << 0 | 1 << 1 | 1 << 2);
+    char pattern[] = "a\\**\\\\\\[\\";
+    assert_string_equal(pattern_unquote(pattern), "");
+    assert_string_equal(pattern, "a**\\[\\");
 }
 
 /* Whatever the bytes: an answer, and never past the end of the text. */
 static void test_random(void **state)
 {
-    static const char alphabet[] = "ab \t;&|'\"\\$?#<>()\n";
+    static const char alphabet[] = "ab1 \t;&|'\"\\$?*[#<>()\n";
 
     (void)state;
     srand(1);
@@ -168,7 +228,8 @@ int main(void)
         cmocka_unit_test(test_words),          cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_connectors),     cmocka_unit_test(test_errors),
         cmocka_unit_test(test_limits),         cmocka_unit_test(test_random),
-        cmocka_unit_test(test_boot_arguments),
+        cmocka_unit_test(test_boot_arguments), cmocka_unit_test(test_redirections),
+        cmocka_unit_test(test_patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
