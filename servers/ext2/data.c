@@ -119,7 +119,7 @@ static int read_part(struct node *node, uint64_t position, struct fs_data *data,
     }
 }
 
-int64_t data_read(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
+int64_t read_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
 {
     uint32_t size = node->mount->block_size;
     uint64_t file_size = node_size(node);

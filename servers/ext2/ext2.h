@@ -2,7 +2,7 @@
  * The ext2 server's parts. Metadata goes through libext2fs, whose I/O manager stands on the block
  * cache; file data goes between clients and the cache directly.
  *
- * Who looks at metadata on the disk or changes it holds the mount's lock (mount_begin .. mount_end). What
+ * Who looks at metadata on the disk or changes it holds the mount's lock (mount_enter .. mount_leave). What
  * only looks at nodes that are here, and moves data of blocks whose place is known, takes no lock:
  * it looks again after each wait (struct node.version).
  *
@@ -173,15 +173,15 @@ __attribute__((format(printf, 2, 3))) int mount_corrupt(struct mount *mount, con
 
 /* ---- transactions ---- */
 
-void mount_begin(struct mount *mount);
+void mount_enter(struct mount *mount);
 /* What it does for orphans, which are cleared before anything else is changed. */
-int mount_begin_clearing(struct mount *mount);
+int mount_enter_clearing(struct mount *mount);
 /* The same to change something: -ANOLE_EROFS, -ANOLE_EIO, and nothing began. */
-int mount_begin_change(struct mount *mount);
-/* All that was changed becomes true at once, or an error: then mount_end undoes it. Afterwards
- * only mount_end may follow. */
+int mount_enter_change(struct mount *mount);
+/* All that was changed becomes true at once, or an error: then mount_leave undoes it. Afterwards
+ * only mount_leave may follow. */
 int mount_commit(struct mount *mount, struct fs_operation operation, uint64_t value);
-void mount_end(struct mount *mount);
+void mount_leave(struct mount *mount);
 
 /* A block of metadata as it is now (waits); checked to be on the disk. */
 int metadata_read(struct mount *mount, uint64_t block, const uint8_t **data);
@@ -218,7 +218,7 @@ bool inode_used(const struct mount *mount, uint32_t ino);
 uint64_t node_number(const struct node *node);
 /* The node, held until node_put. Waits. -ANOLE_ESTALE. */
 int node_get(struct mount *mount, uint64_t number, struct node **node);
-/* The same inside mount_begin. */
+/* The same inside mount_enter. */
 int node_get_inside(struct mount *mount, uint64_t number, struct node **node);
 /* By inode number, inside: what a directory names, or an orphan. */
 int node_get_ino(struct mount *mount, uint32_t ino, bool orphan, struct node **node);
@@ -247,7 +247,7 @@ void node_set_time(struct node *node, enum node_time which, int64_t ns);
 
 /* The run that `block` is in, from it on. Takes the mount's lock if it isn't known. Waits. */
 int map_find(struct node *node, uint64_t block, struct run *run);
-/* The same inside mount_begin. */
+/* The same inside mount_enter. */
 int map_find_inside(struct node *node, uint64_t block, struct run *run);
 /* Only if it is known. */
 bool map_known(const struct node *node, uint64_t block, struct run *run);
@@ -280,14 +280,14 @@ int file_extend(struct node *node, uint64_t goal, struct run *run);
 
 /* ---- data (data.c, write.c, sync.c) ---- */
 
-int64_t data_read(struct node *node, uint64_t position, struct fs_data *data, uint64_t len);
-int64_t data_write(struct node *node, uint64_t position, struct fs_data *data, uint64_t len);
-int data_truncate(struct node *node, uint64_t size);
+int64_t read_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len);
+int64_t write_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len);
+int truncate_data(struct node *node, uint64_t size);
 /* Blocks that sync may have to write. */
 void data_dirty(struct node *node, uint64_t first, uint64_t end);
 
 int file_sync(struct node *node);
-int mount_sync(struct mount *mount);
+int mount_flush(struct mount *mount);
 int changed_open(struct mount *mount);
 /* Metadata that was committed. */
 void changed_add(struct mount *mount, uint64_t block);

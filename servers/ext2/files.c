@@ -11,7 +11,7 @@ int file_lookup(void *on, uint64_t in, struct fs_name name, uint64_t *node, enum
     struct node *found = NULL;
     int error;
 
-    mount_begin(mount);
+    mount_enter(mount);
     error = directory_get(mount, in, &directory);
     if (!error)
         error = file_named(directory, name, &found);
@@ -22,7 +22,7 @@ int file_lookup(void *on, uint64_t in, struct fs_name name, uint64_t *node, enum
     }
     if (directory)
         node_put(directory);
-    mount_end(mount);
+    mount_leave(mount);
     return error;
 }
 
@@ -34,7 +34,7 @@ int file_parent(void *on, uint64_t in, uint64_t *parent)
     struct place place;
     int error;
 
-    mount_begin(mount);
+    mount_enter(mount);
     error = directory_get(mount, in, &directory);
     if (!error)
         error = directory_parent(directory, &place);
@@ -46,7 +46,7 @@ int file_parent(void *on, uint64_t in, uint64_t *parent)
     }
     if (directory)
         node_put(directory);
-    mount_end(mount);
+    mount_leave(mount);
     return error;
 }
 
@@ -95,13 +95,13 @@ int file_readlink(void *on, uint64_t number, char *target, size_t size)
     struct node *node;
     int result;
 
-    mount_begin(mount);
+    mount_enter(mount);
     result = node_get_inside(mount, number, &node);
     if (!result) {
         result = read_link(node, target, size);
         node_put(node);
     }
-    mount_end(mount);
+    mount_leave(mount);
     return result;
 }
 
@@ -126,7 +126,7 @@ int64_t file_read(void *on, uint64_t number, uint64_t position, struct fs_data *
         return result;
     result = check_file(node);
     if (!result)
-        result = data_read(node, position, data, len);
+        result = read_data(node, position, data, len);
     node_put(node);
     return result;
 }
@@ -140,7 +140,7 @@ int64_t file_write(void *on, uint64_t number, uint64_t position, struct fs_data 
         return result;
     result = check_file(node);
     if (!result)
-        result = data_write(node, position, data, len);
+        result = write_data(node, position, data, len);
     node_put(node);
     return result;
 }
@@ -153,13 +153,13 @@ int file_entries(void *on, uint64_t in, uint64_t *cookie,
     struct node *directory = NULL;
     int error;
 
-    mount_begin(mount);
+    mount_enter(mount);
     error = directory_get(mount, in, &directory);
     if (!error)
         error = directory_entries(directory, cookie, emit, context);
     if (directory)
         node_put(directory);
-    mount_end(mount);
+    mount_leave(mount);
     return error;
 }
 
@@ -211,15 +211,15 @@ static int set_attributes(struct node *node, const struct fs_attributes *attribu
     if (attributes->set & FS_SET_SIZE) {
         error = check_file(node);
         if (!error)
-            error = data_truncate(node, attributes->size);
+            error = truncate_data(node, attributes->size);
     }
     if (error || (attributes->set & ~FS_SET_SIZE) == 0)
         return error;
-    error = mount_begin_change(node->mount);
+    error = mount_enter_change(node->mount);
     if (error)
         return error;
     error = set_inside(node, attributes);
-    mount_end(node->mount);
+    mount_leave(node->mount);
     return error;
 }
 
@@ -241,7 +241,7 @@ int file_sync_node(void *on, uint64_t number)
     int error;
 
     if (number == 0)
-        return mount_sync(on);
+        return mount_flush(on);
     error = node_get(on, number, &node);
     if (error)
         return error;

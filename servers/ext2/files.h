@@ -24,16 +24,16 @@ int file_opened(void *on, uint64_t number);
 void file_closed(void *on, uint64_t number);
 
 /* ---- namespace.c ---- */
-int name_create(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
-                const struct fs_new *what, uint64_t *node);
-int name_link(void *on, struct fs_operation operation, uint64_t number, uint64_t in,
-              struct fs_name name);
-int name_remove(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
-                bool is_directory);
-int name_rename(void *on, struct fs_operation operation, uint64_t from, struct fs_name name,
-                uint64_t to, struct fs_name new_name);
+int entry_create(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
+                 const struct fs_new *what, uint64_t *node);
+int entry_link(void *on, struct fs_operation operation, uint64_t number, uint64_t in,
+               struct fs_name name);
+int entry_remove(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
+                 bool is_directory);
+int entry_rename(void *on, struct fs_operation operation, uint64_t from, struct fs_name name,
+                 uint64_t to, struct fs_name new_name);
 
-/* ---- inside mount_begin (namespace.c) ---- */
+/* ---- inside mount_enter (namespace.c) ---- */
 
 /* -ANOLE_ENOTDIR; *directory is NULL after an error. */
 int directory_get(struct mount *mount, uint64_t number, struct node **directory);

@@ -158,9 +158,9 @@ int map_find(struct node *node, uint64_t block, struct run *run)
 
     if (map_known(node, block, run))
         return 0;
-    mount_begin(node->mount);
+    mount_enter(node->mount);
     error = node->gone ? -ANOLE_ESTALE : map_find_inside(node, block, run);
-    mount_end(node->mount);
+    mount_leave(node->mount);
     return error;
 }
 

@@ -226,7 +226,7 @@ static bool super_sane(const struct ext2_super_block *super, uint32_t block_size
            super->s_reserved_gdt_blocks <= block_size / 4;
 }
 
-/* All inside mount_begin: libext2fs reads by the transaction. */
+/* All inside mount_enter: libext2fs reads by the transaction. */
 static int open_inside(struct mount *mount)
 {
     const uint8_t *data;
@@ -296,7 +296,7 @@ static int open_all(struct place_of_mount *place, struct mount *mount)
         mount->read_only = true;
     /* What is committed in a cache that was found isn't to be checked by the disk's contents alone. */
     mount->changed.all = found;
-    mount_begin(mount);
+    mount_enter(mount);
     error = open_inside(mount);
     if (!error)
         error = node_get_ino(mount, EXT2_ROOT_INO, false, &root);
@@ -306,7 +306,7 @@ static int open_all(struct place_of_mount *place, struct mount *mount)
         mount->root = node_number(root);
         node_put(root);
     }
-    mount_end(mount);
+    mount_leave(mount);
     mount->orphans_pending = mount->fs && mount->fs->super->s_last_orphan != 0;
     return error;
 }
@@ -336,7 +336,7 @@ int mount_open(struct place_of_mount *place, uint32_t number, uint32_t *flags, s
 
 int mount_close(struct mount *mount)
 {
-    int error = mount_sync(mount);
+    int error = mount_flush(mount);
 
     if (!error) {
         error = cache_close(mount->cache, false);

@@ -58,12 +58,12 @@ static void put_all(struct names_op *op)
 /* 1: it was done, *result and *value are its answer. */
 static int begin(struct mount *mount, struct fs_operation operation, int *result, uint64_t *value)
 {
-    int error = mount_begin_change(mount);
+    int error = mount_enter_change(mount);
 
     if (error)
         return error;
-    if (operation.origin != 0 && cache_done(mount->cache, operation, result, value)) {
-        mount_end(mount);
+    if (operation.number != 0 && cache_done(mount->cache, operation, result, value)) {
+        mount_leave(mount);
         return 1;
     }
     return 0;
@@ -180,8 +180,8 @@ static int create_inside(struct names_op *op, struct fs_name name, const struct 
     return error;
 }
 
-int name_create(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
-                const struct fs_new *what, uint64_t *node)
+int entry_create(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
+                 const struct fs_new *what, uint64_t *node)
 {
     struct names_op op = {.mount = on};
     int result = 0;
@@ -198,7 +198,7 @@ int name_create(void *on, struct fs_operation operation, uint64_t in, struct fs_
         *node = node_number(op.file);
         error = mount_commit(on, operation, *node);
     }
-    mount_end(on);
+    mount_leave(on);
     put_all(&op);
     return error;
 }
@@ -229,8 +229,8 @@ static int link_inside(struct names_op *op, struct fs_name name)
     return 0;
 }
 
-int name_link(void *on, struct fs_operation operation, uint64_t number, uint64_t in,
-              struct fs_name name)
+int entry_link(void *on, struct fs_operation operation, uint64_t number, uint64_t in,
+               struct fs_name name)
 {
     struct names_op op = {.mount = on};
     uint64_t value;
@@ -246,7 +246,7 @@ int name_link(void *on, struct fs_operation operation, uint64_t number, uint64_t
         error = link_inside(&op, name);
     if (!error)
         error = mount_commit(on, operation, 0);
-    mount_end(on);
+    mount_leave(on);
     put_all(&op);
     return error;
 }
@@ -305,8 +305,8 @@ static int remove_inside(struct names_op *op, struct fs_name name, bool is_direc
     return *more < 0 ? *more : 0;
 }
 
-int name_remove(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
-                bool is_directory)
+int entry_remove(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,
+                 bool is_directory)
 {
     struct names_op op = {.mount = on};
     uint64_t value;
@@ -321,7 +321,7 @@ int name_remove(void *on, struct fs_operation operation, uint64_t in, struct fs_
         error = remove_inside(&op, name, is_directory, &more);
     if (!error)
         error = mount_commit(on, operation, 0);
-    mount_end(on);
+    mount_leave(on);
     if (!error && more == 1)
         (void)orphan_finish(op.file); /* what isn't done now is done after the next mount */
     put_all(&op);
@@ -434,8 +434,8 @@ static int rename_inside(struct names_op *op, struct fs_name name, struct fs_nam
     return error;
 }
 
-int name_rename(void *on, struct fs_operation operation, uint64_t from, struct fs_name name,
-                uint64_t to, struct fs_name new_name)
+int entry_rename(void *on, struct fs_operation operation, uint64_t from, struct fs_name name,
+                 uint64_t to, struct fs_name new_name)
 {
     struct names_op op = {.mount = on};
     uint64_t value;
@@ -452,7 +452,7 @@ int name_rename(void *on, struct fs_operation operation, uint64_t from, struct f
         error = rename_inside(&op, name, new_name, &more);
     if (!error)
         error = mount_commit(on, operation, 0);
-    mount_end(on);
+    mount_leave(on);
     if (!error && more == 1)
         (void)orphan_finish(op.old);
     put_all(&op);

@@ -368,9 +368,9 @@ int node_get(struct mount *mount, uint64_t number, struct node **got)
         *got = node;
         return 0;
     }
-    mount_begin(mount);
+    mount_enter(mount);
     error = node_get_inside(mount, number, got);
-    mount_end(mount);
+    mount_leave(mount);
     return error;
 }
 

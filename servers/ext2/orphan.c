@@ -203,11 +203,11 @@ int file_finish(struct node *node)
     int more;
 
     do {
-        more = mount_begin_clearing(node->mount);
+        more = mount_enter_clearing(node->mount);
         if (more)
             break;
         more = node->gone ? 0 : finish_some(node);
-        mount_end(node->mount);
+        mount_leave(node->mount);
     } while (more > 0);
     return more;
 }
@@ -252,9 +252,9 @@ void orphans_clear(struct mount *mount)
     while (!error) {
         struct node *node;
 
-        mount_begin(mount);
+        mount_enter(mount);
         error = next_orphan(mount, &after, &node);
-        mount_end(mount);
+        mount_leave(mount);
         if (error || !node)
             break;
         if (node->inode.i_links_count == 0 && node->opens > 0) {

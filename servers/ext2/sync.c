@@ -100,7 +100,7 @@ static int store_times(struct node *node)
 
     if (!node->times_changed || mount->read_only)
         return 0;
-    error = mount_begin_change(mount);
+    error = mount_enter_change(mount);
     if (error)
         return error;
     if (!node->gone) {
@@ -108,7 +108,7 @@ static int store_times(struct node *node)
         if (!error)
             error = mount_commit(mount, operation_none(), 0);
     }
-    mount_end(mount);
+    mount_leave(mount);
     return error;
 }
 
@@ -219,7 +219,7 @@ static int make_clean(struct mount *mount)
     return error ? error : cache_write(mount->cache, &block, 1, true);
 }
 
-int mount_sync(struct mount *mount)
+int mount_flush(struct mount *mount)
 {
     int error;
 
@@ -235,9 +235,9 @@ int mount_sync(struct mount *mount)
         error = cache_sync(mount->cache);
     }
     if (!error) {
-        mount_begin(mount);
+        mount_enter(mount);
         error = make_clean(mount);
-        mount_end(mount);
+        mount_leave(mount);
     }
     if (error)
         mount->changed.all = true;

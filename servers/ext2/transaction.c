@@ -3,7 +3,7 @@
  *
  * Blocks of metadata are changed as copies in the cache's transaction. What libext2fs and this server
  * have in memory - superblock, group descriptors, bitmaps, inodes of nodes - is changed at once,
- * written into the transaction's blocks by the commit, and put back by mount_end if there was none.
+ * written into the transaction's blocks by the commit, and put back by mount_leave if there was none.
  */
 #include "ext2.h"
 
@@ -85,7 +85,7 @@ bool transaction_large(const struct mount *mount)
     return transaction->written_count + 2 * transaction->group_count > LARGE_BLOCKS;
 }
 
-void mount_begin(struct mount *mount)
+void mount_enter(struct mount *mount)
 {
     coro_lock(&mount->lock);
     cache_begin(mount->cache);
@@ -371,7 +371,7 @@ static void undo(struct mount *mount)
     }
 }
 
-void mount_end(struct mount *mount)
+void mount_leave(struct mount *mount)
 {
     struct transaction *transaction = &mount->transaction;
 
@@ -404,7 +404,7 @@ static int begin_use(struct mount *mount)
     return 0;
 }
 
-int mount_begin_change(struct mount *mount)
+int mount_enter_change(struct mount *mount)
 {
     if (mount->orphans_pending && !mount->read_only) {
         coro_lock(&mount->orphan_lock);
@@ -413,19 +413,19 @@ int mount_begin_change(struct mount *mount)
         mount->orphans_pending = false;
         coro_unlock(&mount->orphan_lock);
     }
-    return mount_begin_clearing(mount);
+    return mount_enter_clearing(mount);
 }
 
-int mount_begin_clearing(struct mount *mount)
+int mount_enter_clearing(struct mount *mount)
 {
     int error = 0;
 
-    mount_begin(mount);
+    mount_enter(mount);
     if (mount->read_only)
         error = mount->corrupt ? -ANOLE_EIO : -ANOLE_EROFS;
     else if (mount->super.s_state & EXT2_VALID_FS)
         error = begin_use(mount);
     if (error)
-        mount_end(mount);
+        mount_leave(mount);
     return error;
 }

@@ -252,11 +252,11 @@ static int64_t write_new(struct node *node, uint64_t position, struct fs_data *d
     int64_t result;
 
     for (;; len = len / 4 < mount->block_size ? mount->block_size : len / 4) {
-        result = mount_begin_change(mount);
+        result = mount_enter_change(mount);
         if (result)
             return result;
         result = write_inside(node, position, data, offset, len);
-        mount_end(mount);
+        mount_leave(mount);
         if (result != -ANOLE_ENOSPC || len <= mount->block_size ||
             ext2fs_free_blocks_count(mount->fs->super) == 0)
             return result;
@@ -286,7 +286,7 @@ static int64_t write_some(struct node *node, uint64_t position, struct fs_data *
     return error ? error : here;
 }
 
-int64_t data_write(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
+int64_t write_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
 {
     uint64_t limit = map_limit(node) * node->mount->block_size;
     uint64_t done = 0;
@@ -335,17 +335,17 @@ static int truncate_inside(struct node *node, uint64_t size)
     return error ? error : more;
 }
 
-int data_truncate(struct node *node, uint64_t size)
+int truncate_data(struct node *node, uint64_t size)
 {
     int result;
 
     if (size > map_limit(node) * node->mount->block_size)
         return -ANOLE_EFBIG;
     coro_lock(&node->change);
-    result = mount_begin_change(node->mount);
+    result = mount_enter_change(node->mount);
     if (!result) {
         result = truncate_inside(node, size);
-        mount_end(node->mount);
+        mount_leave(node->mount);
     }
     /* Nobody writes behind the new end before what was there is gone. */
     if (result == 1)

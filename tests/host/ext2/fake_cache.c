@@ -294,7 +294,7 @@ static void end(struct cache *cache, bool commit)
 void cache_commit(struct cache *cache, struct fs_operation operation, int result, uint64_t value)
 {
     assert(cache->in_transaction);
-    if (operation.origin != 0) {
+    if (operation.number != 0) {
         cache->done[cache->done_next++ % DONE] = (struct done){
             .operation = operation, .result = result, .value = value};
     }
