@@ -48,8 +48,10 @@ static int fill_options(struct blk_client *client, const struct blk_client_optio
     if (options->timeout_us == 0)
         options->timeout_us = TIMEOUT_DEFAULT_US;
     if (options->depth > REPLAY_DEPTH_MAX || options->pool_bytes > SIZE_MAX / 2 ||
-        options->retain_bytes > SIZE_MAX / 2 || options->notify_bit + 1 >= NOTIFY_OWN_BITS ||
-        (options->shared && !options->write))
+        (options->retain_bytes > SIZE_MAX / 2 && options->retain_bytes != BLK_RETAIN_NONE) ||
+        (options->pool &&
+         ((uintptr_t)options->pool % PAGE_SIZE != 0 || options->pool_bytes % PAGE_SIZE != 0)) ||
+        options->notify_bit + 1 >= NOTIFY_OWN_BITS || (options->shared && !options->write))
         return -ANOLE_EINVAL;
     options->pool_bytes = round_up(options->pool_bytes, PAGE_SIZE);
     return 0;
@@ -69,13 +71,25 @@ static int map_memory(size_t len, uint8_t **memory)
 static bool retains(const struct blk_client *client)
 {
     return client->options.write && !client->options.shared &&
+           client->options.retain_bytes != BLK_RETAIN_NONE &&
            (client->info.flags & BLK_INFO_FLUSH) != 0;
 }
 
-static int allocate(struct blk_client *client)
+/* The program's own memory, or some with the synchronous calls' part behind it. */
+static int make_pool(struct blk_client *client)
 {
-    client->pool_mapped = client->options.pool_bytes + REPLAY_SYNC_SLOTS * SYNC_PIECE_BYTES;
-    int error = map_memory(client->pool_mapped, &client->pool);
+    client->pool_mapped = client->options.pool_bytes;
+    if (client->options.pool) {
+        client->pool = client->options.pool;
+        return 0;
+    }
+    client->pool_mapped += REPLAY_SYNC_SLOTS * SYNC_PIECE_BYTES;
+    return map_memory(client->pool_mapped, &client->pool);
+}
+
+int client_allocate(struct blk_client *client)
+{
+    int error = make_pool(client);
     if (!error && retains(client)) {
         size_t unit = client->info.logical_block_bytes;
         unit = unit < PAGE_SIZE ? PAGE_SIZE : unit;
@@ -95,15 +109,13 @@ static int allocate(struct blk_client *client)
     return replay_init(&client->replay, &options);
 }
 
-/* Ends the session and frees. A page that a device may still reach is pinned, and outlives its
- * mapping; only the grant stays in our table then. */
-static void dispose(struct blk_client *client)
+void client_dispose(struct blk_client *client)
 {
     if (client_driver_alive(client))
         (void)session_quit(client);
     (void)session_release(client, deadline_in_us(CLOSE_WAIT_US));
     replay_free(&client->replay);
-    if (client->pool)
+    if (client->pool && !client->options.pool)
         (void)kcall_unmap(client->pool, client->pool_mapped);
     if (client->copies)
         (void)kcall_unmap(client->copies, client->copies_bytes);
@@ -119,11 +131,11 @@ static int try_open(struct blk_client *client)
     if (!error && client->options.write && (client->info.flags & BLK_INFO_READ_ONLY))
         error = -ANOLE_EROFS;
     if (!error && !client->replay.requests)
-        error = allocate(client);
+        error = client_allocate(client);
     return error ? error : session_establish(client);
 }
 
-int blk_open(struct blk_client **opened, const char *name, const struct blk_client_options *options)
+int client_new(struct blk_client **made, const char *name, const struct blk_client_options *options)
 {
     struct blk_client *client = calloc(1, sizeof *client);
     if (!client)
@@ -132,8 +144,21 @@ int blk_open(struct blk_client **opened, const char *name, const struct blk_clie
     int error = parse_name(client, name);
     if (!error)
         error = fill_options(client, options);
-    if (!error)
-        error = try_open(client);
+    client->call_us = client->options.timeout_us;
+    if (error)
+        free(client);
+    else
+        *made = client;
+    return error;
+}
+
+int blk_open(struct blk_client **opened, const char *name, const struct blk_client_options *options)
+{
+    struct blk_client *client;
+    int error = client_new(&client, name, options);
+    if (error)
+        return error;
+    error = try_open(client);
     /* The driver died just now: its successor will do. */
     for (unsigned tries = 0; error == -ANOLE_EDEADENDPOINT && tries < BLK_CLIENT_TRIES; tries++) {
         error = session_release(client, client_deadline(client));
@@ -142,7 +167,7 @@ int blk_open(struct blk_client **opened, const char *name, const struct blk_clie
     }
     client->changed = false;
     if (error)
-        dispose(client);
+        client_dispose(client);
     else
         *opened = client;
     return error;
@@ -155,7 +180,7 @@ int blk_close(struct blk_client *client)
         client_step(client, true);
     if (client->options.write)
         error = blk_flush(client);
-    dispose(client);
+    client_dispose(client);
     return error;
 }
 
@@ -204,6 +229,8 @@ static int check_range(const struct blk_client *client, const struct blk_io *io)
 {
     uint32_t block = client->info.logical_block_bytes;
     uint64_t capacity = client->info.capacity_sectors;
+    if (block == 0)
+        return -ANOLE_EAGAIN; /* no instance has said yet what the disk is */
     if (io->len_bytes == 0 || io->len_bytes % block != 0 ||
         io->sector % (block / BLK_SECTOR_SIZE) != 0)
         return -ANOLE_EINVAL;

@@ -21,6 +21,9 @@
 #include <stdint.h>
 
 #define BLK_CLIENT_TRIES 10u
+/* No copies: the program itself writes again what was answered in an earlier epoch (completions tell
+ * it) than the flush that was to make it durable. */
+#define BLK_RETAIN_NONE SIZE_MAX
 
 struct blk_client; /* opaque */
 
@@ -29,8 +32,10 @@ struct blk_client_options {
     bool shared;         /* shared writing: keeps no retained writes; for tests */
     bool message;        /* use synchronous messages instead of a channel */
     uint32_t depth;      /* requests in flight at most; 0: 64 */
-    size_t pool_bytes;   /* of the data pool that libblk maps; 0: 1 MiB */
-    size_t retain_bytes; /* limit of retained writes; 0: 4 MiB */
+    void *pool;          /* the data pool: pool_bytes of the program's memory, whole pages; NULL:
+                            libblk maps it */
+    size_t pool_bytes;   /* 0: 1 MiB */
+    size_t retain_bytes; /* limit of retained writes; 0: 4 MiB; BLK_RETAIN_NONE */
     unsigned notify_bit; /* first of two own notification bits that libblk may use */
     uint64_t timeout_us; /* of one request in one driver instance; 0: 5 s */
     unsigned hart;       /* 1 + the hart whose queue of the disk is to be used; 0: any */
@@ -68,7 +73,8 @@ struct blk_io {
 
 struct blk_completion {
     uint64_t tag;
-    int status; /* 0 or -error */
+    int status;     /* 0 or -error */
+    uint64_t epoch; /* which it was answered in: each recovery begins another one */
 };
 
 /* Queues a request. -EAGAIN: depth reached, reap first. The data of a write must stay unchanged until
@@ -84,6 +90,36 @@ int blk_reap(struct blk_client *client, struct blk_completion *completions, unsi
 int blk_read(struct blk_client *client, uint64_t sector, void *buffer, size_t len);
 int blk_write(struct blk_client *client, uint64_t sector, const void *buffer, size_t len);
 int blk_flush(struct blk_client *client);
+
+/*
+ * ---- for a service, which waits in its own loop ----
+ *
+ * Nothing here waits for a driver longer than a call to it may take, 0.1 s. Requests may be submitted
+ * when the first instance is there, and are answered when some instance did them; they fail when there
+ * has been none for 30 s, or BLK_CLIENT_TRIES in turn have died over them, and later ones fail until
+ * there is one again. The waiting calls above are not for such a client.
+ *
+ * The loop calls blk_notified() with its notification bits, blk_step() and blk_arm() before it waits,
+ * blk_deadline() for its timer.
+ */
+int blk_begin(struct blk_client **client, const char *name,
+              const struct blk_client_options *options);
+/* Detaches and frees, flushes nothing; requests come to nothing. The pool is left to who gave it: pages
+ * of it that a device may still reach are pinned. */
+void blk_end(struct blk_client *client);
+/* 0: there is a driver. Else what has become of the last try to find one: EAGAIN (on its way back),
+ * ENOENT, EBUSY (a writer has it open), EROFS, EGIVENUP ... Tries go on. */
+int blk_status(const struct blk_client *client);
+/* One round: publishes what was queued, takes what is answered, goes on with a recovery. */
+void blk_step(struct blk_client *client);
+/* The next requests that are finished. Returns how many. */
+unsigned blk_take(struct blk_client *client, struct blk_completion *completions, unsigned max);
+/* Before a wait: true if there is something already, and another step is due. */
+bool blk_arm(struct blk_client *client);
+/* When to call blk_step() at the latest; DEADLINE_NEVER. */
+uint64_t blk_deadline(const struct blk_client *client);
+/* Bits that were rung; others than its own don't matter. */
+void blk_notified(struct blk_client *client, uint64_t bits);
 
 struct blk_client_stats {
     uint64_t epochs; /* driver instances used */

@@ -5,6 +5,7 @@
  *   client_sync.c      synchronous reads, writes and flushes over the same path
  *   client_path.c      moves requests and answers: through the channel, or one message at a time
  *   client_session.c   one driver instance: session, grants, channel; coming and leaving
+ *   client_service.c   the same for a service, which waits in its own loop
  *   client_recover.c   from one instance to the next, and when to stop trying
  *   client_replay.c    what may be sent, what must be sent again (pure)
  *   client_retained.c  what was answered and not flushed (pure)
@@ -58,6 +59,11 @@ struct blk_client {
     int error;                      /* not 0: given up; what every request gets */
     bool broken;               /* this session is to be left: its driver died or can't be trusted */
     unsigned tries;            /* recoveries since a request was last answered */
+    int status;                /* of blk_begin's: the last try to find a driver */
+    uint64_t retry_ticks;      /* ... when to make the next one */
+    uint64_t gone_ticks;       /* ... since when there is none */
+    handle_t subscription;     /* ... to its name; HANDLE_NONE: not yet */
+    uint64_t call_us;          /* how long a call to the driver may take */
     uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
     bool ring_owed;            /* the driver asked to be rung for what was published */
     uint64_t complained_ticks; /* in this session; 0: not yet */
@@ -79,6 +85,11 @@ static inline unsigned client_event_bit(const struct blk_client *client)
 static inline uint64_t client_deadline(const struct blk_client *client)
 {
     return deadline_in_us(client->options.timeout_us);
+}
+
+static inline uint64_t client_call_deadline(const struct blk_client *client)
+{
+    return deadline_in_us(client->call_us);
 }
 
 /* Does the driver's process live? */
@@ -103,6 +114,8 @@ int session_release(struct blk_client *client, uint64_t deadline_ticks);
 int client_find_driver(struct blk_client *client, endpoint_t *driver);
 /* Leaves the broken session, waits for a driver, begins a new epoch; or gives up. */
 void client_recover(struct blk_client *client);
+/* Makes a driver that lives let go of the session; 0 as well when it is dead. */
+int client_leave(struct blk_client *client);
 void client_give_up(struct blk_client *client, int error);
 void client_complain(struct blk_client *client, enum rs_complaint complaint);
 
@@ -110,10 +123,24 @@ void client_complain(struct blk_client *client, enum rs_complaint complaint);
 /* One round: sends what may be sent, takes what is answered, recovers if need be. With wait it
  * returns only after something has happened. */
 void client_step(struct blk_client *client, bool wait);
+/* One round through the channel that never waits. */
+void client_look(struct blk_client *client);
+/* Before a wait: true if there is an answer already. */
+bool client_arm(struct blk_client *client);
+/* When the next round is due whatever happens; DEADLINE_NEVER: never. */
+uint64_t client_look_deadline(const struct blk_client *client);
 /* The event bit was rung: the driver died, or the disk changed, or it was something old. */
 void client_event(struct blk_client *client);
 
 /* ---- client.c ---- */
+/* A client that isn't open yet: name, options with their defaults. EINVAL, ENOENT, ENOMEM. */
+int client_new(struct blk_client **client, const char *name,
+               const struct blk_client_options *options);
+/* The memory that it needs. */
+int client_allocate(struct blk_client *client);
+/* Ends the session and frees. A page that a device may still reach is pinned, and outlives its
+ * mapping; only the grant stays in our table then. */
+void client_dispose(struct blk_client *client);
 /* 0 if the disk could do that: EINVAL, ERANGE, EROFS, ENOSYS. Says nothing about the buffer. */
 int client_check_io(const struct blk_client *client, const struct blk_io *io);
 

@@ -176,6 +176,30 @@ void client_event(struct blk_client *client)
     client->broken = !client_driver_alive(client) || session_read_info(client) != 0;
 }
 
+void client_look(struct blk_client *client)
+{
+    channel_send(client);
+    if (!client->broken)
+        (void)channel_receive(client);
+    if (!client->broken && replay_in_flight(&client->replay) > 0 &&
+        ticks_now() >= channel_deadline(client))
+        channel_overdue(client);
+    if (!client->broken)
+        channel_ring(client);
+}
+
+bool client_arm(struct blk_client *client)
+{
+    return channel_arm(&client->session.channel) != 0;
+}
+
+uint64_t client_look_deadline(const struct blk_client *client)
+{
+    return replay_busy(&client->replay) || replay_in_flight(&client->replay) > 0
+               ? channel_deadline(client)
+               : DEADLINE_NEVER;
+}
+
 static void channel_sleep(struct blk_client *client)
 {
     uint64_t mask = NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));

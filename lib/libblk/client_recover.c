@@ -70,7 +70,7 @@ static bool worth_another_try(int error)
     }
 }
 
-static int leave(struct blk_client *client)
+int client_leave(struct blk_client *client)
 {
     if (!client_driver_alive(client))
         return 0;
@@ -86,7 +86,7 @@ static int leave(struct blk_client *client)
 static int try_recovery(struct blk_client *client)
 {
     endpoint_t driver;
-    int error = leave(client);
+    int error = client_leave(client);
     if (!error)
         error = client_find_driver(client, &driver);
     if (!error)

@@ -266,6 +266,7 @@ static void finish(struct replay *replay, uint32_t slot, int status)
 {
     enum replay_owner owner = owner_of(replay, slot);
     replay->requests[slot].status = status;
+    replay->requests[slot].epoch = replay->epoch;
     list_append(replay, owner == REPLAY_OWN ? &replay->free[owner] : &replay->done[owner], slot);
 }
 
@@ -349,7 +350,8 @@ bool replay_take(struct replay *replay, enum replay_owner owner, struct blk_comp
     if (slot == REPLAY_NONE)
         return false;
     *completion = (struct blk_completion){.tag = replay->requests[slot].io.tag,
-                                          .status = replay->requests[slot].status};
+                                          .status = replay->requests[slot].status,
+                                          .epoch = replay->requests[slot].epoch};
     list_remove(replay, &replay->done[owner], slot);
     list_append(replay, &replay->free[owner], slot);
     return true;
@@ -359,6 +361,7 @@ bool replay_take(struct replay *replay, enum replay_owner owner, struct blk_comp
 
 void replay_new_epoch(struct replay *replay)
 {
+    replay->epoch++;
     while (replay->flying.first != REPLAY_NONE) {
         uint32_t slot = replay->flying.first;
         land(replay, slot);

@@ -53,6 +53,7 @@ struct replay_request {
     uint32_t id;               /* while in flight: a late or second answer doesn't match */
     uint32_t next, previous;
     int status;
+    uint64_t epoch; /* finished: which one that was in */
     bool flying;
     bool retain; /* in flight: room is reserved for it */
 };
@@ -80,6 +81,7 @@ struct replay {
     struct retained retained;
     int lost_error; /* a retained write was refused: the next flush tells it */
     uint64_t replayed, own_flushes;
+    uint64_t epoch;
 };
 
 /* What is to be sent to the driver. */

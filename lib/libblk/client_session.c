@@ -17,7 +17,7 @@ bool client_driver_alive(const struct blk_client *client)
 
 static int call_driver(struct blk_client *client, uint32_t type, struct message *message)
 {
-    return anole_call(client->session.queue, type, message, client_deadline(client));
+    return anole_call(client->session.queue, type, message, client_call_deadline(client));
 }
 
 /* ---- coming ---- */
@@ -189,7 +189,7 @@ int session_establish(struct blk_client *client)
 /* CLOSE is refused while requests are in flight: success proves that there are none. */
 static int close_session(struct blk_client *client)
 {
-    uint64_t deadline = client_deadline(client);
+    uint64_t deadline = client_call_deadline(client);
     while (true) {
         struct message message = {.word = {BLK_ID(0, 0), client->session.id}};
         int error = call_driver(client, BLK_CLOSE, &message);
