@@ -1,7 +1,7 @@
 # The ext2 server, all but its loop and its cache, on images that mke2fs makes.
 EXT2_TEST_UNTRACED := $(addprefix tests/host/,ext2/fake_cache.c ext2/image.c coro_host.c) \
     $(addprefix lib/libcoro/,coro.c sync.c)
-EXT2_TEST_SRCS := $(EXT2_TEST_UNTRACED) $(ext2_SERVER_SRCS) $(libext2fs_SRCS)
+EXT2_TEST_SRCS := $(EXT2_TEST_UNTRACED) $(ext2_FILES_SRCS) $(libext2fs_SRCS)
 # libext2fs reads and writes fields of any alignment.
 EXT2_TEST_CFLAGS := $(EXT2FS_INCLUDES) -fno-sanitize=alignment -ffunction-sections
 # Of libext2fs's files only what is called needs what they call.
