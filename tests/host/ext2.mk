@@ -11,3 +11,8 @@ HOST_TESTS += test_ext2
 test_ext2_SRCS := tests/host/ext2/test_ext2.c $(EXT2_TEST_SRCS)
 test_ext2_CFLAGS := $(EXT2_TEST_CFLAGS)
 test_ext2_LDLIBS := $(EXT2_TEST_LDLIBS)
+
+HOST_TESTS += test_ext2_random
+test_ext2_random_SRCS := tests/host/ext2/test_ext2_random.c $(EXT2_TEST_SRCS)
+test_ext2_random_CFLAGS := $(EXT2_TEST_CFLAGS)
+test_ext2_random_LDLIBS := $(EXT2_TEST_LDLIBS)
