@@ -1,0 +1,355 @@
+/*
+ * Writing: from the client into the cache. Blocks that the file has are changed in place; others are
+ * taken in one transaction for all of them, after their data is in the cache, so that a file never
+ * shows what was in its blocks before.
+ */
+#include "ext2.h"
+
+#define BYTES_AT_ONCE (1024u * 1024u)
+#define RUNS_AT_ONCE 32u
+
+/* ---- one block's bytes ---- */
+
+/* Copies into one block that is at `disk`. fresh: it has no contents yet. */
+static int write_part(struct mount *mount, uint64_t disk, bool fresh, uint64_t in_block,
+                      struct fs_data *data, uint64_t offset, uint64_t len)
+{
+    bool whole = len == mount->block_size;
+    bool lost = whole && (fresh || !cache_has(mount->cache, disk)); /* if the copy fails */
+    unsigned flags = lost ? CACHE_OVERWRITE : fresh ? CACHE_ZERO : CACHE_CHANGE;
+    struct cache_block *block;
+    uint8_t *bytes;
+    int error = cache_get(mount->cache, disk, flags, &block, &bytes);
+
+    if (error)
+        return error;
+    error = fs_data_from_client(data, offset, bytes + in_block, len);
+    /* The cache forgets a new one that was never right. */
+    cache_put(mount->cache, block, !(error && lost));
+    return error;
+}
+
+/* `len` bytes at `position`, of which the first block is at run->disk. */
+static int write_run(struct node *node, const struct run *run, bool fresh, uint64_t position,
+                     struct fs_data *data, uint64_t offset, uint64_t len)
+{
+    struct mount *mount = node->mount;
+    uint32_t size = mount->block_size;
+    int error = 0;
+
+    for (uint64_t done = 0; done < len && !error;) {
+        uint64_t block = (position + done) / size;
+        uint64_t in_block = (position + done) % size;
+        uint64_t part = size - in_block;
+
+        if (part > len - done)
+            part = len - done;
+        error = write_part(mount, run->disk + (block - run->file), fresh, in_block, data,
+                           offset + done, part);
+        done += part;
+    }
+    data_dirty(node, position / size, (position + len + size - 1) / size);
+    return error;
+}
+
+/* Bytes between the old end and the end of its block become part of the file: zeroes. */
+static int clear_tail(struct node *node)
+{
+    struct mount *mount = node->mount;
+    uint64_t from = node_size(node);
+    uint64_t in_block = from % mount->block_size;
+    struct cache_block *block;
+    struct run run;
+    uint8_t *bytes;
+    int error;
+
+    if (in_block == 0)
+        return 0;
+    error = map_find_inside(node, from / mount->block_size, &run);
+    if (error || run.disk == 0 || run.unwritten)
+        return error;
+    error = cache_get(mount->cache, run.disk, CACHE_CHANGE, &block, &bytes);
+    if (error)
+        return error;
+    memset(bytes + in_block, 0, mount->block_size - in_block);
+    cache_put(mount->cache, block, true);
+    data_dirty(node, run.file, run.file + 1);
+    return 0;
+}
+
+static void modified(struct node *node)
+{
+    int64_t now = time_now();
+
+    node_set_time(node, TIME_MODIFIED, now);
+    node_set_time(node, TIME_CHANGED, now);
+    node->times_changed = true;
+}
+
+static void grow(struct node *node, uint64_t size)
+{
+    struct ext2_super_block *super = node->mount->fs->super;
+
+    node_set_size(node, size);
+    if (size > INT32_MAX && !ext2fs_has_feature_large_file(super))
+        ext2fs_set_feature_large_file(super);
+}
+
+/* ---- in place ---- */
+
+/* How many of these bytes lie in blocks that the file has and that are written. */
+static int64_t len_in_place(struct node *node, uint64_t position, uint64_t len, struct run *run)
+{
+    uint32_t size = node->mount->block_size;
+    uint64_t file_size = node_size(node);
+    uint64_t run_end;
+    int error;
+
+    if (position >= file_size)
+        return 0;
+    error = map_find(node, position / size, run);
+    if (error)
+        return error;
+    if (run->disk == 0 || run->unwritten)
+        return 0;
+    run_end = (run->file + run->count) * size;
+    if (len > file_size - position)
+        len = file_size - position;
+    return (int64_t)(len < run_end - position ? len : run_end - position);
+}
+
+/* ---- new blocks ---- */
+
+/* What a write of new blocks does, planned before anything is changed. */
+struct plan {
+    struct run runs[RUNS_AT_ONCE];
+    unsigned count;
+    uint64_t goal;
+};
+
+static uint64_t first_goal(struct node *node)
+{
+    ext2_filsys fs = node->mount->fs;
+
+    return ext2fs_group_first_block2(fs, (dgrp_t)ext2fs_group_of_ino(fs, node->ino));
+}
+
+static int make_plan(struct node *node, uint64_t first, uint64_t end, struct plan *plan)
+{
+    struct run run;
+    int error;
+
+    *plan = (struct plan){.goal = first_goal(node)};
+    if (first > 0) {
+        error = map_find_inside(node, first - 1, &run);
+        if (error)
+            return error;
+        if (run.disk)
+            plan->goal = run.disk + 1;
+    }
+    while (first < end && plan->count < RUNS_AT_ONCE) {
+        error = map_find_inside(node, first, &run);
+        if (error)
+            return error;
+        if (run.count > end - first)
+            run.count = end - first;
+        plan->runs[plan->count++] = run;
+        first += run.count;
+    }
+    return 0;
+}
+
+/* The blocks of *run, as far as they could be had: *run is what is there now. */
+static int take_blocks(struct node *node, struct plan *plan, struct run *run)
+{
+    int error = 0;
+
+    if (run->disk == 0)
+        error = file_extend(node, plan->goal, run);
+    else if (run->unwritten)
+        error = extents_written(node, run->file, run->count);
+    run->unwritten = false;
+    plan->goal = run->disk + run->count;
+    return error;
+}
+
+/* Writes what was planned; *done bytes. The map learns of it only after the commit. */
+static int write_planned(struct node *node, struct plan *plan, uint64_t position,
+                         struct fs_data *data, uint64_t offset, uint64_t len, uint64_t *done)
+{
+    uint32_t size = node->mount->block_size;
+    unsigned count = plan->count;
+
+    plan->count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct run wanted = plan->runs[i];
+        uint64_t left = wanted.count;
+
+        while (left > 0 && *done < len) {
+            struct run run = {.file = wanted.file + (wanted.count - left),
+                              .disk = wanted.disk,
+                              .count = left,
+                              .unwritten = wanted.unwritten};
+            bool fresh = run.disk == 0 || run.unwritten;
+            uint64_t part;
+            int error;
+
+            /* A split run takes a place of those that are done already. */
+            if (plan->count > i || transaction_large(node->mount))
+                return 0;
+            error = take_blocks(node, plan, &run);
+            if (error)
+                return error;
+            part = (run.file + run.count) * size - (position + *done);
+            if (part > len - *done)
+                part = len - *done;
+            error = write_run(node, &run, fresh, position + *done, data, offset + *done, part);
+            if (error)
+                return error;
+            *done += part;
+            left -= run.count;
+            plan->runs[plan->count++] = run;
+        }
+    }
+    return 0;
+}
+
+static int64_t write_inside(struct node *node, uint64_t position, struct fs_data *data,
+                            uint64_t offset, uint64_t len)
+{
+    struct mount *mount = node->mount;
+    uint64_t end_block = (position + len + mount->block_size - 1) / mount->block_size;
+    uint64_t done = 0;
+    struct plan plan;
+    int error = node->gone ? -ANOLE_ESTALE : transaction_node(mount, node);
+
+    if (!error)
+        error = make_plan(node, position / mount->block_size, end_block, &plan);
+    if (!error && position > node_size(node))
+        error = clear_tail(node);
+    if (error)
+        return error;
+    error = write_planned(node, &plan, position, data, offset, len, &done);
+    /* What fits into a full disk is written; anything else undoes all. */
+    if (error && !(error == -ANOLE_ENOSPC && done > 0))
+        return error;
+    if (position + done > node_size(node))
+        grow(node, position + done);
+    modified(node);
+    error = mount_commit(mount, operation_none(), 0);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < plan.count; i++)
+        map_add(node, &plan.runs[i]);
+    return (int64_t)done;
+}
+
+/* A disk that is nearly full may have no room for the maps of so much data: then less is written. */
+static int64_t write_new(struct node *node, uint64_t position, struct fs_data *data,
+                         uint64_t offset, uint64_t len)
+{
+    struct mount *mount = node->mount;
+    int64_t result;
+
+    for (;; len = len / 4 < mount->block_size ? mount->block_size : len / 4) {
+        result = mount_enter_change(mount);
+        if (result)
+            return result;
+        result = write_inside(node, position, data, offset, len);
+        mount_leave(mount);
+        if (result != -ANOLE_ENOSPC || len <= mount->block_size ||
+            ext2fs_free_blocks_count(mount->fs->super) == 0)
+            return result;
+    }
+}
+
+static int64_t write_some(struct node *node, uint64_t position, struct fs_data *data,
+                          uint64_t offset, uint64_t len)
+{
+    struct run run;
+    int64_t here;
+    int error;
+
+    if (len > BYTES_AT_ONCE)
+        len = BYTES_AT_ONCE;
+    if (node->gone)
+        return -ANOLE_ESTALE;
+    if (node->mount->read_only)
+        return node->mount->corrupt ? -ANOLE_EIO : -ANOLE_EROFS;
+    here = len_in_place(node, position, len, &run);
+    if (here == 0)
+        return write_new(node, position, data, offset, len);
+    if (here < 0)
+        return here;
+    error = write_run(node, &run, false, position, data, offset, (uint64_t)here);
+    modified(node);
+    return error ? error : here;
+}
+
+int64_t write_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
+{
+    uint64_t limit = map_limit(node) * node->mount->block_size;
+    uint64_t done = 0;
+    int64_t part = 0;
+
+    if (len == 0)
+        return 0;
+    if (position >= limit)
+        return -ANOLE_EFBIG;
+    if (len > limit - position)
+        len = limit - position;
+    coro_lock(&node->change);
+    while (done < len && part >= 0) {
+        part = write_some(node, position + done, data, done, len - done);
+        if (part == 0)
+            part = -ANOLE_ENOSPC;
+        if (part > 0)
+            done += (uint64_t)part;
+    }
+    coro_unlock(&node->change);
+    return done > 0 ? (int64_t)done : part;
+}
+
+/* ---- the size ---- */
+
+/* 1: orphan_finish must follow. */
+static int truncate_inside(struct node *node, uint64_t size)
+{
+    struct mount *mount = node->mount;
+    int more = 0;
+    int error = node->gone ? -ANOLE_ESTALE : transaction_node(mount, node);
+
+    if (!error && size > node_size(node)) {
+        error = clear_tail(node);
+        grow(node, size);
+    } else if (!error) {
+        node_set_size(node, size);
+        more = file_cut(node, (size + mount->block_size - 1) / mount->block_size);
+        if (more == 1)
+            error = orphan_add(node);
+    }
+    if (error || more < 0)
+        return error ? error : more;
+    modified(node);
+    error = mount_commit(mount, operation_none(), 0);
+    return error ? error : more;
+}
+
+int truncate_data(struct node *node, uint64_t size)
+{
+    int result;
+
+    if (size > map_limit(node) * node->mount->block_size)
+        return -ANOLE_EFBIG;
+    coro_lock(&node->change);
+    result = mount_enter_change(node->mount);
+    if (!result) {
+        result = truncate_inside(node, size);
+        mount_leave(node->mount);
+    }
+    /* Nobody writes behind the new end before what was there is gone. */
+    if (result == 1)
+        result = file_finish(node);
+    coro_unlock(&node->change);
+    return result;
+}
