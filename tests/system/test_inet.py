@@ -8,8 +8,10 @@ import time
 
 import pytest
 
+from machine import Machine
 from peer import PATIENCE, Peer, receive_all, sha256
 from rawhost import RawHost
+from vhost import VhostNet
 
 TIMEOUT = 60
 MIB = 1 << 20
@@ -191,6 +193,32 @@ def test_server_death(boot):
     assert "1 sent, 1 answered" in result.output, str(result)
     assert re.search(r"^inet +up +\S+ +1 ", result.output, re.MULTILINE), str(result)
     assert len(later.join()[0]) == 1000
+
+
+# ---- offloads ----
+
+def test_segments_left_to_device(tmp_path):
+    """Two machines and devices that make checksums and cut segments between them: what one sends as few
+    long frames comes as few long frames at the other, right to the last byte, whatever became of the
+    driver meanwhile."""
+    wire = VhostNet(tmp_path, ends=2)
+    server = Machine("ifconfig eth0 10.9.0.1/24; echo ready; nc -dl -w 30 --sha256 7; ifconfig eth0; "
+                     "netstat -s", "--net", wire.net(end=0))
+    server.wait_for("ready")
+    client = Machine("ifconfig eth0 10.9.0.2/24; ping -c 2 10.9.0.1; together --apart 200 "
+                     f"nc -d --send {16 * MIB} 10.9.0.1 7 -- service kill virtio_net; ifconfig eth0",
+                     "--net", wire.net("mac=52:54:00:12:34:57", end=1))
+    client_result, server_result = client.join(), server.join()
+    both = f"{client_result}\n{server_result}\n{wire.report()}"
+    assert client_result.status == 0 and server_result.status == 0, both
+    assert "link default checksum tso mtu" in client_result.output, both
+    sent = re.search(r"^sent (\d+ bytes, sha256 \w+)$", client_result.output, re.M)
+    assert sent and f"received {sent.group(1)}" in server_result.output, both
+    frames = counter(client_result, "frames sent")
+    together = counter(client_result, "of them sent together")
+    assert frames > 16 * MIB // 1500 and together > frames // 2, both
+    assert counter(server_result, "frames received") < frames // 2, both
+    assert counter(server_result, "TCP segments with a wrong checksum") == 0, both
 
 
 # ---- hostility ----
