@@ -9,7 +9,8 @@ import time
 import pytest
 
 from machine import Machine
-from peer import PATIENCE, Peer, receive_all, sha256
+from peer import PATIENCE, Peer, exactly, receive_all, sha256
+from qmp import Monitor
 from rawhost import RawHost
 from vhost import VhostNet
 
@@ -177,6 +178,32 @@ def test_connections_outlive_drivers(passes):
     assert counter(result, "connections resumed") >= 2, str(result)
     assert longest < 2.0, str(result)
     assert "inet 10.0.2.15/24 gw 10.0.2.2 dhcp" in result.output, str(result)
+
+
+def test_link(tmp_path):
+    """The link goes while data is on its way, and comes: the connection goes on."""
+    begun, monitor = threading.Event(), None
+
+    def receive(connection):
+        count = len(exactly(connection, MIB))
+        begun.set()
+        return count + len(receive_all(connection))
+    peer = Peer(receive)
+    machine = Machine(f"nc -d --send {32 * MIB} 10.0.2.2 {peer.port}; ifconfig eth0", "--net", "user",
+                      "--qmp", tmp_path / "qmp")
+    try:
+        monitor = Monitor(tmp_path / "qmp")
+        name = monitor.command("query-rx-filter")[0]["name"]
+        assert begun.wait(PATIENCE)
+        monitor.command("set_link", name=name, up=False)
+        machine.wait_for("eth0: no link")
+        monitor.command("set_link", name=name, up=True)
+    finally:
+        if monitor:
+            monitor.close()
+        result = machine.join()
+    assert result.status == 0 and peer.join() == [32 * MIB], str(result)
+    assert counter(result, "connections resumed") >= 1, str(result)
 
 
 def test_server_death(boot):
