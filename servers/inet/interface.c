@@ -131,6 +131,8 @@ static void on_late(void *argument)
 
     if (!interface->known)
         log_printf(LOG_INFO, "%s: no driver so far", interface->name);
+    else if (!netif_is_link_up(&interface->netif))
+        log_printf(LOG_WARNING, "%s: no link so far", interface->name);
 }
 
 static struct interface *interface_make(const char *name, const struct interface_wish *wish)

@@ -8,8 +8,11 @@ import time
 
 import pytest
 
-from peer import PATIENCE, Peer, receive_all, sha256
+from machine import Machine
+from peer import PATIENCE, Peer, exactly, receive_all, sha256
+from qmp import Monitor
 from rawhost import RawHost
+from vhost import VhostNet
 
 TIMEOUT = 60
 MIB = 1 << 20
@@ -177,6 +180,32 @@ def test_connections_outlive_drivers(passes):
     assert "inet 10.0.2.15/24 gw 10.0.2.2 dhcp" in result.output, str(result)
 
 
+def test_link(tmp_path):
+    """The link goes while data is on its way, and comes: the connection goes on."""
+    begun, monitor = threading.Event(), None
+
+    def receive(connection):
+        count = len(exactly(connection, MIB))
+        begun.set()
+        return count + len(receive_all(connection))
+    peer = Peer(receive)
+    machine = Machine(f"nc -d --send {32 * MIB} 10.0.2.2 {peer.port}; ifconfig eth0", "--net", "user",
+                      "--qmp", tmp_path / "qmp")
+    try:
+        monitor = Monitor(tmp_path / "qmp")
+        name = monitor.command("query-rx-filter")[0]["name"]
+        assert begun.wait(PATIENCE)
+        monitor.command("set_link", name=name, up=False)
+        machine.wait_for("eth0: no link")
+        monitor.command("set_link", name=name, up=True)
+    finally:
+        if monitor:
+            monitor.close()
+        result = machine.join()
+    assert result.status == 0 and peer.join() == [32 * MIB], str(result)
+    assert counter(result, "connections resumed") >= 1, str(result)
+
+
 def test_server_death(boot):
     """Programs learn that their connections are gone, whatever they wait in, and others begin anew."""
     over = threading.Event()
@@ -191,6 +220,32 @@ def test_server_death(boot):
     assert "1 sent, 1 answered" in result.output, str(result)
     assert re.search(r"^inet +up +\S+ +1 ", result.output, re.MULTILINE), str(result)
     assert len(later.join()[0]) == 1000
+
+
+# ---- offloads ----
+
+def test_segments_left_to_device(tmp_path):
+    """Two machines and devices that make checksums and cut segments between them: what one sends as few
+    long frames comes as few long frames at the other, right to the last byte, whatever became of the
+    driver meanwhile."""
+    wire = VhostNet(tmp_path, ends=2)
+    server = Machine("ifconfig eth0 10.9.0.1/24; echo ready; nc -dl -w 30 --sha256 7; ifconfig eth0; "
+                     "netstat -s", "--net", wire.net(end=0))
+    server.wait_for("ready")
+    client = Machine("ifconfig eth0 10.9.0.2/24; ping -c 2 10.9.0.1; together --apart 200 "
+                     f"nc -d --send {16 * MIB} 10.9.0.1 7 -- service kill virtio_net; ifconfig eth0",
+                     "--net", wire.net("mac=52:54:00:12:34:57", end=1))
+    client_result, server_result = client.join(), server.join()
+    both = f"{client_result}\n{server_result}\n{wire.report()}"
+    assert client_result.status == 0 and server_result.status == 0, both
+    assert "link default checksum tso mtu" in client_result.output, both
+    sent = re.search(r"^sent (\d+ bytes, sha256 \w+)$", client_result.output, re.M)
+    assert sent and f"received {sent.group(1)}" in server_result.output, both
+    frames = counter(client_result, "frames sent")
+    together = counter(client_result, "of them sent together")
+    assert frames > 16 * MIB // 1500 and together > frames // 2, both
+    assert counter(server_result, "frames received") < frames // 2, both
+    assert counter(server_result, "TCP segments with a wrong checksum") == 0, both
 
 
 # ---- hostility ----
