@@ -35,6 +35,7 @@
 #define DATAGRAMS_BYTES_MAX (256u * 1024u)    /* unread ones of a socket */
 #define OWNER_BYTES_MAX (8u * 1024u * 1024u)  /* unread and unsent ones of all its sockets */
 #define ORPHAN_BYTES_MAX (8u * 1024u * 1024u) /* unsent ones of sockets that were closed */
+#define ROOM_TO_WRITE (8u * 1024u)            /* that a stream has to have to be writable */
 #define SEGMENT_COST 1024u /* that a segment is taken to need besides its data: bounds small ones */
 #define COPY_BUFFER_LEN (64u * 1024u) /* of stream data, moved at a time */
 #define DATAGRAM_LEN_MAX 65507u
@@ -127,9 +128,14 @@ uint32_t socket_events(const struct socket *socket);
 int socket_error_take(struct socket *socket);
 /* How many bytes wait in a socket now. */
 void socket_charge(struct socket *socket, uint32_t bytes);
-/* Whether its owner may have as many more. If not, sockets_relieve() goes on with it. */
+/*
+ * How many more it may have: what is left of its owner's share, less what it has already. So however
+ * many sockets there are that nobody reads, as much as each of them has is left for the next one.
+ */
+uint32_t socket_room(const struct socket *socket);
+/* Whether it may have as many more. If not, sockets_relieve() goes on with it. */
 bool socket_may_have(const struct socket *socket, uint32_t bytes);
-/* Goes on with sockets whose owners had too much, and have less now. */
+/* Goes on with sockets that had no room, once their owners have less. */
 void sockets_relieve(void);
 /* Processes died: their sockets end. */
 void sockets_bury(void);
@@ -179,6 +185,8 @@ int stream_connect(struct socket *socket, const ip_addr_t *ip, uint16_t port);
 int stream_accept(struct socket *socket, struct message *message);
 int stream_send(struct socket *socket, struct message *message);
 int stream_receive(struct socket *socket, struct message *message);
+/* Bytes of its client's that aren't acknowledged yet. */
+uint32_t stream_unsent(const struct tcp_pcb *tcp);
 int stream_shutdown(struct socket *socket, uint64_t how);
 void stream_close(struct socket *socket);
 /* Serves those who wait, as far as there is something for them. */

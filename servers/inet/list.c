@@ -45,7 +45,7 @@ static void describe(const struct socket *socket, struct sock_info *info)
     address_write(words, &block->remote_ip, peer);
     memcpy(&info->peer, words, sizeof(info->peer));
     if (stream && !listening) {
-        info->unsent = (uint32_t)(TCP_SND_BUF - tcp_sndbuf(socket->tcp));
+        info->unsent = stream_unsent(socket->tcp);
         info->retransmissions = socket->tcp->nrtx;
         info->retransmission_ms = (uint32_t)socket->tcp->rto * TCP_SLOW_INTERVAL;
         info->congestion_bytes = socket->tcp->cwnd;

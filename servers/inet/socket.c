@@ -18,7 +18,8 @@ struct owner {
     handle_t watch;
     unsigned sockets;
     uint32_t bytes;
-    bool held_up; /* for it had too many bytes */
+    bool held_up;        /* a socket had no room ... */
+    uint32_t held_up_at; /* ... when it had as many bytes, or fewer */
 };
 static struct owner owners[OWNERS];
 static bool anyone_held_up;
@@ -95,12 +96,22 @@ void socket_charge(struct socket *socket, uint32_t bytes)
     socket->charged = bytes;
 }
 
+uint32_t socket_room(const struct socket *socket)
+{
+    const struct owner *owner = owner_find(socket->owner);
+    uint32_t left = owner->bytes < OWNER_BYTES_MAX ? OWNER_BYTES_MAX - owner->bytes : 0;
+
+    return left > socket->charged ? left - socket->charged : 0;
+}
+
 bool socket_may_have(const struct socket *socket, uint32_t bytes)
 {
     struct owner *owner = owner_find(socket->owner);
 
-    if (owner->bytes + bytes <= OWNER_BYTES_MAX)
+    if (bytes <= socket_room(socket))
         return true;
+    if (!owner->held_up || owner->bytes > owner->held_up_at)
+        owner->held_up_at = owner->bytes;
     owner->held_up = anyone_held_up = true;
     return false;
 }
@@ -113,7 +124,6 @@ static void owner_relieve(struct owner *owner)
             stream_serve(&sockets[i]);
 }
 
-/* At three quarters, so that it isn't done for each segment. */
 void sockets_relieve(void)
 {
     if (!anyone_held_up)
@@ -123,7 +133,7 @@ void sockets_relieve(void)
         struct owner *owner = &owners[i];
         if (owner->process == ENDPOINT_NONE || !owner->held_up)
             continue;
-        if (owner->bytes <= OWNER_BYTES_MAX / 4 * 3)
+        if (owner->bytes < owner->held_up_at)
             owner_relieve(owner);
         anyone_held_up |= owner->held_up;
     }
@@ -221,7 +231,7 @@ uint32_t socket_events(const struct socket *socket)
     if (socket->received.bytes > 0 || socket->peer_done || socket->read_shut)
         events |= SOCK_READABLE;
     if (socket->connected && socket->tcp && tcp_sndbuf(socket->tcp) >= TCP_SNDLOWAT &&
-        socket_may_have(socket, TCP_SNDLOWAT))
+        socket_may_have(socket, ROOM_TO_WRITE))
         events |= SOCK_WRITABLE;
     /* Neither operation would wait, if only because it fails. */
     if (!socket->tcp || socket->error)

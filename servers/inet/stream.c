@@ -14,14 +14,20 @@
 
 static uint8_t copy_buffer[COPY_BUFFER_LEN];
 
-static uint32_t unsent_bytes(const struct tcp_pcb *tcp)
+/* lwIP's tcp_sndbuf() says at most 64 KiB. */
+uint32_t stream_unsent(const struct tcp_pcb *tcp)
 {
-    return (uint32_t)TCP_SND_BUF - tcp_sndbuf(tcp) + SEGMENT_COST * tcp_sndqueuelen(tcp);
+    return TCP_SND_BUF - tcp->snd_buf;
+}
+
+static uint32_t unsent_cost(const struct tcp_pcb *tcp)
+{
+    return stream_unsent(tcp) + SEGMENT_COST * tcp_sndqueuelen(tcp);
 }
 
 static void charge(struct socket *socket)
 {
-    socket_charge(socket, socket->received.bytes + (socket->tcp ? unsent_bytes(socket->tcp) : 0));
+    socket_charge(socket, socket->received.bytes + (socket->tcp ? unsent_cost(socket->tcp) : 0));
 }
 
 /* ---- what lwIP tells ---- */
@@ -270,8 +276,9 @@ int stream_send(struct socket *socket, struct message *message)
         return -ANOLE_EINVAL;
     len = LWIP_MIN(len, LWIP_MIN(tcp_sndbuf(socket->tcp), COPY_BUFFER_LEN - 1u));
     if (len == 0 || tcp_sndqueuelen(socket->tcp) >= TCP_SND_QUEUELEN ||
-        !socket_may_have(socket, (uint32_t)len + SEGMENT_COST))
+        !socket_may_have(socket, ROOM_TO_WRITE))
         return -ANOLE_EAGAIN;
+    len = LWIP_MIN(len, socket_room(socket) - SEGMENT_COST);
     error = kcall_copy(message->endpoint, message->word[1], message->word[2], copy_buffer, len,
                        COPY_FROM_GRANT);
     if (error)
@@ -362,13 +369,13 @@ int stream_shutdown(struct socket *socket, uint64_t how)
 /* Whether there is room for one more connection that goes on sending without a socket. */
 static bool may_be_orphan(const struct tcp_pcb *orphan)
 {
-    uint32_t bytes = unsent_bytes(orphan);
+    uint32_t bytes = unsent_cost(orphan);
 
     if (tcp_sndqueuelen(orphan) == 0)
         return true;
     for (const struct tcp_pcb *tcp = tcp_active_pcbs; tcp; tcp = tcp->next)
         if (!tcp->callback_arg)
-            bytes += unsent_bytes(tcp);
+            bytes += unsent_cost(tcp);
     return bytes <= ORPHAN_BYTES_MAX;
 }
 
