@@ -261,7 +261,7 @@ static unsigned nic_reap(struct net_device *device, unsigned budget)
         reap_sent(nic, &pair->tx);
         received += reap_received(nic, pair, budget - received);
     }
-    nic->turn = (nic->turn + 1) % nic->pairs;
+    nic->turn = nic->turn + 1 < nic->pairs ? nic->turn + 1 : 0;
     return received;
 }
 

@@ -90,8 +90,8 @@ def test_every_kind_of_the_network(tmp_path, passes, before, options):
 def test_sweep_of_the_network(tmp_path, passes, options):
     """The interface's driver dies before each of its steps; all memory is back each time."""
     wire = Wire(tmp_path)
-    result = passes(f"{ALONE}faulttest virtio_net sweep; nettest eth0 single pool", "--net",
-                    wire.net(), *options, timeout=240)
+    result = passes(f"{ALONE}faulttest virtio_net sweep; nettest eth0 single pool; "
+                    "service log devman", "--net", wire.net(), *options, timeout=240)
     wire.end()
     check_sweep(result)
 
