@@ -4,7 +4,8 @@
  */
 #include "ext2.h"
 
-#define EXTENTS_AT_ONCE 64u
+/* Runs that are added to a map at a time. */
+#define EXTENTS_AT_ONCE 512u
 
 static int tree_open(struct node *node, ext2_extent_handle_t *handle)
 {
@@ -58,6 +59,35 @@ static int go_to(struct node *node, ext2_extent_handle_t handle, uint64_t block,
     return current(node, handle, extent);
 }
 
+/* ---- reading, directly: libext2fs's way from one extent to the next leads back to the first ---- */
+
+static struct ext3_extent *first_extent(const struct ext3_extent_header *header)
+{
+    return (struct ext3_extent *)(uintptr_t)(header + 1);
+}
+
+static struct ext3_extent_idx *first_index(const struct ext3_extent_header *header)
+{
+    return (struct ext3_extent_idx *)(uintptr_t)(header + 1);
+}
+
+static struct ext2fs_extent extent_from(const struct ext3_extent *on_disk)
+{
+    bool unwritten = on_disk->ee_len > EXT_INIT_MAX_LEN;
+
+    return (struct ext2fs_extent){
+        .e_pblk = on_disk->ee_start | (uint64_t)on_disk->ee_start_hi << 32,
+        .e_lblk = on_disk->ee_block,
+        .e_len = (uint32_t)(on_disk->ee_len - (unwritten ? EXT_INIT_MAX_LEN : 0)),
+        .e_flags = unwritten ? EXT2_EXTENT_FLAGS_UNINIT : 0,
+    };
+}
+
+static int tree_corrupt(struct node *node)
+{
+    return mount_corrupt(node->mount, "file %u has a tree of extents that isn't valid", node->ino);
+}
+
 static void add_hole(struct node *node, uint64_t from, uint64_t end)
 {
     struct run hole = {.file = from, .count = end - from};
@@ -66,49 +96,102 @@ static void add_hole(struct node *node, uint64_t from, uint64_t end)
         map_add(node, &hole);
 }
 
-/* Adds the runs from `block` on to the map, holes between them included. */
-static int load(struct node *node, ext2_extent_handle_t handle, uint64_t block)
+/* The leaf for blocks from `low` up to `limit`: what it says of those from `block` on. */
+static int load_leaf(struct node *node, const struct ext3_extent_header *header, uint64_t block,
+                     uint64_t low, uint64_t limit)
 {
-    struct ext2fs_extent extent;
     uint64_t at = block;
-    int none = go_to(node, handle, block, &extent);
+    unsigned added = 0;
 
-    for (unsigned i = 0; none == 0 && i < EXTENTS_AT_ONCE; i++) {
-        uint64_t end = extent.e_lblk + extent.e_len;
+    for (unsigned i = 0; i < header->eh_entries; i++) {
+        struct ext2fs_extent extent = extent_from(&first_extent(header)[i]);
         struct run run = {.file = extent.e_lblk,
                           .disk = extent.e_pblk,
                           .count = extent.e_len,
                           .unwritten = extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT};
-        errcode_t error;
+        int error = check(node, &extent);
 
-        if (end > at) {
-            if (extent.e_lblk < at && i > 0)
-                return mount_corrupt(node->mount, "file %u has extents that overlap", node->ino);
-            add_hole(node, at, extent.e_lblk);
-            map_add(node, &run);
-            at = end;
-        }
-        error = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &extent);
-        if (error == EXT2_ET_EXTENT_NO_NEXT)
-            none = 1;
-        else
-            none = error ? tree_error(node, error) : check(node, &extent);
+        if (error)
+            return error;
+        if (run.file < low || run.file + run.count > limit)
+            return tree_corrupt(node);
+        low = run.file + run.count;
+        if (low <= block)
+            continue;
+        if (added++ == EXTENTS_AT_ONCE)
+            return 0;
+        add_hole(node, at, run.file);
+        map_add(node, &run);
+        at = low;
     }
-    if (none == 1)
-        add_hole(node, at, UINT32_MAX);
-    return none < 0 ? none : 0;
+    add_hole(node, at, limit);
+    return 0;
 }
+
+static int check_header(struct node *node, const struct ext3_extent_header *header, uint32_t size,
+                        int depth)
+{
+    if (ext2fs_extent_header_verify((void *)(uintptr_t)header, (int)size) != 0 ||
+        header->eh_depth != depth)
+        return tree_corrupt(node);
+    return 0;
+}
+
+/* The node of the tree in that block; its checksum depends on the inode, which libext2fs is to have at
+ * hand before. */
+static int read_tree_node(struct node *node, uint64_t block, int depth,
+                          const struct ext3_extent_header **header)
+{
+    struct mount *mount = node->mount;
+    struct ext2_inode inode;
+    const uint8_t *data;
+    int error;
+
+    if (!blocks_valid(mount, block, 1))
+        return tree_corrupt(node);
+    error = error_from(mount, ext2fs_read_inode(mount->fs, node->ino, &inode), "an inode");
+    if (!error)
+        error = metadata_read(mount, block, &data);
+    if (error)
+        return error;
+    *header = (const struct ext3_extent_header *)(const void *)data;
+    error = check_header(node, *header, mount->block_size, depth);
+    if (!error && !ext2fs_extent_block_csum_verify(mount->fs, node->ino,
+                                                   (struct ext3_extent_header *)(uintptr_t)*header))
+        error = tree_corrupt(node);
+    return error;
+}
+
+#define DEPTH_MAX 5
 
 int extents_load(struct node *node, uint64_t block)
 {
-    ext2_extent_handle_t handle;
-    int error = tree_open(node, &handle);
+    const struct ext3_extent_header *header = (const void *)node->inode.i_block;
+    uint64_t low = 0;
+    uint64_t limit = UINT32_MAX;
+    int depth = header->eh_depth;
+    int error = depth > DEPTH_MAX ? tree_corrupt(node)
+                                  : check_header(node, header, sizeof(node->inode.i_block), depth);
 
-    if (error)
-        return error;
-    error = load(node, handle, block);
-    ext2fs_extent_free(handle);
-    return error;
+    for (; !error && depth > 0; depth--) {
+        const struct ext3_extent_idx *index = first_index(header);
+        unsigned i = 0;
+
+        if (header->eh_entries == 0 || index[0].ei_block < low)
+            return tree_corrupt(node);
+        if (index[0].ei_block > block) {
+            add_hole(node, block, index[0].ei_block < limit ? index[0].ei_block : limit);
+            return 0;
+        }
+        while (i + 1 < header->eh_entries && index[i + 1].ei_block <= block)
+            i++;
+        low = index[i].ei_block;
+        if (i + 1 < header->eh_entries && index[i + 1].ei_block < limit)
+            limit = index[i + 1].ei_block;
+        error = read_tree_node(node, index[i].ei_leaf | (uint64_t)index[i].ei_leaf_hi << 32,
+                               depth - 1, &header);
+    }
+    return error ? error : load_leaf(node, header, block, low, limit);
 }
 
 /* ---- changes ---- */

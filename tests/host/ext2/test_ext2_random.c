@@ -201,7 +201,7 @@ static uint64_t random_position(const struct model_file *file)
 {
     switch (chance(3)) {
     case 0:
-        return file->size;
+        return file->size < SIZE_MAX_BYTES ? file->size : 0;
     case 1:
         return chance((uint32_t)file->size + 1);
     default:
