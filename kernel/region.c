@@ -274,15 +274,17 @@ int kcall_region_offer(struct thread *caller)
 static int fixed_region_lookup(const struct process *user, handle_t id, struct region **region,
                                unsigned *prot)
 {
-    uint64_t needed = id == KERNEL_REGION_BOOT_IMAGE ? KCALL_BIT(PROCESS_CREATE)
-                                                     : KCALL_BIT(DEVICE_MAP) | KCALL_BIT(POWER);
+    bool whole = user->kcalls & KCALL_BIT(PROCESS_CREATE);
 
     if (id != KERNEL_REGION_BOOT_IMAGE && id != KERNEL_REGION_DEVICE_TREE)
         return -ANOLE_EBADHANDLE;
-    if (!(user->kcalls & needed))
-        return -ANOLE_EPERM;
+    if (id == KERNEL_REGION_DEVICE_TREE) {
+        whole = user->kcalls & (KCALL_BIT(DEVICE_MAP) | KCALL_BIT(POWER));
+        if (!whole)
+            return -ANOLE_EPERM;
+    }
     *region = &fixed_regions[id - 1];
-    *prot = PROT_READ_BIT | PROT_EXEC_BIT;
+    *prot = whole ? PROT_READ_BIT | PROT_EXEC_BIT : PROT_READ_BIT;
     return 0;
 }
 

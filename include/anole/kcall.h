@@ -98,7 +98,7 @@ enum kcall {
 #define KCALL_BIT(name) ((uint64_t)1 << KCALL_##name)
 
 /* The two regions that the kernel offers at boot: KCALL_REGION_MAP(ENDPOINT_KERNEL, one of these). */
-#define KERNEL_REGION_BOOT_IMAGE ((handle_t)1)  /* for who may PROCESS_CREATE */
+#define KERNEL_REGION_BOOT_IMAGE ((handle_t)1)  /* all may read it; PROCESS_CREATE: and run it */
 #define KERNEL_REGION_DEVICE_TREE ((handle_t)2) /* for who may DEVICE_MAP or POWER */
 
 #define REGION_CONTIGUOUS 1u

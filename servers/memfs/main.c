@@ -1,6 +1,6 @@
 /*
- * The file server for what is in memory: types "mem" (files that end with this server), and views of
- * what others have. It publishes "memfs"; vfs finds it by the types that it serves.
+ * The file server for what is in memory: "mem" (files that end with this server), and views of what
+ * others have: "boot", "dev", "proc". It publishes "memfs"; vfs finds it by the types that it serves.
  *
  * When it dies, mem's files are gone: the directories that mounts need come back empty, open files of
  * "mem" get ESTALE.
@@ -8,6 +8,7 @@
  * Argument: how many MiB the files of "mem" may have.
  */
 #include "mem.h"
+#include "tree.h"
 
 #include <libanole/anole.h>
 #include <libanole/service.h>
@@ -18,7 +19,7 @@
 
 static _Alignas(8) char kept[FS_KEPT_LEN];
 
-static const struct fs_ops *const types[] = {&mem_ops, NULL};
+static const struct fs_ops *const types[] = {&mem_ops, &boot_ops, &dev_ops, &proc_ops, NULL};
 
 static void notified(uint64_t bits)
 {

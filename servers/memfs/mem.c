@@ -41,11 +41,12 @@ static int mem_mount(uint32_t number, const char *source, uint32_t *flags, void 
     struct mem_node *node = mem ? node_make(mem, FS_MODE(FS_TYPE_DIRECTORY, 0755)) : NULL;
 
     (void)number;
-    (void)source;
     (void)flags;
-    if (!node) {
+    if (!node || source[0]) {
+        if (node)
+            node_free(node);
         free(mem);
-        return -ANOLE_ENOMEM;
+        return node ? -ANOLE_EINVAL : -ANOLE_ENOMEM;
     }
     node->links = 1;
     node->directory.parent = node->number;

@@ -1,3 +1,4 @@
 PROGRAMS += memfs
-memfs_SRCS := $(addprefix servers/memfs/,main.c mem.c node.c pages.c names.c)
-memfs_LIBS := libfs libcoro libpeer libchan libanole
+memfs_SRCS := $(addprefix servers/memfs/,main.c mem.c node.c pages.c names.c \
+    tree.c boot.c dev.c proc.c)
+memfs_LIBS := libfs libcoro librs libload libpeer libchan libanole

@@ -122,7 +122,10 @@ void group_regions(void)
            -ANOLE_EBADHANDLE);
     EXPECT(kcall_region_map(ENDPOINT_NONE, region, 0, PAGE_SIZE, READ_WRITE, &none),
            -ANOLE_EDEADENDPOINT);
-    EXPECT(kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_BOOT_IMAGE, 0, PAGE_SIZE, PROT_READ_BIT,
+    EXPECT(kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_BOOT_IMAGE, 0, PAGE_SIZE, PROT_EXEC_BIT,
+                            &none),
+           -ANOLE_EPERM);
+    EXPECT(kcall_region_map(ENDPOINT_KERNEL, KERNEL_REGION_DEVICE_TREE, 0, PAGE_SIZE, PROT_READ_BIT,
                             &none),
            -ANOLE_EPERM);
     EXPECT(kcall_region_map(ENDPOINT_KERNEL, 99, 0, PAGE_SIZE, PROT_READ_BIT, &none),
