@@ -6,6 +6,7 @@
 #define LIBBENCH_BENCH_H
 
 #include <anole/process.h>
+#include <proto/blk.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,7 @@ uint64_t bench_ns(uint64_t ticks);
 char *bench_per_op(char *buffer, size_t len, uint64_t total, uint64_t operations);
 /* The harts' counters summed; exits with a message if the kernel doesn't tell. */
 void bench_counters(struct counters *counters);
+/* What the driver of a disk, or of a partition's disk, counts; exits with a message if it doesn't tell. */
+void bench_disk_stats(const char *name, struct blk_stats *stats);
 
 #endif

@@ -1,2 +1,2 @@
 LIBS += libbench
-libbench_SRCS := lib/libbench/bench.c
+libbench_SRCS := lib/libbench/bench.c lib/libbench/disk.c

@@ -7,6 +7,10 @@ PROGRAMS += blkbench
 blkbench_SRCS := tests/bench/guest/blkbench.c tests/bench/guest/blkbench_queues.c
 blkbench_LIBS := libbench libblk libchan libanole
 
+PROGRAMS += filebench
+filebench_SRCS := tests/bench/guest/filebench.c
+filebench_LIBS := libbench libanole
+
 PROGRAMS += recoverybench
 recoverybench_SRCS := tests/bench/guest/recoverybench.c tests/bench/guest/recovery_load.c
 recoverybench_LIBS := libbench librs libblk libchan libanole

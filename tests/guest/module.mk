@@ -30,6 +30,10 @@ PROGRAMS += together
 together_SRCS := tests/guest/together.c
 together_LIBS := libanole
 
+PROGRAMS += killing
+killing_SRCS := tests/guest/killing.c
+killing_LIBS := librs libanole
+
 PROGRAMS += servfuzz
 servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/chance.c
 servfuzz_LIBS := libanole
@@ -45,6 +49,10 @@ fptest_LIBS := libanole
 PROGRAMS += filetest
 filetest_SRCS := $(wildcard tests/guest/filetest*.c tests/guest/testkit*.c)
 filetest_LIBS := librs libanole
+
+PROGRAMS += fstest
+fstest_SRCS := $(wildcard tests/guest/fstest*.c) tests/guest/chance.c
+fstest_LIBS := libcommand libsha256 libanole
 
 PROGRAMS += buffertest
 buffertest_SRCS := $(wildcard tests/guest/buffertest*.c)

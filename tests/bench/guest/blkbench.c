@@ -15,7 +15,6 @@
 
 #define SAMPLES 5u
 #define BIT_BLK 4 /* first of libblk's two own bits */
-#define DRIVER_TIMEOUT_US 5000000ul
 
 static const struct workload workloads[] = {
     {"random, by message", 4096, 1, 1000, RANDOM, true},
@@ -40,25 +39,6 @@ static uint64_t random_next(uint64_t *state)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
-}
-
-/* name may be that of a partition: the driver has that of the disk. */
-static void driver_stats(const char *name, struct blk_stats *stats)
-{
-    struct message message = {0};
-    char disk[16] = {0};
-    endpoint_t driver;
-    handle_t grant;
-
-    strncpy(disk, name, sizeof(disk) - 1);
-    for (size_t len = strlen(disk); len > 0 && disk[len - 1] >= '0' && disk[len - 1] <= '9'; len--)
-        disk[len - 1] = '\0';
-    must(name_lookup(disk, &driver), disk);
-    must(kcall_grant(driver, stats, sizeof(*stats), GRANT_WRITE, &grant), "grant");
-    message.word[2] = grant;
-    int status = anole_call(driver, BLK_STATS, &message, deadline_in_us(DRIVER_TIMEOUT_US));
-    must(kcall_revoke(grant, -1), "revoke");
-    must(status, "the driver's counts");
 }
 
 /* The position of read number n. */
@@ -148,12 +128,12 @@ static void measure(struct blk_client *client, const char *name, const struct wo
                (unsigned long)info->capacity_sectors, info->max_request_bytes);
         return;
     }
-    driver_stats(name, &stats_before);
+    bench_disk_stats(name, &stats_before);
     bench_counters(&before);
     for (unsigned i = 0; i < SAMPLES; i++)
         samples[i] = run_sample(client, work, read_bytes, &random);
     bench_counters(&after);
-    driver_stats(name, &stats_after);
+    bench_disk_stats(name, &stats_after);
     struct counters spent = {
         .space_switches = after.space_switches - before.space_switches,
         .copied_bytes = after.copied_bytes - before.copied_bytes,

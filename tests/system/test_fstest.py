@@ -1,0 +1,60 @@
+"""fstest on a real machine: on memory and on ext2, quietly and while drivers and servers are killed."""
+
+import re
+
+import images
+import pytest
+
+RECOVERIES = {
+    "virtio_blk": "virtio_blk 200",
+    "ext2": "ext2 2000",
+    "vfs": "vfs 1000",
+    "all": "virtio_blk 300 ext2 900 vfs 1500",
+}
+
+
+def test_memory(passes):
+    output = passes("fstest --dir /tmp --seed 1 --ops 3000 random names shared --workers 3").output
+    assert output.count(": ok") == 3, output
+
+
+@pytest.mark.parametrize("block, options", [(1024, ()), (4096, ("-O", "metadata_csum,64bit"))])
+def test_ext2(block, options, passes, tmp_path):
+    disk = images.make(tmp_path / "disk.img", 64, "-b", block, *options)
+    output = passes("mount /dev/vda /mnt && fstest --seed 2 --ops 5000 random storm holes names && "
+                    "fstest --seed 3 --ops 1000 --big && umount /mnt", "--disk", disk).output
+    assert output.count(": ok") == 5, output
+    images.check(disk)
+
+
+def test_small_disks(passes, tmp_path):
+    """One that gets full, and one that runs out of inodes."""
+    full = images.make(tmp_path / "full.img", 12)
+    inodes = images.make(tmp_path / "inodes.img", 16, "-N", "400")
+    output = passes("mount /dev/vda /mnt && fstest full && umount /mnt && "
+                    "mount /dev/vdb /mnt && fstest inodes && umount /mnt", "--disk", full, "--disk",
+                    inodes).output
+    assert output.count(": ok") == 2, output
+    images.check(full)
+    images.check(inodes)
+
+
+@pytest.mark.parametrize("victim", RECOVERIES)
+def test_recovery(victim, passes, tmp_path):
+    """Deaths are no errors, and no byte is wrong."""
+    disk = images.make(tmp_path / "disk.img", 64)
+    output = passes(f"mount /dev/vda /mnt && killing {RECOVERIES[victim]} -- "
+                    "fstest --seed 4 --ops 8000 random storm && umount /mnt", "--disk", disk).output
+    assert output.count(": ok") == 2, output
+    assert all(int(kills) > 0 for kills in re.findall(r"killing: \S+: (\d+) kills", output)), output
+    images.check(disk)
+
+
+def test_several_programs(passes, tmp_path):
+    disk = images.make(tmp_path / "disk.img", 64)
+    output = passes("mount /dev/vda /mnt && fstest shared --workers 4 && "
+                    "killing ext2 700 virtio_blk 300 -- together fstest --seed 5 --ops 2000 -- "
+                    "fstest --seed 6 --ops 2000 -- fstest --seed 7 shared && umount /mnt",
+                    "--disk", disk, "--smp", "2").output
+    assert output.count(": ok") == 4, output
+    images.check(disk)
