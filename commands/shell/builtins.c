@@ -76,6 +76,7 @@ static const struct builtin builtins[] = {
      "tests a block driver by request messages", NULL},
     {"nettest", "DRIVER [GROUP...]", "tests a network driver by request messages", NULL},
     {"socktest", "[GROUP...]", "tests the network server's sockets", NULL},
+    {"filetest", "DIRECTORY [GROUP...]", "tests files in a directory", NULL},
     {"buffertest", "DEV --reads SECTOR --writes SECTOR --late-ms N",
      "tests that late answers touch nobody's memory", NULL},
     {"ipctest", "[GROUP...]", "tests the kernel's calls", NULL},
