@@ -109,7 +109,7 @@ def test_front_page():
     with Site("--smp", "2") as site:
         page = site.curl("/", *AGAIN)
         assert b"<title>Anole</title>" in page
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
         assert service_rows(site.machine.command("service list"))["httpd"][0] == "up"
 
 
@@ -209,7 +209,7 @@ def test_slow_clients(site, small):
     begin = time.monotonic()
     for _ in range(5):
         site.curl("/")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
     for connection in slow:
         assert receive_all(connection).startswith(b"HTTP/1.1 408 ")
     for connection in slow + deaf:
