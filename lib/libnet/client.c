@@ -205,17 +205,28 @@ static bool next_sent(struct net_client *client, struct net_event *event)
     const struct net_client_tx *slot = &client->tx[client->tx_head % client->options.tx_depth];
     if (client->tx_head == client->tx_tail || !slot->answered)
         return false;
-    *event = (struct net_event){.kind = NET_EVENT_SENT, .status = slot->status, .tag = slot->tag};
+    event_begin(event, NET_EVENT_SENT);
+    event->status = slot->status;
+    event->tag = slot->tag;
     client->tx_head++;
     if (client->tx_next < client->tx_head)
         client->tx_next = client->tx_head;
     return true;
 }
 
+static bool has_news(const struct net_client *client)
+{
+    return client->down_news || client->up_news || client->link_news;
+}
+
 /* News of the interface itself, in the order in which they happen. */
 static bool next_news(struct net_client *client, struct net_event *event)
 {
-    *event = (struct net_event){.link = client->link, .speed_mbits = client->speed_mbits};
+    if (!has_news(client))
+        return false;
+    event_begin(event, NET_EVENT_LINK);
+    event->link = client->link;
+    event->speed_mbits = client->speed_mbits;
     if (client->down_news) {
         client->down_news = false;
         event->kind = NET_EVENT_DOWN;
@@ -223,11 +234,8 @@ static bool next_news(struct net_client *client, struct net_event *event)
     } else if (client->up_news) {
         client->up_news = false;
         event->kind = NET_EVENT_UP;
-    } else if (client->link_news) {
-        client->link_news = false;
-        event->kind = NET_EVENT_LINK;
     } else {
-        return false;
+        client->link_news = false;
     }
     return true;
 }
@@ -240,7 +248,9 @@ bool net_next(struct net_client *client, struct net_event *event)
         path_receive(client);
     if (!client->frame_complete)
         return next_news(client, event) || next_sent(client, event);
-    *event = client->frame;
+    const struct net_event *frame = &client->frame;
+    memcpy(event, frame,
+           offsetof(struct net_event, part) + frame->part_count * sizeof(frame->part[0]));
     client->frame_complete = false;
     return true;
 }
@@ -277,7 +287,7 @@ void net_notified(struct net_client *client, uint64_t bits)
 static bool has_event(const struct net_client *client)
 {
     const struct net_client_tx *slot = &client->tx[client->tx_head % client->options.tx_depth];
-    return client->down_news || client->up_news || client->link_news || client->frame_complete ||
+    return has_news(client) || client->frame_complete ||
            (client->tx_head < client->tx_tail && slot->answered);
 }
 

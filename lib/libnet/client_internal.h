@@ -11,6 +11,7 @@
 #include <libanole/anole.h>
 #include <libnet/client.h>
 #include <libpeer/peer.h>
+#include <string.h>
 
 #define CALL_US 1000000u /* that a call to a driver may take */
 /* A frame's vector of pieces, one slot each. */
@@ -100,6 +101,14 @@ static inline unsigned client_channel_bit(const struct net_client *client)
 static inline unsigned client_event_bit(const struct net_client *client)
 {
     return client->options.notify_bit + 1;
+}
+
+/* Events are large for frames in many parts, and there are many of one part or none: what is beyond the
+ * part count isn't touched. */
+static inline void event_begin(struct net_event *event, enum net_event_kind kind)
+{
+    memset(event, 0, offsetof(struct net_event, part));
+    event->kind = kind;
 }
 
 static inline uint8_t *client_buffer_data(const struct net_client *client, unsigned buffer)

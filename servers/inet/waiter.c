@@ -6,6 +6,7 @@
 
 static struct waiter waiters[WAITERS];
 static struct waiter *free_waiters;
+static unsigned used_count;
 /* No deadline is earlier. Looking at all of them is for when it has passed. */
 static uint64_t earliest = DEADLINE_NEVER;
 
@@ -17,12 +18,15 @@ void waiters_init(void)
     }
 }
 
+/* Those freed last are used first, so that few of them lie close to the end. */
 static unsigned waiters_of(endpoint_t process)
 {
-    unsigned count = 0;
+    unsigned count = 0, seen = 0;
 
-    for (unsigned i = 0; i < WAITERS; i++)
+    for (unsigned i = WAITERS; i-- > 0 && seen < used_count;) {
+        seen += waiters[i].used;
         count += waiters[i].used && waiters[i].process == process;
+    }
     return count;
 }
 
@@ -34,6 +38,7 @@ struct waiter *waiter_alone(endpoint_t process, const struct ipc_delivery *reque
     if (!waiter || waiters_of(process) >= WAITERS_A_PROCESS)
         return NULL;
     free_waiters = waiter->next;
+    used_count++;
     *waiter = (struct waiter){
         .used = true,
         .what = WAITS_RESOLVE,
@@ -88,6 +93,7 @@ static void waiter_free(struct waiter *waiter)
             list->last = before;
     }
     waiter->used = false;
+    used_count--;
     waiter->socket = NULL;
     waiter->next = free_waiters;
     free_waiters = waiter;
