@@ -71,17 +71,15 @@ static void fill_startup(struct process *process)
 {
     struct startup_page startup = {
         .magic = STARTUP_MAGIC,
-        .argument_count = 1,
         .self = process->endpoint,
         .rs = process->endpoint,
         .pm = ENDPOINT_NONE,
         .stack_bytes = RS_STACK_PAGES * PAGE_SIZE,
+        .stack_pointer = USER_STACK_TOP - startup_strings_room(0, 0),
         .name = "rs",
-        .argument = {sizeof(startup)},
     };
 
     fill(process, USER_STARTUP_PAGE, &startup, sizeof(startup));
-    fill(process, USER_STARTUP_PAGE + sizeof(startup), "rs", 3);
 }
 
 void first_process_start(void)

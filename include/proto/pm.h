@@ -6,7 +6,7 @@
 
 #include <anole/message.h>
 
-#define PM_ARGUMENTS_MAX 3072 /* bytes of a spawn's strings */
+#define PM_ARGUMENTS_MAX 65536 /* bytes of a spawn's strings: STARTUP_STRINGS_MAX */
 
 enum pm_request {
     PM_SPAWN = MESSAGE_TYPE(PROTO_PM, 1), /* w0 grant (read) of NUL-terminated argument strings, the

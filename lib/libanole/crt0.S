@@ -4,7 +4,8 @@
  */
     .section .text.start, "ax"
 
-/* The kernel starts the main thread here: sp is set, a0 is the loader's argument. */
+/* The kernel starts the main thread here. The stack's first bytes are the arguments: see
+ * anole/layout.h. */
     .globl _start
     .type _start, @function
 _start:
@@ -12,6 +13,8 @@ _start:
     .option norelax
     la      gp, __global_pointer$
     .option pop
+    li      t0, 0x3ffffe0000    /* startup.c checks both numbers */
+    ld      sp, 56(t0)
     li      ra, 0               /* a backtrace ends here */
     li      s0, 0
     la      tp, __tls_main

@@ -8,6 +8,7 @@
 #include <libanole/internal.h>
 #include <proto/pm.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #define PM_NAME "pm"
 #define PM_WAIT_US 30000000u /* for the next pm; RS gives up, or brings one, much sooner */
@@ -94,28 +95,37 @@ static uint32_t next_tag(void)
     return tag != 0 ? tag : ++tags;
 }
 
+/* Both kinds of strings. */
+static int strings_pack(const char *const argv[], char *strings, size_t *len, unsigned *environment)
+{
+    size_t more = 0;
+    int error = arguments_pack(argv, strings, PM_ARGUMENTS_MAX, len);
+
+    *environment = 0;
+    if (!error && inheritance_pack) {
+        error = inheritance_pack(strings + *len, PM_ARGUMENTS_MAX - *len, &more, environment);
+        *len += more;
+    }
+    return error;
+}
+
 int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoint)
 {
-    char arguments[PM_ARGUMENTS_MAX];
+    char *strings = malloc(PM_ARGUMENTS_MAX);
     struct message message;
-    size_t len, more = 0;
-    unsigned environment = 0;
+    size_t len;
+    unsigned environment;
     uint32_t tag = next_tag();
     int delivery = -ANOLE_EDEADENDPOINT;
-    int error = arguments_pack(argv, arguments, sizeof(arguments), &len);
+    int error = strings ? strings_pack(argv, strings, &len, &environment) : -ANOLE_ENOMEM;
 
-    if (!error && inheritance_pack) {
-        error = inheritance_pack(arguments + len, sizeof(arguments) - len, &more, &environment);
-        len += more;
-    }
-    if (error) {
-        return error;
-    }
-    while (delivery == -ANOLE_EDEADENDPOINT) {
+    while (!error && delivery == -ANOLE_EDEADENDPOINT) {
         message = (struct message){
             .word = {0, len, foreground ? PM_SPAWN_FOREGROUND : 0, tag, environment}};
-        error = spawn_try(arguments, len, &message, &delivery);
+        error = spawn_try(strings, len, &message, &delivery);
+        error = delivery == -ANOLE_EDEADENDPOINT ? 0 : error;
     }
+    free(strings);
     if (!error) {
         *endpoint = (endpoint_t)message.word[0];
     }

@@ -1,6 +1,6 @@
 /*
- * From the first C function of a process to its main(): thread-local storage, the arguments out of
- * the startup page, constructors. Called by crt0.S; what returns from main() goes to exit().
+ * From the first C function of a process to its main(): thread-local storage, pointers to the
+ * arguments, constructors. Called by crt0.S; what returns from main() goes to exit().
  */
 #include <libanole/anole.h>
 #include <libanole/fault.h>
@@ -19,29 +19,32 @@ void tls_init(void *block)
     memset((char *)block + image, 0, (size_t)(uintptr_t)__tls_size - image);
 }
 
+static_assert(USER_STARTUP_PAGE == 0x3ffffe0000 &&
+                  offsetof(struct startup_page, stack_pointer) == 56,
+              "crt0.S reads the stack pointer there");
+
 extern char **environ;
 
-/* Points strings [first, first + count) into the startup page; whatever the loader wrote, only into
- * the page. */
-static int strings_read(const struct startup_page *page, uint32_t first, uint32_t count,
-                        char *strings[])
+/* Points count entries of the vector, and a NULL behind them, to the strings from *next on; to none
+ * that isn't there. */
+static char **strings_point(char **vector, uint32_t count, char **next)
 {
-    int found = 0;
+    char *end = (char *)USER_STACK_TOP;
+    uint32_t found = 0;
 
-    for (uint32_t i = first; i < STARTUP_ARGUMENTS_MAX && i - first < count; i++) {
-        if (page->argument[i] < PAGE_SIZE) {
-            strings[found++] = (char *)((uintptr_t)page + page->argument[i]);
-        }
+    while (found < count && *next < end) {
+        vector[found++] = *next;
+        *next += strnlen(*next, (size_t)(end - *next)) + 1;
     }
-    strings[found] = NULL;
-    return found;
+    vector[found] = NULL;
+    return &vector[found];
 }
 
 _Noreturn void anole_start(void)
 {
-    static char *argv[STARTUP_ARGUMENTS_MAX + 1], *environment[STARTUP_ARGUMENTS_MAX + 1];
     const struct startup_page *page = startup_page();
-    int argc;
+    char **argv = (char **)(uintptr_t)page->stack_pointer;
+    char *strings = (char *)(USER_STACK_TOP - page->strings_len);
 
     tls_init(__tls_main);
     if (startup_page()->magic != STARTUP_MAGIC || info_page()->abi_version != ANOLE_ABI_VERSION) {
@@ -50,13 +53,14 @@ _Noreturn void anole_start(void)
     if (fault_arm) {
         fault_arm(startup_page()->fault, startup_page()->fault_count);
     }
-    argc = strings_read(page, 0, page->argument_count, argv);
-    if (strings_read(page, page->argument_count, page->environment_count, environment) > 0) {
-        environ = environment;
+    char **end = strings_point(argv, page->argument_count, &strings);
+    if (page->environment_count > 0) {
+        environ = end + 1;
+        (void)strings_point(environ, page->environment_count, &strings);
     }
     __libc_init_array();
     if (inheritance_take) {
         inheritance_take();
     }
-    exit(main(argc, argv));
+    exit(main((int)(end - argv), argv));
 }

@@ -49,14 +49,40 @@ static int map_segment(const struct load_request *request, const struct boot_seg
     return error;
 }
 
+/* The page for that child. Its stack is as long as asked for, below the strings. */
+static int startup_fill(const struct load_request *request, endpoint_t child,
+                        struct startup_page *page)
+{
+    struct startup_page header = *request->header;
+    int error;
+    header.self = child;
+    error = load_startup_build(page, &header, request->strings, request->strings_len);
+    if (!error) {
+        page->stack_bytes = round_up(request->stack_bytes + USER_STACK_TOP - page->stack_pointer);
+    }
+    return error;
+}
+
 int load_startup_write(const struct load_request *request, endpoint_t child)
 {
-    static uint8_t page[PAGE_SIZE];
-    struct startup_page header = *request->header;
-    header.self = child;
-    header.stack_bytes = round_up(request->stack_bytes);
-    int error = load_startup_build(page, &header, request->strings, request->strings_len);
-    return error ? error : write(child, USER_STARTUP_PAGE, page, PAGE_SIZE);
+    struct startup_page page;
+    int error = startup_fill(request, child, &page);
+    return error ? error : write(child, USER_STARTUP_PAGE, &page, sizeof(page));
+}
+
+static int map_stack(const struct load_request *request, endpoint_t child)
+{
+    struct startup_page page;
+    int error = startup_fill(request, child, &page);
+    if (!error) {
+        error = map(child, USER_STACK_TOP - page.stack_bytes, page.stack_bytes,
+                    PROT_READ_BIT | PROT_WRITE_BIT, HANDLE_NONE, 0);
+    }
+    if (!error && request->strings_len > 0) {
+        error = write(child, USER_STACK_TOP - request->strings_len, request->strings,
+                      request->strings_len);
+    }
+    return error;
 }
 
 int load_create(const struct load_request *request, endpoint_t *child)
@@ -70,10 +96,8 @@ int load_create(const struct load_request *request, endpoint_t *child)
     for (unsigned i = 0; !error && i < request->program->segment_count; i++) {
         error = map_segment(request, &request->program->segment[i], created);
     }
-    uint64_t stack_bytes = round_up(request->stack_bytes);
     if (!error) {
-        error = map(created, USER_STACK_TOP - stack_bytes, stack_bytes,
-                    PROT_READ_BIT | PROT_WRITE_BIT, HANDLE_NONE, 0);
+        error = map_stack(request, created);
     }
     if (!error) {
         error = map(created, USER_STARTUP_PAGE, PAGE_SIZE, PROT_READ_BIT, HANDLE_NONE, 0);

@@ -36,14 +36,13 @@ const void *load_file(const struct load_image *image, const struct boot_entry *e
 /* ---- the startup page (startup.c) ---- */
 
 /*
- * Builds the page that the child finds at USER_STARTUP_PAGE: the header, with magic and arguments
- * filled in (the last header->environment_count strings are no arguments), and the strings, NUL-terminated one after the other. -EINVAL: the last one isn't
- * terminated, or there are more than STARTUP_ARGUMENTS_MAX. -ENOSPC: they don't fit.
+ * Builds what the child finds at USER_STARTUP_PAGE: the header, with all filled in that follows from
+ * the strings, which are NUL-terminated one after the other; the last header->environment_count are no
+ * arguments. -EINVAL: the last one isn't terminated, or there are more than STARTUP_ARGUMENTS_MAX.
+ * -ENOSPC: more than STARTUP_STRINGS_MAX bytes.
  */
-int load_startup_build(uint8_t page[PAGE_SIZE], const struct startup_page *header,
+int load_startup_build(struct startup_page *page, const struct startup_page *header,
                        const char *strings, size_t len);
-/* Room for strings in the page. */
-#define LOAD_STRINGS_MAX (PAGE_SIZE - sizeof(struct startup_page))
 
 /* ---- processes (load.c) ---- */
 
@@ -54,7 +53,7 @@ struct load_request {
     const struct startup_page *header; /* self and stack_bytes are filled in */
     const char *strings;               /* argv, then environment: see load_startup_build */
     size_t strings_len;
-    size_t stack_bytes; /* rounded up to pages */
+    size_t stack_bytes; /* without the strings; rounded up to pages */
 };
 
 /* Creates a process that is not started yet; on an error none is left. */

@@ -5,34 +5,28 @@
 #include <anole/error.h>
 #include <string.h>
 
-int load_startup_build(uint8_t page[PAGE_SIZE], const struct startup_page *header,
+int load_startup_build(struct startup_page *page, const struct startup_page *header,
                        const char *strings, size_t len)
 {
-    struct startup_page startup = *header;
-    startup.magic = STARTUP_MAGIC;
-    startup.argument_count = 0;
-    startup.name[sizeof(startup.name) - 1] = '\0';
-    startup.device[sizeof(startup.device) - 1] = '\0';
-    if (len > LOAD_STRINGS_MAX) {
+    uint32_t count = 0;
+    if (len > STARTUP_STRINGS_MAX) {
         return -ANOLE_ENOSPC;
     }
     if (len > 0 && strings[len - 1] != '\0') {
         return -ANOLE_EINVAL;
     }
     for (size_t at = 0; at < len; at += strlen(strings + at) + 1) {
-        if (startup.argument_count == STARTUP_ARGUMENTS_MAX) {
-            return -ANOLE_EINVAL;
-        }
-        startup.argument[startup.argument_count++] = (uint32_t)(sizeof(startup) + at);
+        count++;
     }
-    if (startup.environment_count > startup.argument_count) {
+    if (count > STARTUP_ARGUMENTS_MAX || header->environment_count > count) {
         return -ANOLE_EINVAL;
     }
-    startup.argument_count -= startup.environment_count;
-    memset(page, 0, PAGE_SIZE);
-    memcpy(page, &startup, sizeof(startup));
-    if (len > 0) {
-        memcpy(page + sizeof(startup), strings, len);
-    }
+    *page = *header;
+    page->magic = STARTUP_MAGIC;
+    page->argument_count = count - header->environment_count;
+    page->strings_len = (uint32_t)len;
+    page->stack_pointer = USER_STACK_TOP - startup_strings_room(count, len);
+    page->name[sizeof(page->name) - 1] = '\0';
+    page->device[sizeof(page->device) - 1] = '\0';
     return 0;
 }

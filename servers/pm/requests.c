@@ -76,7 +76,7 @@ int request_spawn(struct ipc_delivery *request)
         return error;
     }
     if (len == 0 || len > sizeof(strings) || flags & ~(uint64_t)PM_SPAWN_FOREGROUND ||
-        message->word[3] > UINT32_MAX || message->word[4] >= STARTUP_ARGUMENTS_MAX) {
+        message->word[3] > UINT32_MAX || message->word[4] >= len) {
         return -ANOLE_EINVAL;
     }
     if (flags & PM_SPAWN_FOREGROUND && !owns_foreground(&caller)) {

@@ -11,7 +11,7 @@ struct recipe {
     struct load_request request;
     struct process_create create;
     struct startup_page header;
-    char strings[LOAD_STRINGS_MAX];
+    char strings[PAGE_SIZE];
 };
 
 static void create_fill(const struct rs_service *service, struct process_create *create)

@@ -147,9 +147,9 @@ static void arguments_packed(void **state)
 
 static void arguments_refused(void **state)
 {
-    const char *many[STARTUP_ARGUMENTS_MAX + 2] = {0};
+    static const char *many[STARTUP_ARGUMENTS_MAX + 2];
     const char *const none[] = {NULL}, *const empty[] = {"", "x", NULL};
-    char buffer[256];
+    static char buffer[2 * STARTUP_ARGUMENTS_MAX + 2];
     size_t len;
 
     (void)state;

@@ -30,49 +30,44 @@ int kcall_region_map(endpoint_t maker, handle_t handle, size_t offset, size_t le
 
 /* ---- the startup page ---- */
 
-static uint8_t page[PAGE_SIZE];
-
-static const char *argument(unsigned i)
-{
-    const struct startup_page *startup = (const void *)page;
-    assert_true(i < startup->argument_count);
-    return (const char *)page + startup->argument[i];
-}
+static struct startup_page page;
 
 static void test_arguments(void **state)
 {
-    static const char strings[] = "blktest\0vda\0\0--rw"; /* with an empty one */
-    struct startup_page header = {.rs = 5, .unit = 2, .name = "blktest"};
-    const struct startup_page *startup = (const void *)page;
+    static const char strings[] = "blktest\0vda\0\0--rw\0A=b"; /* with an empty one */
+    struct startup_page header = {.rs = 5, .unit = 2, .name = "blktest", .environment_count = 1};
     (void)state;
-    assert_int_equal(load_startup_build(page, &header, strings, sizeof(strings)), 0);
-    assert_int_equal(startup->magic, STARTUP_MAGIC);
-    assert_int_equal(startup->argument_count, 4);
-    assert_string_equal(argument(0), "blktest");
-    assert_string_equal(argument(1), "vda");
-    assert_string_equal(argument(2), "");
-    assert_string_equal(argument(3), "--rw");
-    assert_int_equal(startup->rs, 5);
-    assert_int_equal(startup->unit, 2);
+    assert_int_equal(load_startup_build(&page, &header, strings, sizeof(strings)), 0);
+    assert_int_equal(page.magic, STARTUP_MAGIC);
+    assert_int_equal(page.argument_count, 4);
+    assert_int_equal(page.environment_count, 1);
+    assert_int_equal(page.strings_len, sizeof(strings));
+    assert_int_equal(page.rs, 5);
+    assert_int_equal(page.unit, 2);
+    /* 22 bytes, five pointers, and two NULLs. */
+    assert_int_equal(page.stack_pointer, USER_STACK_TOP - 32 - 64);
 }
 
 static void test_arguments_refused(void **state)
 {
     struct startup_page header = {0};
-    char many[2 * (STARTUP_ARGUMENTS_MAX + 1)];
-    static char large[PAGE_SIZE];
+    static char many[2 * (STARTUP_ARGUMENTS_MAX + 1)], large[STARTUP_STRINGS_MAX + 1];
     (void)state;
-    assert_int_equal(load_startup_build(page, &header, "abc", 3), -ANOLE_EINVAL);
+    assert_int_equal(load_startup_build(&page, &header, "abc", 3), -ANOLE_EINVAL);
     for (size_t i = 0; i < sizeof(many); i++) {
         many[i] = i % 2 ? '\0' : 'a';
     }
-    assert_int_equal(load_startup_build(page, &header, many, sizeof(many)), -ANOLE_EINVAL);
-    assert_int_equal(load_startup_build(page, &header, many, sizeof(many) - 2), 0);
+    assert_int_equal(load_startup_build(&page, &header, many, sizeof(many)), -ANOLE_EINVAL);
+    assert_int_equal(load_startup_build(&page, &header, many, sizeof(many) - 2), 0);
+    assert_int_equal(page.argument_count, STARTUP_ARGUMENTS_MAX);
     memset(large, 'a', sizeof(large) - 1);
-    assert_int_equal(load_startup_build(page, &header, large, sizeof(large)), -ANOLE_ENOSPC);
-    large[LOAD_STRINGS_MAX - 1] = '\0';
-    assert_int_equal(load_startup_build(page, &header, large, LOAD_STRINGS_MAX), 0);
-    assert_int_equal(load_startup_build(page, &header, NULL, 0), 0);
+    assert_int_equal(load_startup_build(&page, &header, large, sizeof(large)), -ANOLE_ENOSPC);
+    large[STARTUP_STRINGS_MAX - 1] = '\0';
+    assert_int_equal(load_startup_build(&page, &header, large, STARTUP_STRINGS_MAX), 0);
+    assert_int_equal(load_startup_build(&page, &header, NULL, 0), 0);
+    assert_int_equal(page.stack_pointer, USER_STACK_TOP - 16);
+    header.environment_count = 2;
+    assert_int_equal(load_startup_build(&page, &header, "a", 2), -ANOLE_EINVAL);
 }
 
 /* ---- the boot image ---- */
