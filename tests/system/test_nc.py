@@ -72,6 +72,19 @@ def test_streams(boot):
     assert result.status == 1, str(result)
 
 
+def test_silent_peers(boot):
+    """One that takes nothing, one that says nothing, one that isn't there: patience ends it."""
+    done = threading.Event()
+    full, silent = Peer(lambda connection: done.wait(TIMEOUT)), Peer(lambda _: done.wait(TIMEOUT))
+    result = boot(f"nc -d -w 1 {HOST} {silent.port}; nc -w 1 --send 100000000 {HOST} {full.port}; "
+                  "nc -w 1 -d 10.0.2.77 7; nc -l -w 1 8; nc -u -l -w 1 8", "--net", "user",
+                  timeout=TIMEOUT)
+    done.set()
+    assert re.findall(r"^nc: (\w+): Connection timed out$", result.output, re.M) == [
+        "receive", "receive", "send", "connect", "accept", "receive"], str(result)
+    assert full.join() and silent.join() and result.status == 1, str(result)
+
+
 def test_datagrams(passes):
     peer = Peer(echo_datagrams, socket.SOCK_DGRAM)
     result = passes(f"nc -u -w 2 --send 10000 --sha256 {HOST} {peer.port}", "--net", "user",

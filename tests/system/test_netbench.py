@@ -135,6 +135,17 @@ def test_bad_clients(server):
         machine.wait_for(text)
 
 
+def test_death_of_inet(boot):
+    """The client says what became of its connection; the server listens again at the next instance."""
+    result = boot("together --apart 700 netbench -s -n 2 -- netbench -c 127.0.0.1 -t 3 -- "
+                  "service kill inet -- sleep 1 -- netbench -c 127.0.0.1 -t 1 --rr",
+                  timeout=TIMEOUT)
+    assert "netbench: the connection broke: Connection reset by peer" in result.output, str(result)
+    assert result.output.count("listening at port 5001") == 2, str(result)
+    assert re.search(r"tcp with 127\.0\.0\.1: [1-9]\d+ exchanges of 64 bytes in", result.output), \
+        str(result)
+
+
 @pytest.fixture(name="iperf_servers")
 def fixture_iperf_servers():
     """iperf servers of this machine, four for TCP and two for UDP: their ports. Version 2.1.8 often dies
