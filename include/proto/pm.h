@@ -12,7 +12,10 @@ enum pm_request {
     PM_SPAWN = MESSAGE_TYPE(PROTO_PM, 1), /* w0 grant (read) of NUL-terminated argument strings, the
                                              first one names the program, w1 bytes, w2 PM_SPAWN_*,
                                              w3 tag, w4 how many of the strings, the last ones,
-                                             are environment -> w0 endpoint. ENOENT: no such program; EPERM:
+                                             are environment, w5 grant (read) of an executable
+                                             file, w6 its bytes; 0: the program is in the boot
+                                             image. One from a file has the rights of the default
+                                             class -> w0 endpoint. EINVAL: it is none; ENOENT: no such program; EPERM:
                                              an operator's program, and the caller is none; ENOMEM:
                                              too many of the caller and its kin are running */
     PM_WAIT = MESSAGE_TYPE(PROTO_PM, 2),  /* w0 endpoint of my child: answered when it is dead -> w0

@@ -113,7 +113,8 @@ int thread_start(void (*entry)(void *), void *argument, size_t stack_bytes, uint
 void thread_wait(endpoint_t thread);
 
 /* ---- programs (program.c) ---- */
-/* Spawns argv[0] through pm; foreground: gets the console's Ctrl-C. */
+/* Spawns argv[0] through pm: a path, or a name in the boot image or else in the working directory.
+ * Descriptors, working directory and environment are handed on. foreground: gets the console's Ctrl-C. */
 int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoint);
 /* Waits for the end of a program that this process spawned. */
 int program_wait(endpoint_t endpoint, enum death_cause *cause, uint64_t *detail);

@@ -25,6 +25,24 @@ static int write(endpoint_t child, uint64_t vaddr, const void *data, uint64_t le
     return kcall(KCALL_PROCESS_WRITE, &message);
 }
 
+/* All of it is memory of the child's own, filled piece by piece. */
+static int read_segment(const struct load_request *request, const struct boot_segment *segment,
+                        endpoint_t child)
+{
+    static uint8_t piece[16 * PAGE_SIZE];
+    int error = map(child, segment->vaddr, round_up(segment->memory_len), segment->prot,
+                    HANDLE_NONE, 0);
+    for (uint64_t done = 0; !error && done < segment->file_len; done += sizeof(piece)) {
+        uint64_t left = segment->file_len - done;
+        uint64_t len = left < sizeof(piece) ? left : sizeof(piece);
+        error = request->read(request->context, segment->file_offset + done, piece, len);
+        if (!error) {
+            error = write(child, segment->vaddr + done, piece, len);
+        }
+    }
+    return error;
+}
+
 static int map_segment(const struct load_request *request, const struct boot_segment *segment,
                        endpoint_t child)
 {
@@ -94,7 +112,9 @@ int load_create(const struct load_request *request, endpoint_t *child)
     }
     endpoint_t created = (endpoint_t)message.word[0];
     for (unsigned i = 0; !error && i < request->program->segment_count; i++) {
-        error = map_segment(request, &request->program->segment[i], created);
+        const struct boot_segment *segment = &request->program->segment[i];
+        error = request->read ? read_segment(request, segment, created)
+                              : map_segment(request, segment, created);
     }
     if (!error) {
         error = map_stack(request, created);

@@ -33,6 +33,15 @@ const struct boot_entry *load_find_program(const struct load_image *image, const
 /* Bytes of a plain file. */
 const void *load_file(const struct load_image *image, const struct boot_entry *entry);
 
+/* ---- executable files (elf.c) ---- */
+
+/*
+ * Reads an ELF executable of file_len bytes, of which head_len from the beginning are there (a page is
+ * enough), as an entry; its segments' offsets are those in the file. -EINVAL: it isn't one of this
+ * machine, linked statically, with at most BOOT_SEGMENTS segments in ascending order.
+ */
+int load_elf_read(const void *head, size_t head_len, uint64_t file_len, struct boot_entry *program);
+
 /* ---- the startup page (startup.c) ---- */
 
 /*
@@ -48,6 +57,9 @@ int load_startup_build(struct startup_page *page, const struct startup_page *hea
 
 struct load_request {
     const struct load_image *image;
+    /* Instead of an image: gives len bytes of the program's file from offset on. */
+    int (*read)(void *context, uint64_t offset, void *to, size_t len);
+    void *context;
     const struct boot_entry *program;
     const struct process_create *create;
     const struct startup_page *header; /* self and stack_bytes are filled in */

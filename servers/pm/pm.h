@@ -101,6 +101,9 @@ struct spawn_request {
     endpoint_t parent;
     uint32_t tag;
     bool by_operator;
+    endpoint_t owner; /* of the file that it is to be, and its grant of it */
+    handle_t file;
+    uint64_t file_len; /* 0: it is in the boot image */
 };
 /* Starts a program from its argument strings, which are checked here. */
 int spawn(const struct spawn_request *request, endpoint_t *endpoint);

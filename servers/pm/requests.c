@@ -87,7 +87,10 @@ int request_spawn(struct ipc_delivery *request)
                                     .parent = caller.process,
                                     .tag = (uint32_t)message->word[3],
                                     .environment_count = (uint32_t)message->word[4],
-                                    .by_operator = caller.operator};
+                                    .by_operator = caller.operator,
+                                    .owner = message->endpoint,
+                                    .file = message->word[5],
+                                    .file_len = message->word[6]};
     struct program *program = program_find_tag(&pm.table, spawned.parent, spawned.tag);
     if (!program) {
         error = kcall_copy(message->endpoint, message->word[0], 0, strings, len, COPY_FROM_GRANT);

@@ -60,7 +60,7 @@ test_config_SRCS := tests/host/test_config.c $(HOST_LIBCONFIG) $(HOST_LIBFDT)
 test_config_CFLAGS := $(LIBFDT_SANITIZE)
 
 HOST_TESTS += test_load
-test_load_SRCS := tests/host/test_load.c lib/libload/startup.c lib/libload/image.c
+test_load_SRCS := tests/host/test_load.c $(addprefix lib/libload/,startup.c image.c elf.c)
 
 HOST_TESTS += test_pm_table
 test_pm_table_SRCS := tests/host/test_pm_table.c servers/pm/table.c

@@ -10,6 +10,7 @@
 
 #include <anole/error.h>
 #include <libanole/anole.h>
+#include <elf.h>
 #include <libload/load.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,116 @@ static void test_image_odd(void **state)
     assert_int_equal(load_image_check(image, IMAGE_LEN), -ANOLE_EINVAL);
 }
 
+/* ---- executable files ---- */
+
+struct executable {
+    Elf64_Ehdr header;
+    Elf64_Phdr segment[BOOT_SEGMENTS + 1];
+};
+
+#define FILE_LEN 100000u
+
+static struct executable sound(void)
+{
+    return (struct executable){
+        .header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB},
+                   .e_type = ET_EXEC,
+                   .e_machine = EM_RISCV,
+                   .e_entry = USER_TEXT_BASE + 8,
+                   .e_phoff = sizeof(Elf64_Ehdr),
+                   .e_phentsize = sizeof(Elf64_Phdr),
+                   .e_phnum = 2},
+        .segment = {{.p_type = PT_LOAD,
+                     .p_flags = PF_R | PF_X,
+                     .p_offset = 1000,
+                     .p_vaddr = USER_TEXT_BASE,
+                     .p_filesz = 5000,
+                     .p_memsz = 5000},
+                    {.p_type = PT_LOAD,
+                     .p_flags = PF_R | PF_W,
+                     .p_offset = 6000,
+                     .p_vaddr = USER_TEXT_BASE + 2 * PAGE_SIZE,
+                     .p_filesz = 100,
+                     .p_memsz = 90000}},
+    };
+}
+
+static int elf_read(const struct executable *executable)
+{
+    struct boot_entry program;
+    return load_elf_read(executable, sizeof(*executable), FILE_LEN, &program);
+}
+
+static void test_elf_sound(void **state)
+{
+    struct executable good = sound();
+    struct boot_entry program;
+    (void)state;
+    assert_int_equal(load_elf_read(&good, sizeof(good), FILE_LEN, &program), 0);
+    assert_int_equal(program.segment_count, 2);
+    assert_int_equal(program.entry, USER_TEXT_BASE + 8);
+    assert_int_equal(program.flags, BOOT_PROGRAM);
+    assert_int_equal(program.segment[0].prot, PROT_READ_BIT | PROT_EXEC_BIT);
+    assert_int_equal(program.segment[1].file_offset, 6000);
+    assert_int_equal(program.segment[1].memory_len, 90000);
+    good.header.e_flags = 4; /* double */
+    assert_int_equal(load_elf_read(&good, sizeof(good), FILE_LEN, &program), 0);
+    assert_int_equal(program.flags, BOOT_PROGRAM | BOOT_FLOAT);
+}
+
+/* Each changes one thing of a sound one. */
+#define ODD(change)                                                                                \
+    do {                                                                                           \
+        struct executable odd = sound();                                                           \
+        odd.change;                                                                                \
+        assert_int_equal(elf_read(&odd), -ANOLE_EINVAL);                                           \
+    } while (0)
+
+static void test_elf_odd(void **state)
+{
+    struct executable good = sound();
+    struct boot_entry program;
+    (void)state;
+    for (size_t len = 0; len < sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr); len++) {
+        assert_int_equal(load_elf_read(&good, len, FILE_LEN, &program), -ANOLE_EINVAL);
+    }
+    ODD(header.e_ident[0] = 0);
+    ODD(header.e_ident[EI_CLASS] = ELFCLASS32);
+    ODD(header.e_ident[EI_DATA] = ELFDATA2MSB);
+    ODD(header.e_type = ET_DYN);
+    ODD(header.e_machine = EM_X86_64);
+    ODD(header.e_entry = USER_TEXT_BASE - 8);
+    ODD(header.e_entry = USER_TEXT_BASE + 5000);
+    ODD(header.e_entry = USER_TEXT_BASE + 2 * PAGE_SIZE); /* not code */
+    ODD(header.e_phoff = UINT64_MAX);
+    ODD(header.e_phoff = sizeof(struct executable));
+    ODD(header.e_phnum = UINT16_MAX);
+    ODD(header.e_phnum = 0);
+    ODD(header.e_phentsize = 1);
+    ODD(segment[0].p_type = PT_INTERP);
+    ODD(segment[1].p_type = PT_DYNAMIC);
+    ODD(segment[0].p_flags = PF_R | PF_W | PF_X);
+    ODD(segment[0].p_vaddr = USER_TEXT_BASE + 1);
+    ODD(segment[0].p_vaddr = 0);
+    ODD(segment[1].p_vaddr = USER_TEXT_BASE);             /* over the first one */
+    ODD(segment[1].p_vaddr = USER_TEXT_BASE + PAGE_SIZE); /* on its last page */
+    ODD(segment[1].p_vaddr = USER_MAP_BASE - PAGE_SIZE);
+    ODD(segment[1].p_vaddr = ~(PAGE_SIZE - 1));
+    ODD(segment[1].p_memsz = UINT64_MAX);
+    ODD(segment[1].p_memsz = 99);
+    ODD(segment[1].p_filesz = UINT64_MAX);
+    ODD(segment[1].p_offset = FILE_LEN - 99);
+    ODD(segment[1].p_offset = UINT64_MAX);
+    good.header.e_phnum = BOOT_SEGMENTS + 1;
+    for (unsigned i = 2; i <= BOOT_SEGMENTS; i++) {
+        good.segment[i] = good.segment[1];
+        good.segment[i].p_vaddr = good.segment[i - 1].p_vaddr + 100 * PAGE_SIZE;
+    }
+    assert_int_equal(elf_read(&good), -ANOLE_EINVAL);
+    good.header.e_phnum = BOOT_SEGMENTS;
+    assert_int_equal(elf_read(&good), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_arguments_refused),
         cmocka_unit_test_setup_teardown(test_image_sound, image_setup, image_teardown),
         cmocka_unit_test_setup_teardown(test_image_odd, image_setup, image_teardown),
+        cmocka_unit_test(test_elf_sound),
+        cmocka_unit_test(test_elf_odd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
