@@ -115,6 +115,11 @@ PROGRAMS += virtio
 virtio_SRCS := commands/virtio.c
 virtio_LIBS := libcommand libvirtio libanole
 
+PROGRAMS += wget
+wget_SRCS := $(addprefix commands/wget/, exchange.c main.c target.c)
+wget_CFLAGS := $(SOCK_INCLUDES)
+wget_LIBS := libcommand libhttp libsha256 libsock libanole
+
 PROGRAMS += nc
 nc_SRCS := \
     commands/nc/line.c \

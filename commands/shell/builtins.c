@@ -54,6 +54,7 @@ static const struct builtin builtins[] = {
     {"lsdev", "[-v]", "devices; -v: all that is known of them", NULL},
     {"virtio", "dump NAME", "what a virtio driver and its device think of each other", NULL},
     {"dmesg", "[-l LEVEL]", "the kernel's log", NULL},
+    {"wget", "[-q] [-t TRIES] [-O FILE] [--sha256] URL", "fetches a page", NULL},
     {"uptime", "", "time since the start, load and memory", NULL},
     {"date", "", "the wall-clock time (UTC)", NULL},
     {"sleep", "SECONDS", "waits", NULL},
