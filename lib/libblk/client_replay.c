@@ -344,6 +344,11 @@ int replay_answered(struct replay *replay, uint32_t id, int status)
     return request_answered(replay, ID_INDEX(id), id, status);
 }
 
+bool replay_has_done(const struct replay *replay, enum replay_owner owner)
+{
+    return replay->done[owner].first != REPLAY_NONE;
+}
+
 bool replay_take(struct replay *replay, enum replay_owner owner, struct blk_completion *completion)
 {
     uint32_t slot = replay->done[owner].first;

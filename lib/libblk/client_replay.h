@@ -107,6 +107,7 @@ bool replay_next(struct replay *replay, struct replay_send *send, uint64_t now_t
 /* The driver's answer: 0 or -error; -EBUSY puts the request back for a later try. -EPROTO: no such
  * request is in flight. */
 int replay_answered(struct replay *replay, uint32_t id, int status);
+bool replay_has_done(const struct replay *replay, enum replay_owner owner);
 /* Takes the request of that owner that was finished first. */
 bool replay_take(struct replay *replay, enum replay_owner owner, struct blk_completion *completion);
 

@@ -130,6 +130,8 @@ unsigned blk_take(struct blk_client *client, struct blk_completion *completions,
 
 bool blk_arm(struct blk_client *client)
 {
+    if (replay_has_done(&client->replay, REPLAY_PROGRAM))
+        return true;
     return client->broken ? client->status == 0 : client_arm(client);
 }
 

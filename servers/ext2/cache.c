@@ -230,6 +230,7 @@ void cache_step(struct cache *cache)
     if (cache->unpublished) {
         cache->unpublished = false;
         blk_step(cache->client);
+        answers_take(cache);
     }
 }
 

@@ -79,14 +79,18 @@ static void turn(struct loop *loop)
     const uint64_t bits = NOTIFY_BIT(BIT_LIBBLK) | NOTIFY_BIT(BIT_LIBBLK + 1);
     uint64_t began = ticks_now();
     struct ipc_delivery delivery;
+    int status = blk_status(loop->client);
     blk_step(loop->client);
-    bool more = (loop->pool && take(loop)) || blk_arm(loop->client);
+    bool more = (loop->pool && take(loop)) || blk_status(loop->client) != status;
+    if (random_below(2) == 0)
+        blk_step(loop->client); /* as for what was submitted just now: it may take answers, too */
+    more = more || blk_arm(loop->client);
     uint64_t took = ticks_now() - began;
     if (took > loop->longest_ticks)
         loop->longest_ticks = took;
     if (more)
         return;
-    uint64_t deadline = blk_deadline(loop->client), limit = deadline_in_us(1000000);
+    uint64_t deadline = blk_deadline(loop->client), limit = deadline_in_us(ROUND_US);
     if (ipc_receive(&delivery, bits, deadline < limit ? deadline : limit, RECEIVE_NO_REQUESTS) == 0)
         blk_notified(loop->client, delivery.message.word[0]);
 }
