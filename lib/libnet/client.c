@@ -205,7 +205,9 @@ static bool next_sent(struct net_client *client, struct net_event *event)
     const struct net_client_tx *slot = &client->tx[client->tx_head % client->options.tx_depth];
     if (client->tx_head == client->tx_tail || !slot->answered)
         return false;
-    *event = (struct net_event){.kind = NET_EVENT_SENT, .status = slot->status, .tag = slot->tag};
+    event_begin(event, NET_EVENT_SENT);
+    event->status = slot->status;
+    event->tag = slot->tag;
     client->tx_head++;
     if (client->tx_next < client->tx_head)
         client->tx_next = client->tx_head;
@@ -215,20 +217,21 @@ static bool next_sent(struct net_client *client, struct net_event *event)
 /* News of the interface itself, in the order in which they happen. */
 static bool next_news(struct net_client *client, struct net_event *event)
 {
-    *event = (struct net_event){.link = client->link, .speed_mbits = client->speed_mbits};
     if (client->down_news) {
         client->down_news = false;
-        event->kind = NET_EVENT_DOWN;
+        event_begin(event, NET_EVENT_DOWN);
         event->status = client->given_up ? -ANOLE_EGIVENUP : 0;
     } else if (client->up_news) {
         client->up_news = false;
-        event->kind = NET_EVENT_UP;
+        event_begin(event, NET_EVENT_UP);
     } else if (client->link_news) {
         client->link_news = false;
-        event->kind = NET_EVENT_LINK;
+        event_begin(event, NET_EVENT_LINK);
     } else {
         return false;
     }
+    event->link = client->link;
+    event->speed_mbits = client->speed_mbits;
     return true;
 }
 
@@ -240,7 +243,8 @@ bool net_next(struct net_client *client, struct net_event *event)
         path_receive(client);
     if (!client->frame_complete)
         return next_news(client, event) || next_sent(client, event);
-    *event = client->frame;
+    memcpy(event, &client->frame,
+           offsetof(struct net_event, part) + client->frame.part_count * sizeof(event->part[0]));
     client->frame_complete = false;
     return true;
 }

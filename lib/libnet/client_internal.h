@@ -11,6 +11,8 @@
 #include <libanole/anole.h>
 #include <libnet/client.h>
 #include <libpeer/peer.h>
+#include <stddef.h>
+#include <string.h>
 
 #define CALL_US 1000000u /* that a call to a driver may take */
 /* A frame's vector of pieces, one slot each. */
@@ -106,6 +108,13 @@ static inline uint8_t *client_buffer_data(const struct net_client *client, unsig
 {
     return client->pool + client->rx_offset + buffer * client->options.rx_buffer_bytes +
            NET_RX_HEADROOM;
+}
+
+/* An event without parts. Room for them is most of an event, and is left as it was. */
+static inline void event_begin(struct net_event *event, enum net_event_kind kind)
+{
+    memset(event, 0, offsetof(struct net_event, part));
+    event->kind = kind;
 }
 
 /* ---- client_session.c ---- */

@@ -162,12 +162,11 @@ static bool answer_received(struct net_client *client, uint32_t index, const str
     if (index >= client->options.rx_buffers || client->buffer[index] != NET_BUFFER_POSTED ||
         message_status(answer) != 0 || first == client->frame_begun)
         return false;
-    if (first)
-        client->frame = (struct net_event){
-            .kind = NET_EVENT_FRAME,
-            .flags = flags & ~(NET_RX_MORE | NET_RX_LATER),
-            .offload = answer->word[2],
-        };
+    if (first) {
+        event_begin(&client->frame, NET_EVENT_FRAME);
+        client->frame.flags = flags & ~(NET_RX_MORE | NET_RX_LATER);
+        client->frame.offload = answer->word[2];
+    }
     client->frame_begun = true;
     if (!append_part(client, (uint16_t)index, answer))
         return false;
