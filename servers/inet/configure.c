@@ -83,7 +83,7 @@ static void dhcp_end(struct interface *interface)
 static void mtu_apply(struct interface *interface)
 {
     uint16_t most = LWIP_MIN(net_client_info(interface->client)->mtu_bytes,
-                             TX_SLOT_BYTES - SIZEOF_ETH_HDR);
+                             TX_FRAME_MAX - SIZEOF_ETH_HDR);
     uint16_t wanted = interface->wish.mtu_bytes;
 
     interface->netif.mtu = wanted != 0 && wanted < most ? wanted : most;
@@ -256,7 +256,7 @@ static int remove_address(struct interface *interface, const ip_addr_t *ip, uint
 static int set_mtu(struct interface *interface, const ip_addr_t *ip, uint64_t value)
 {
     (void)ip;
-    if (value < INET_MTU_MIN || value > TX_SLOT_BYTES - SIZEOF_ETH_HDR ||
+    if (value < INET_MTU_MIN || value > TX_FRAME_MAX - SIZEOF_ETH_HDR ||
         (interface->known && value > net_client_info(interface->client)->mtu_bytes))
         return -ANOLE_EINVAL;
     interface->wish.mtu_bytes = (uint16_t)value;

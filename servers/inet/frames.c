@@ -63,7 +63,7 @@ err_t frames_send(struct netif *netif, struct pbuf *packet)
     struct interface *interface = netif->state;
     struct inet_traffic *traffic = &interface->traffic;
 
-    if (packet->tot_len > TX_SLOT_BYTES || packet->tot_len < SIZEOF_ETH_HDR)
+    if (packet->tot_len > TX_FRAME_MAX || packet->tot_len < SIZEOF_ETH_HDR)
         return ERR_BUF;
     if (interface->free_count == 0) {
         interface->full = true;
@@ -71,7 +71,9 @@ err_t frames_send(struct netif *netif, struct pbuf *packet)
         return ERR_MEM; /* see frames_drained() */
     }
     uint16_t slot = interface->free_slots[--interface->free_count];
-    uint8_t *data = interface->slots + slot * TX_SLOT_BYTES;
+    /* Aligned as it is: most of it is copied in whole words. */
+    uint8_t *data = interface->slots + slot * TX_SLOT_BYTES +
+                    (uintptr_t)packet->payload % TX_ALIGNMENT;
     (void)pbuf_copy_partial(packet, data, packet->tot_len, 0);
     interface->next_slot[slot] = NO_SLOT;
     traffic->tx_frames++;

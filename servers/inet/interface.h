@@ -21,6 +21,8 @@
 
 #define TX_SLOTS 256u
 #define TX_SLOT_BYTES 2048u
+#define TX_ALIGNMENT 8u
+#define TX_FRAME_MAX (TX_SLOT_BYTES - TX_ALIGNMENT)
 #define NO_SLOT UINT16_MAX
 #define RX_BUFFERS 512u
 #define RX_BUFFER_BYTES 2048u
@@ -46,6 +48,7 @@ struct interface_wish {
 /* Segments that go as one frame, so far; piece_count 0: none. Its tag is the first one's slot. */
 struct tx_gather {
     struct net_frame frame;
+    uint8_t *first; /* piece */
     uint16_t last_slot;
     size_t bytes; /* of the frame */
     size_t segment_bytes;

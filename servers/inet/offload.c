@@ -110,7 +110,7 @@ static bool may_follow(const struct interface *interface, const uint8_t *frame, 
 {
     const struct tx_gather *gather = &interface->gather;
     const struct net_info *info = net_client_info(interface->client);
-    const uint8_t *first = gather->frame.piece[0];
+    const uint8_t *first = gather->first;
     struct place own;
 
     if (gather->frame.piece_count == 0 || !find_tcp(first, gather->frame.piece_bytes[0], &own))
@@ -149,8 +149,7 @@ void offload_flush(struct interface *interface)
 
     if (frame->piece_count == 0)
         return;
-    /* It lies in a slot of ours, where find_tcp() has found it before. */
-    uint8_t *first = interface->slots + frame->tag * TX_SLOT_BYTES;
+    uint8_t *first = gather->first;
     if (!find_tcp(first, frame->piece_bytes[0], &place))
         panic("%s: no TCP where it was", interface->name);
     if (frame->piece_count > 1)
@@ -166,12 +165,13 @@ void offload_flush(struct interface *interface)
     frame->piece_count = 0;
 }
 
-static void gather_begin(struct interface *interface, uint16_t slot, const uint8_t *data,
-                         size_t len, const struct place *place)
+static void gather_begin(struct interface *interface, uint16_t slot, uint8_t *data, size_t len,
+                         const struct place *place)
 {
     struct tx_gather *gather = &interface->gather;
 
     frame_of_slot(&gather->frame, slot, data, len);
+    gather->first = data;
     gather->last_slot = slot;
     gather->bytes = len;
     gather->segment_bytes = len - place->data;

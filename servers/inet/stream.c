@@ -274,9 +274,11 @@ int stream_send(struct socket *socket, struct message *message)
         return -ANOLE_EPIPE;
     if (len == 0)
         return -ANOLE_EINVAL;
+    /* Who waits for room gets some that is worth being woken for. */
+    if (tcp_sndbuf(socket->tcp) < LWIP_MIN(len, TCP_SNDLOWAT))
+        return -ANOLE_EAGAIN;
     len = LWIP_MIN(len, LWIP_MIN(tcp_sndbuf(socket->tcp), COPY_BUFFER_LEN - 1u));
-    if (len == 0 || tcp_sndqueuelen(socket->tcp) >= TCP_SND_QUEUELEN ||
-        !socket_may_have(socket, ROOM_TO_WRITE))
+    if (tcp_sndqueuelen(socket->tcp) >= TCP_SND_QUEUELEN || !socket_may_have(socket, ROOM_TO_WRITE))
         return -ANOLE_EAGAIN;
     len = LWIP_MIN(len, socket_room(socket) - SEGMENT_COST);
     error = kcall_copy(message->endpoint, message->word[1], message->word[2], copy_buffer, len,

@@ -172,9 +172,10 @@ void service_reply(struct ipc_delivery *request, int status)
 int client_ask(unsigned client, uint32_t type, struct message *message)
 {
     static uint64_t call_id;
-    struct ipc_delivery request = {.message = *message, .call_id = ++call_id};
+    struct ipc_delivery request = {.message = *message};
     unsigned i = 0;
 
+    request.call_id = ++call_id;
     request.message.endpoint = endpoint_of(client);
     request.message.type = type;
     while (i < inet_entry_count && inet_entries[i].type != type)
