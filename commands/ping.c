@@ -1,6 +1,7 @@
 /*
- * ping [-c COUNT] [-i SECONDS] [-s BYTES] HOST: asks a host for echoes, over IPv4 or IPv6, and says how
- * long each took. Exit status: 0 if at least one came back.
+ * ping [-o] [-c COUNT] [-i SECONDS] [-s BYTES] HOST: asks a host for echoes, over IPv4 or IPv6, and says
+ * how long each took. With -o the first answer ends it: so one waits until a host can be reached. Exit
+ * status: 0 if at least one came back.
  */
 #include "common/arguments.h"
 
@@ -32,6 +33,7 @@ struct echo {
 
 struct options {
     uint64_t count, interval_us, bytes;
+    bool once; /* ends with the first answer */
     const char *host;
 };
 
@@ -46,7 +48,10 @@ static bool read_options(int argc, char *argv[], struct options *options)
     int option;
 
     *options = (struct options){.count = COUNT_DEFAULT, .bytes = BYTES_DEFAULT};
-    while ((option = getopt(argc, argv, "c:i:s:")) != -1) {
+    while ((option = getopt(argc, argv, "c:i:os:")) != -1) {
+        options->once |= option == 'o';
+        if (option == 'o')
+            continue;
         if (option == 'c' && parse_number(optarg, 1000000, &options->count))
             continue;
         if (option == 'i' && parse_number(optarg, 3600, &interval))
@@ -129,7 +134,7 @@ int main(int argc, char *argv[])
     struct options options;
 
     if (!read_options(argc, argv, &options))
-        return print_usage("ping [-c COUNT] [-i SECONDS] [-s BYTES] HOST");
+        return print_usage("ping [-o] [-c COUNT] [-i SECONDS] [-s BYTES] HOST");
     int error = getaddrinfo(options.host, "0", &hints, &to);
     if (error != 0) {
         fprintf(stderr, "ping: %s: %s\n", options.host, gai_strerror(error));
@@ -141,7 +146,7 @@ int main(int argc, char *argv[])
         fprintf(stderr, "ping: no socket: %s\n", strerror(errno));
         return 1;
     }
-    for (uint64_t i = 0; i < options.count; i++) {
+    for (uint64_t i = 0; i < options.count && !(options.once && result.received > 0); i++) {
         if (i > 0)
             sleep_us(options.interval_us);
         ping_once(fd, to, &options, &result);

@@ -70,7 +70,7 @@ static const struct builtin builtins[] = {
      "moves data to and from a port", NULL},
     {"netbench", "-s | -c HOST [-u] [-t SECONDS] [--reverse | --both | --rr]",
      "measures the network; speaks iperf 2", NULL},
-    {"ping", "[-c COUNT] [-i SECONDS] [-s BYTES] HOST", "asks a host for echoes", NULL},
+    {"ping", "[-o] [-c COUNT] [-i SECONDS] [-s BYTES] HOST", "asks a host for echoes", NULL},
     {"poweroff", "[STATUS]", "stops all services and the machine", NULL},
     {"reboot", "", "stops all services and starts anew", NULL},
     {"blktest", "DEV [--rw] [--seed N] [--group G] [--channel|--message]",

@@ -70,7 +70,7 @@ def test_packets(tmp_path):
     stream, stream6 = Peer(exchange, times=2), Peer(exchange, family=socket.AF_INET6)
     datagrams, long_ones = (Peer(serve, socket.SOCK_DGRAM)
                             for serve in (take_datagrams, echo_datagrams))
-    result = launch("-e", f"ping -c 2 -i 0 {HOST}; ping -c 2 -i 0 -s 1001 {HOST}; ping -c 4 {HOST6}; "
+    result = launch("-e", f"ping -o -c 20 {HOST}; ping -c 2 -i 0 -s 1001 {HOST}; ping -o -c 20 {HOST6}; "
                     f"ping -c 1 -s 1400 {HOST}; host anole.test; "
                     f"nc --send 700001 --sha256 {HOST} {stream.port}; "
                     f"netbench -c {HOST} -p {stream.port} -t 1; "

@@ -16,6 +16,7 @@ TIMEOUT = 60
 HOST = "10.0.2.2"
 PORT = 5001  # inside
 IPERF_SECONDS = 20
+REACH = f"ping -o -c 20 {HOST}; "  # until DHCP has given an address
 RATE = r"\d+ bytes in \d+\.\d+ s, \d+\.\d+ Mbit/s"
 
 
@@ -165,7 +166,7 @@ def fixture_iperf_servers():
 
 def test_iperf_server(passes, iperf_servers):
     tests = zip(iperf_servers, ("", "--reverse", "--both", "--rr", "-u -b 8", "-u -b 8 --reverse"))
-    result = passes("; ".join(f"netbench -c {HOST} -t 1 -p {port} {words}" for port, words in tests),
+    result = passes(REACH + "; ".join(f"netbench -c {HOST} -t 1 -p {port} {words}" for port, words in tests),
                     "--net", "user", timeout=TIMEOUT)
     for line in (rf"tcp to {HOST}: {RATE}", rf"tcp from {HOST}: {RATE}",
                  rf"tcp with {HOST}: \d{{2,}} exchanges of 64 bytes .* median \d+\.\d us, 95 % .* us",
@@ -186,7 +187,7 @@ def test_two_machines(tmp_path):
                      "--net", f"stream:server=on,{wire};mac=52:54:00:00:00:01")
     server.wait_for("listening at port")
     to = f"netbench -c {there} -t 1"
-    client = Machine(f"ping -c 5 {there}; {to}; {to} --both; {to} --rr; {to} -u --rr; "
+    client = Machine(f"ping -o -c 20 {there}; {to}; {to} --both; {to} --rr; {to} -u --rr; "
                      f"nc -w 20 --send 3000000 --sha256 {there} 7",
                      "--net", f"stream:server=off,{wire};mac=52:54:00:00:00:02")
     client_result, server_result = client.join(), server.join()
