@@ -7,7 +7,7 @@
  * asked again, and done once: the file servers know each operation by its process and number.
  *
  * Arguments: what is there when the system starts. "TYPE:PATH" is a mount, the root first; "PATH" a
- * directory.
+ * directory; "TYPE:" files that are served, though nothing of them is mounted yet.
  */
 #include "vfs.h"
 
@@ -47,6 +47,17 @@ static const struct service service = {
     .timeout = servers_timeout,
 };
 
+/* "TYPE:" */
+static void type_expect(const char *argument)
+{
+    char type[RS_NAME_LEN] = "";
+    size_t len = strlen(argument) - 1;
+
+    memcpy(type, argument, len < sizeof(type) ? len : sizeof(type) - 1);
+    if (!server_make(type))
+        panic("%s: more than %u types", argument, SERVERS);
+}
+
 /* "TYPE:PATH" */
 static void first_mount(const char *argument, const char *path)
 {
@@ -72,6 +83,8 @@ int main(int argc, char *argv[])
         const char *colon = strchr(argv[i], ':');
         if (!colon)
             tell_directory(argv[i]);
+        else if (colon[1] == '\0')
+            type_expect(argv[i]);
         else if (mounts_are_new())
             first_mount(argv[i], colon + 1);
     }

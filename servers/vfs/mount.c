@@ -114,7 +114,7 @@ static int mount_with(struct request *request, const struct target *target, cons
     return 0;
 }
 
-/* Whichever server that is there takes it. */
+/* Whichever server takes it; one that is away is waited for. */
 static int mount_with_any(struct request *request, const struct target *target, const char *source,
                           struct mount **made)
 {
@@ -124,8 +124,6 @@ static int mount_with_any(struct request *request, const struct target *target, 
         return error;
     for (struct server *server = server_next(NULL); server && error == -ANOLE_EINVAL;
          server = server_next(server)) {
-        if (server->state == SERVER_AWAY)
-            continue;
         char type[RS_NAME_LEN];
         memcpy(type, server->type, sizeof(type));
         error = mount_with(request, target, type, source, made);
@@ -282,8 +280,8 @@ int request_mounts(struct ipc_delivery *request)
             describe(mount, &infos[count++]);
     uint64_t copied = count < room ? count : room;
     int error = copied == 0 ? 0
-                            : kcall_copy(message->endpoint, message->word[3], message->word[4], infos,
-                                         copied * sizeof(infos[0]), COPY_TO_GRANT);
+                            : kcall_copy(message->endpoint, message->word[3], message->word[4],
+                                         infos, copied * sizeof(infos[0]), COPY_TO_GRANT);
     message->word[0] = count;
     message->word[1] = copied;
     return error;

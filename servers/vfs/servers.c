@@ -30,8 +30,7 @@ struct server *server_next(struct server *server)
     return NULL;
 }
 
-/* An entry for a type that something is mounted of, or that somebody serves. */
-static struct server *server_make(const char *type)
+struct server *server_make(const char *type)
 {
     struct server *server = server_find(type);
 

@@ -75,6 +75,8 @@ struct ask {
 };
 
 struct server *server_find(const char *type);
+/* An entry for a type that something is mounted of, or that somebody serves. NULL: too many. */
+struct server *server_make(const char *type);
 /* The types that are known, one after another: NULL to begin. */
 struct server *server_next(struct server *server);
 /* Asks, and waits for the answer, over the server's deaths: its status. -EIO: it stays away, or answers
