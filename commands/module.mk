@@ -83,7 +83,7 @@ reboot_LIBS := libcommand librs libanole
 
 PROGRAMS += httpd
 httpd_SRCS := $(addprefix commands/httpd/, \
-    answer.c connection.c main.c page.c pattern.c services.c site.S tree.c)
+    answer.c connection.c files.c main.c page.c pattern.c services.c site.S tree.c)
 httpd_DEPS := $(wildcard commands/httpd/site/* docs/*.md)
 httpd_CFLAGS := $(SOCK_INCLUDES)
 httpd_LIBS := libcommand libhttp libsha256 libsock librs libanole

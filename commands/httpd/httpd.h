@@ -5,6 +5,7 @@
  *   connection.c  one connection: reading requests, bodies, sending answers
  *   answer.c      what is answered to a request: the head, and which bytes follow
  *   tree.c        what there is to be served
+ *   files.c       ... of the files below a directory
  *   pattern.c     files of any size, for measuring and testing
  *   services.c    what RS says of the services, as it is now
  *   page.c        texts that are made while somebody waits for them
@@ -33,8 +34,6 @@
 #define ANSWER_HEAD_MAX 4096u   /* a path of HTTP_PATH_MAX may stand in it, encoded */
 #define MOVED_AT_ONCE 32768u    /* bytes of content that one turn of a connection moves */
 
-/* ---- tree.c ---- */
-
 /* Something to be served. */
 struct document {
     const char *type; /* media type */
@@ -45,22 +44,8 @@ struct document {
     void (*close)(struct document *document); /* NULL: nothing is held */
     const char *text;                         /* its reader's own */
     uint64_t seed;                            /* likewise */
+    int fd;                                   /* likewise */
 };
-
-/* 200; 301: it is a directory, and its path ends in a slash; or what is wrong. */
-unsigned tree_find(const char *path, struct document *document);
-void document_close(struct document *document);
-
-/* ---- pattern.c ---- */
-
-/* "SIZE[/SEED]": a number, with K, M or G behind it. False: it isn't one. */
-bool pattern_find(const char *name, struct document *document);
-
-/* ---- services.c ---- */
-
-/* 200, or 503 without memory or RS. */
-unsigned services_json(struct document *document);
-unsigned services_text(struct document *document);
 
 /* ---- page.c ---- */
 
@@ -77,6 +62,38 @@ void page_add_path(struct page *page, const char *text);
 void page_drop(struct page *page);
 /* Makes it a document: 200, or 503. The page is used up. */
 unsigned page_done(struct page *page, const char *type, struct document *document);
+
+/* ---- tree.c ---- */
+
+/* 200; 301: it is a directory, and its path ends in a slash; or what is wrong. */
+unsigned tree_find(const char *path, struct document *document);
+void document_close(struct document *document);
+/* A media type by the end of a file's name. */
+const char *type_of(const char *path);
+
+/* A page about a directory. The path ends in a slash. */
+void index_begin(struct page *page, const char *path);
+void index_add(struct page *page, const char *path, const char *name, bool is_directory);
+unsigned index_end(struct page *page, struct document *document);
+
+/* ---- files.c ---- */
+
+#define FILES_ROOT_MAX 256u
+/* The directory whose files are served; NULL: none. At most FILES_ROOT_MAX bytes. */
+extern const char *files_root;
+/* As tree_find. */
+unsigned files_find(const char *path, struct document *document);
+
+/* ---- pattern.c ---- */
+
+/* "SIZE[/SEED]": a number, with K, M or G behind it. False: it isn't one. */
+bool pattern_find(const char *name, struct document *document);
+
+/* ---- services.c ---- */
+
+/* 200, or 503 without memory or RS. */
+unsigned services_json(struct document *document);
+unsigned services_text(struct document *document);
 
 /* ---- answer.c ---- */
 

@@ -1,10 +1,11 @@
 /*
- * httpd [-c CONNECTIONS] [-p PORT] [-t SECONDS] [--service]: a web server (HTTP/1.1). RS starts one on port 80
+ * httpd [-c CONNECTIONS] [-p PORT] [-r DIRECTORY] [-t SECONDS] [--service]: a web server (HTTP/1.1). RS starts one on port 80
  * (etc/system.dts); it owns its sockets, and when it dies its connections end.
  *
  * When the network server dies, all sockets are dead: the next one is waited for, and listened at.
  *
  *   -c  connections at a time: a few beyond them are told 503
+ *   -r  the files below it are served, too
  *   -t  seconds that a client has for the head of a request
  */
 #include "httpd.h"
@@ -13,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <getopt.h>
 #include <libanole/anole.h>
 #include <libanole/service.h>
 #include <limits.h>
@@ -40,26 +42,25 @@ static uint64_t accept_again; /* not before */
 
 static bool read_options(int argc, char *argv[], struct options *options)
 {
+    static const struct option longs[] = {{"service", no_argument, NULL, 'S'}, {0}};
     uint64_t port = 80, seconds = request_us / 1000000, limit = CONNECTIONS;
+    int option;
 
     *options = (struct options){0};
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--service") == 0)
+    while ((option = getopt_long(argc, argv, "c:p:r:t:", longs, NULL)) != -1) {
+        if (option == 'S')
             options->service = true;
-        else if (strcmp(argv[i], "-c") == 0 && parse_number(value, CONNECTIONS, &limit) && limit)
-            i++;
-        else if (strcmp(argv[i], "-p") == 0 && parse_number(value, UINT16_MAX, &port) && port > 0)
-            i++;
-        else if (strcmp(argv[i], "-t") == 0 && parse_number(value, 3600, &seconds) && seconds > 0)
-            i++;
-        else
+        else if (option == 'r' && strlen(optarg) <= FILES_ROOT_MAX)
+            files_root = optarg;
+        else if (!(option == 'c' && parse_number(optarg, CONNECTIONS, &limit)) &&
+                 !(option == 'p' && parse_number(optarg, UINT16_MAX, &port)) &&
+                 !(option == 't' && parse_number(optarg, 3600, &seconds)))
             return false;
     }
     options->port = (uint16_t)port;
     connection_limit = (unsigned)limit;
     request_us = seconds * 1000000;
-    return true;
+    return optind == argc && port > 0 && seconds > 0 && limit > 0;
 }
 
 /* ---- the listening socket ---- */
@@ -203,7 +204,7 @@ int main(int argc, char *argv[])
     struct options options;
 
     if (!read_options(argc, argv, &options))
-        return print_usage("httpd [-c CONNECTIONS] [-p PORT] [-t SECONDS]");
+        return print_usage("httpd [-c CONNECTIONS] [-p PORT] [-r DIRECTORY] [-t SECONDS]");
     if (options.service)
         service_ready();
     int listener = listener_open(options.port);

@@ -1,5 +1,6 @@
 /*
- * What is served: the files of site.S, and paths whose content is made when it is asked for.
+ * What is served: the files of site.S, paths whose content is made when it is asked for, and the files of
+ * a directory.
  */
 #include "httpd.h"
 
@@ -23,7 +24,7 @@ static const struct {
 
 /* ---- files ---- */
 
-static const char *type_of(const char *path)
+const char *type_of(const char *path)
 {
     static const struct {
         const char *suffix, *type;
@@ -64,7 +65,7 @@ static void file_document(const struct site_file *file, struct document *documen
              (unsigned long long)digest(file));
 }
 
-static const struct site_file *file_find(const char *path)
+static const struct site_file *site_find(const char *path)
 {
     for (const struct site_file *file = site_files; file->path; file++)
         if (strcmp(file->path, path) == 0)
@@ -83,28 +84,42 @@ static bool is_directory(const char *path)
     return false;
 }
 
+void index_begin(struct page *page, const char *path)
+{
+    page_add(page, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                   "<link rel=\"stylesheet\" href=\"/style.css\">\n<title>");
+    page_add_html(page, path);
+    page_add(page, "</title>\n<h1>");
+    page_add_html(page, path);
+    page_add(page, "</h1>\n<ul>\n<li><a href=\"../\">..</a>\n");
+}
+
+void index_add(struct page *page, const char *path, const char *name, bool is_directory)
+{
+    page_add(page, "<li><a href=\"");
+    page_add_path(page, path);
+    page_add_path(page, name);
+    page_add(page, is_directory ? "/\">" : "\">");
+    page_add_html(page, name);
+    page_add(page, is_directory ? "/</a>\n" : "</a>\n");
+}
+
+unsigned index_end(struct page *page, struct document *document)
+{
+    page_add(page, "</ul>\n</html>\n");
+    return page_done(page, "text/html; charset=utf-8", document);
+}
+
 /* All that lies below it; there is one level of directories. */
 static unsigned index_make(const char *path, struct document *document)
 {
     struct page page = {0};
 
-    page_add(&page, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-                    "<link rel=\"stylesheet\" href=\"/style.css\">\n<title>");
-    page_add_html(&page, path);
-    page_add(&page, "</title>\n<h1>");
-    page_add_html(&page, path);
-    page_add(&page, "</h1>\n<ul>\n<li><a href=\"../\">..</a>\n");
-    for (const struct site_file *file = site_files; file->path; file++) {
-        if (strncmp(file->path, path, strlen(path)) != 0)
-            continue;
-        page_add(&page, "<li><a href=\"");
-        page_add_path(&page, file->path);
-        page_add(&page, "\">");
-        page_add_html(&page, file->path + strlen(path));
-        page_add(&page, "</a> %llu\n", (unsigned long long)file->size);
-    }
-    page_add(&page, "</ul>\n</html>\n");
-    return page_done(&page, "text/html; charset=utf-8", document);
+    index_begin(&page, path);
+    for (const struct site_file *file = site_files; file->path; file++)
+        if (strncmp(file->path, path, strlen(path)) == 0)
+            index_add(&page, path, file->path + strlen(path), false);
+    return index_end(&page, document);
 }
 
 static unsigned directory_find(const char *path, struct document *document)
@@ -119,7 +134,7 @@ static unsigned directory_find(const char *path, struct document *document)
     if (!slash)
         return 301;
     snprintf(other, sizeof(other), "%sindex.html", path);
-    const struct site_file *file = file_find(other);
+    const struct site_file *file = site_find(other);
     if (!file)
         return index_make(path, document);
     file_document(file, document);
@@ -128,10 +143,10 @@ static unsigned directory_find(const char *path, struct document *document)
 
 /* ---- all together ---- */
 
-unsigned tree_find(const char *path, struct document *document)
+static unsigned site_document(const char *path, struct document *document)
 {
     static const char pattern[] = "/pattern/";
-    const struct site_file *file = file_find(path);
+    const struct site_file *file = site_find(path);
 
     if (file) {
         file_document(file, document);
@@ -143,6 +158,14 @@ unsigned tree_find(const char *path, struct document *document)
     if (strncmp(path, pattern, sizeof(pattern) - 1) == 0)
         return pattern_find(path + sizeof(pattern) - 1, document) ? 200 : 404;
     return directory_find(path, document);
+}
+
+/* What this program has in itself comes first: so the front page works, whatever becomes of files. */
+unsigned tree_find(const char *path, struct document *document)
+{
+    unsigned status = site_document(path, document);
+
+    return status == 404 ? files_find(path, document) : status;
 }
 
 void document_close(struct document *document)

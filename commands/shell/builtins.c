@@ -60,7 +60,7 @@ static const struct builtin builtins[] = {
     {"sleep", "SECONDS", "waits", NULL},
     {"hexdump", "FILE|DEV [OFFSET [LEN]]", "bytes of a file or a disk", NULL},
     {"host", "NAME", "the addresses that belong to a name", NULL},
-    {"httpd", "[-c CONNECTIONS] [-p PORT] [-t SECONDS]", "a web server", NULL},
+    {"httpd", "[-c CONNECTIONS] [-p PORT] [-r DIRECTORY] [-t SECONDS]", "a web server", NULL},
     {"ifconfig",
      "[NAME [up|down|dhcp|nodhcp|IP/BITS|gw IP|add IP6|del IP6|mtu BYTES|dns IP|none]...]",
      "shows and changes network interfaces", NULL},

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "httpd_fixture.h"
 #include <cmocka.h>
@@ -156,6 +158,58 @@ static void ranges(void **state)
     gives("GET /pattern/9" HOST "If-Range: \"p9-1\"\r\nRange: bytes=1-1\r\n" END, 200, NULL);
     gives("GET /pattern/9" HOST "If-None-Match: \"x\", \"p9-0\"\r\n" END, 304, "");
     gives("GET /pattern/9" HOST "If-None-Match: \"x\"\r\n" END, 200, NULL);
+}
+
+/* Puts a text into a file of that directory. */
+static void file_make(const char *directory, const char *name, const char *text)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void files(void **state)
+{
+    char root[] = "/tmp/httpdXXXXXX", path[256], fields[512];
+    const char *body;
+
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    files_root = root;
+    file_make(root, "a b.txt", "content");
+    file_make(root, "index.html", "not this one");
+    snprintf(path, sizeof(path), "%s/deep", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    file_make(path, "x&y", "");
+    gives("GET /a%20b.txt" HOST END, 200, "content");
+    gives("GET /a%20b.txt" HOST "Range: bytes=-3\r\n" END, 206, "ent");
+    gives("GET /a%20b.txt/" HOST END, 404, NULL);
+    gives("GET /../../../../etc/passwd" HOST END, 404, NULL);
+    gives("GET /" HOST END, 200, "<p>hello");
+    say("GET /deep" HOST END);
+    assert_int_equal(answer(fields, NULL, NULL), 301);
+    assert_non_null(strstr(fields, "\r\nLocation: /deep/\r\n"));
+    say("GET /deep/" HOST END);
+    assert_int_equal(answer(fields, &body, NULL), 200);
+    assert_non_null(strstr(body, "<a href=\"/deep/x%26y\">x&#38;y</a>"));
+    file_make(path, "index.html", "deeper");
+    gives("GET /deep/" HOST END, 200, "deeper");
+    /* A file that becomes shorter while it is sent: the connection ends. */
+    snprintf(path, sizeof(path), "%s/large", root);
+    file_make(root, "large", "");
+    assert_int_equal(truncate(path, 1 << 24), 0);
+    client_say(&client, "GET /large" HOST END, strlen("GET /large" HOST END));
+    client_turns_unread(&client);
+    assert_int_equal(truncate(path, 0), 0);
+    client_turns(&client);
+    assert_true(is_over());
+    files_root = NULL;
+    snprintf(path, sizeof(path), "rm -r %s", root);
+    assert_int_equal(system(path), 0);
 }
 
 /* Word 3 of block 1 with seed 2, as the comment in pattern.c has it, and as another program would
@@ -411,10 +465,23 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(documents), TEST(directories), TEST(heads),        TEST(ranges),
-        TEST(pattern),   TEST(uploads),     TEST(pieces),       TEST(expects_continue),
-        TEST(too_large), TEST(malformed),   TEST(endless_head), TEST(slow_head),
-        TEST(slow_body), TEST(idle),        TEST(unread),       TEST(client_that_goes),
+        TEST(documents),
+        TEST(directories),
+        TEST(heads),
+        TEST(ranges),
+        TEST(files),
+        TEST(pattern),
+        TEST(uploads),
+        TEST(pieces),
+        TEST(expects_continue),
+        TEST(too_large),
+        TEST(malformed),
+        TEST(endless_head),
+        TEST(slow_head),
+        TEST(slow_body),
+        TEST(idle),
+        TEST(unread),
+        TEST(client_that_goes),
         TEST(refused),
     };
     return cmocka_run_group_tests_name("httpd", tests, NULL, NULL);

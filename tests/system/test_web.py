@@ -127,6 +127,17 @@ def test_pages(site):
     assert {"start", "ready"} <= {one["event"] for one in told["events"]}, told
 
 
+def test_files(site):
+    """Those below /srv."""
+    site.machine.command("wget -q -O /srv/copy http://127.0.0.1/pattern/3M/7; mkdir /srv/d; "
+                         "echo hello > '/srv/d/a b.txt'")
+    assert site.curl("/copy") == pattern(3 * MIB, 7)
+    assert site.curl("/copy", "-r", "3000000-3000009") == pattern(3 * MIB, 7)[3000000:3000010]
+    assert b'<a href="/d/a%20b.txt">a b.txt</a>' in site.curl("/d", "-L")
+    assert site.curl("/d/a%20b.txt") == b"hello\n"
+    assert site.talk(get("/../boot/")).startswith("HTTP/1.1 404 ")
+
+
 def test_ranges(site):
     whole = pattern(100000, 3)
     assert site.curl("/pattern/100000/3") == whole
