@@ -9,114 +9,21 @@
 #include <libanole/anole.h>
 #include <libanole/fault.h>
 
-#define CHANNEL_PROT (PROT_READ_BIT | PROT_WRITE_BIT)
-
-static size_t page_round(size_t len)
+/* Maps the pool, if there is to be one, for what the session may do. */
+static int pool_attach(struct blk_session *session, handle_t grant, uint64_t len)
 {
-    return (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
-
-/* ---- the pool ---- */
-
-static void pool_release(struct blk_pool *pool)
-{
-    while (pool->map_count > 0)
-        (void)kcall_dma_unmap(pool->map[--pool->map_count]);
-    if (pool->segments != NULL)
-        (void)kcall_unmap(pool->segments, pool->segments_len);
-    *pool = (struct blk_pool){.grant = HANDLE_NONE};
-}
-
-/* Appends what one DMA_MAP gave; neighbours become one segment. */
-static void pool_append(struct blk_pool *pool, uint64_t offset, const struct dma_segment *segments,
-                        unsigned count, uint64_t *end_address)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (pool->segment_count == 0 || segments[i].device_address != *end_address)
-            pool->segments[pool->segment_count++] = (struct blk_pool_segment){
-                .offset = offset,
-                .device_address = segments[i].device_address,
-            };
-        offset += segments[i].len_bytes;
-        *end_address = segments[i].device_address + segments[i].len_bytes;
-    }
-}
-
-static int pool_map_all(struct blk_pool *pool, endpoint_t maker, unsigned direction)
-{
-    static_assert(sizeof(blk_server->scratch.mapped) >=
-                      BLK_PAGES_OF(BLK_MAP_BYTES_MAX) * sizeof(struct dma_segment),
+    static_assert(sizeof(blk_server->scratch.mapped) >= POOL_SCRATCH * sizeof(struct dma_segment),
                   "the scratch memory holds a mapping");
-    struct dma_segment *segments = blk_server->scratch.mapped;
-    uint64_t end_address = 0;
-    for (uint64_t offset = 0; offset < pool->len_bytes;) {
-        uint64_t left = pool->len_bytes - offset;
-        uint64_t len = left < BLK_MAP_BYTES_MAX ? left : BLK_MAP_BYTES_MAX;
-        unsigned used;
-        int rc = kcall_dma_map(maker, pool->grant, offset, len, direction, segments,
-                               BLK_PAGES_OF(BLK_MAP_BYTES_MAX), &pool->map[pool->map_count], &used);
-        if (rc < 0)
-            return rc;
-        pool->map_count++;
-        pool_append(pool, offset, segments, used, &end_address);
-        offset += len;
+    if (grant == HANDLE_NONE && len == 0) {
+        session->pool = (struct pool){.grant = HANDLE_NONE};
+        return 0;
     }
-    return 0;
-}
-
-/* Maps the pool for what the session may do. */
-static int pool_init(struct blk_session *session, handle_t grant, uint64_t len)
-{
-    struct blk_pool *pool = &session->pool;
-    *pool = (struct blk_pool){.grant = grant, .len_bytes = len};
-    if (grant == HANDLE_NONE)
-        return len == 0 ? 0 : -ANOLE_EINVAL;
-    if (len == 0 || len > BLK_POOL_BYTES_MAX)
-        return -ANOLE_EINVAL;
-
-    /* One for each page that is touched, and one more where each mapping begins. */
-    size_t segments_max = BLK_PAGES_OF(len) + BLK_POOL_MAPS;
-    void *memory;
-    pool->segments_len = page_round(segments_max * sizeof(*pool->segments));
-    int rc = kcall_map(pool->segments_len, CHANNEL_PROT, &memory);
-    if (rc < 0)
-        return rc;
-    pool->segments = memory;
     /* The session's right to write the disk is the device's right to read the pool. */
     unsigned direction = DMA_DEVICE_WRITES;
     if ((session->flags & BLK_OPEN_WRITE) != 0)
         direction |= DMA_DEVICE_READS;
-    rc = pool_map_all(pool, session->process, direction);
-    if (rc < 0)
-        pool_release(pool);
-    return rc;
-}
-
-/* ---- the channel ---- */
-
-/* Maps the region that was offered, and makes our side's view of it. */
-static int channel_map(struct blk_session *session, handle_t offer, uint64_t entries)
-{
-    if (entries < CHANNEL_ENTRIES_MIN || entries > CHANNEL_ENTRIES_MAX)
-        return -ANOLE_EINVAL;
-    size_t need = channel_size((uint32_t)entries);
-    size_t len;
-    unsigned prot;
-    int rc = kcall_region_info(session->process, offer, &len, &prot);
-    if (rc < 0)
-        return rc;
-    if (len < need || (prot & CHANNEL_PROT) != CHANNEL_PROT)
-        return -ANOLE_EINVAL;
-    session->channel_len = page_round(need);
-    rc = kcall_region_map(session->process, offer, 0, session->channel_len, CHANNEL_PROT,
-                          &session->channel_memory);
-    if (rc < 0)
-        return rc;
-    rc = channel_init(&session->channel, CHANNEL_SERVER, session->channel_memory,
-                      session->channel_len, (uint32_t)entries);
-    if (rc < 0)
-        (void)kcall_unmap(session->channel_memory, session->channel_len);
-    return rc;
+    return pool_open(&session->pool, session->process, grant, len, direction,
+                     blk_server->scratch.mapped);
 }
 
 int blk_attach(const struct blk_source *source, const struct message *request,
@@ -127,28 +34,23 @@ int blk_attach(const struct blk_source *source, const struct message *request,
         return -ANOLE_EBADHANDLE;
     if (session->attached)
         return -ANOLE_EBUSY;
-    int rc = channel_map(session, request->word[2], request->word[6]);
+    int rc = attachment_open(&session->attachment, session->process, request->word[2],
+                             request->word[6], BLK_BIT_CHANNEL);
     if (rc < 0)
         return rc;
-    rc = kcall_doorbell(session->process, BLK_BIT_CHANNEL, &session->own_doorbell);
-    if (rc < 0)
-        goto unmap;
-    rc = pool_init(session, request->word[4], request->word[5]);
-    if (rc < 0)
-        goto close;
-    session->doorbell_maker = source->endpoint;
-    session->doorbell = request->word[3];
+    rc = pool_attach(session, request->word[4], request->word[5]);
+    if (rc < 0) {
+        attachment_close(&session->attachment);
+        return rc;
+    }
+    session->attachment.maker = source->endpoint;
+    session->attachment.doorbell = request->word[3];
     session->attached = true;
     session->broken = false;
     blk_server->attached_mask |= blk_session_bit(session);
     blk_server->awake_mask |= blk_session_bit(session);
-    reply->word[1] = session->own_doorbell;
+    reply->word[1] = session->attachment.own_doorbell;
     return 0;
-close:
-    (void)kcall_close(session->own_doorbell);
-unmap:
-    (void)kcall_unmap(session->channel_memory, session->channel_len);
-    return rc;
 }
 
 void blk_attach_release(struct blk_session *session)
@@ -158,9 +60,8 @@ void blk_attach_release(struct blk_session *session)
     blk_server->awake_mask &= ~bit;
     blk_server->reply_mask &= ~bit;
     session->attached = false;
-    pool_release(&session->pool);
-    (void)kcall_close(session->own_doorbell);
-    (void)kcall_unmap(session->channel_memory, session->channel_len);
+    pool_close(&session->pool);
+    attachment_close(&session->attachment);
 }
 
 int blk_detach(const struct blk_source *source, const struct message *request,
@@ -209,10 +110,10 @@ void blk_channel_reply(struct blk_session *session, const struct message *reply)
     if (fault_here(FAULT_UNASKED)) {
         struct message forged = *reply;
         forged.word[0] = ~BLK_ID_OF(reply->word[0]);
-        (void)channel_put(&session->channel, &forged);
+        (void)channel_put(&session->attachment.channel, &forged);
     }
     /* There is room: channel_budget() left it when the request was taken. */
-    if (channel_put(&session->channel, reply) < 0)
+    if (channel_put(&session->attachment.channel, reply) < 0)
         channel_broken(session);
     else
         blk_server->reply_mask |= blk_session_bit(session);
@@ -233,7 +134,7 @@ static void channel_handle(const struct blk_source *source, struct message *mess
 /* How many messages may be taken, so that each reply will have its place: -EPROTO, or a number. */
 static int channel_budget(struct blk_session *session)
 {
-    int room = channel_room(&session->channel);
+    int room = channel_room(&session->attachment.channel);
     if (room < 0)
         return room;
     return room > session->channel_slots ? room - session->channel_slots : 0;
@@ -250,7 +151,7 @@ static void channel_take_all(struct blk_session *session)
     int budget = channel_budget(session);
     for (; budget > 0 && blk_job_may(session); budget--) {
         struct message message;
-        int rc = channel_take(&session->channel, &message);
+        int rc = channel_take(&session->attachment.channel, &message);
         if (rc == 0) {
             blk_server->arm_mask |= blk_session_bit(session);
             return;
@@ -286,21 +187,9 @@ void blk_channels_take(void)
     for_each_in_turn(blk_server->awake_mask, channel_take_all);
 }
 
-_Noreturn static void flood_bells(const struct blk_session *session)
-{
-    while (true)
-        (void)ipc_notify(session->doorbell_maker, session->doorbell);
-}
-
 static void publish_one(struct blk_session *session)
 {
-    int rc = channel_publish(&session->channel);
-    if (fault_here(FAULT_FLOOD_BELLS))
-        flood_bells(session);
-    if (rc > 0)
-        (void)ipc_notify(session->doorbell_maker,
-                         session->doorbell); /* its death is told by watch */
-    else if (rc < 0)
+    if (attachment_publish(&session->attachment) < 0)
         channel_broken(session);
 }
 
@@ -318,7 +207,7 @@ bool blk_channels_arm(void)
     for (uint64_t mask = blk_server->arm_mask & blk_server->awake_mask; mask != 0;
          mask &= mask - 1) {
         struct blk_session *session = &blk_server->session[__builtin_ctzll(mask)];
-        int rc = channel_arm(&session->channel);
+        int rc = channel_arm(&session->attachment.channel);
         if (rc < 0)
             channel_broken(session);
         else if (rc > 0)

@@ -22,7 +22,8 @@
 #include "server.h"
 
 #include <libanole/lock.h>
-#include <libchan/channel.h>
+#include <libdrv/attachment.h>
+#include <libdrv/pool.h>
 #include <stdatomic.h>
 
 #define BLK_BIT_CHANNEL 0u /* doorbells of all channels */
@@ -36,13 +37,8 @@
 #define BLK_VECTORS 16u /* vectored requests in the device at a time */
 /* Neighbours are no longer merged into one piece when it has so many bytes. */
 #define BLK_MERGED_BYTES_MAX (64u * 1024u)
-#define BLK_POOL_BYTES_MAX (16u * 1024u * 1024u)
 #define BLK_NONE 0xffffu
 
-/* A DMA_MAP pins so many bytes at most, so that its pages fit one pin wherever they lie. */
-#define BLK_MAP_BYTES_MAX (512u * 1024u)
-#define BLK_POOL_MAPS (BLK_POOL_BYTES_MAX / BLK_MAP_BYTES_MAX)
-#define BLK_PAGES_OF(bytes) ((bytes) / 4096u + 2u) /* pages that a buffer can touch */
 /* Segments of one request, at most: its pages, and two more for each element of a vector. */
 #define BLK_SEGMENTS (BLK_REQUEST_BYTES_MAX / 4096u + 2u * BLK_VECTOR_MAX)
 
@@ -87,22 +83,6 @@ struct blk_vector {
     handle_t mapping[BLK_VECTOR_MAX];
 };
 
-/* A pool's memory as the device sees it, in order. */
-struct blk_pool_segment {
-    uint64_t offset; /* into the pool */
-    uint64_t device_address;
-};
-
-struct blk_pool {
-    handle_t grant; /* HANDLE_NONE: no pool */
-    uint64_t len_bytes;
-    struct blk_pool_segment *segments; /* mapped memory of segments_len bytes */
-    size_t segments_len;
-    uint32_t segment_count;
-    uint32_t map_count;
-    handle_t map[BLK_POOL_MAPS];
-};
-
 enum blk_session_state {
     BLK_SESSION_FREE,
     BLK_SESSION_OPEN,
@@ -125,13 +105,8 @@ struct blk_session {
     uint16_t channel_slots; /* those that came by channel */
     handle_t watch;
     handle_t change_bell; /* the opener's, rung when INFO has changed; HANDLE_NONE: it has none */
-    struct channel channel;
-    endpoint_t doorbell_maker;
-    handle_t doorbell;     /* the client's, to be rung by us */
-    handle_t own_doorbell; /* ours, given to the client */
-    void *channel_memory;
-    size_t channel_len;
-    struct blk_pool pool;
+    struct attachment attachment;
+    struct pool pool;
     struct ipc_delivery detach;
 };
 
@@ -168,7 +143,7 @@ struct blk_long {
 
 /* Memory that is used within one function only, and too much for a stack. */
 struct blk_scratch {
-    struct dma_segment mapped[BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
+    struct dma_segment mapped[POOL_PAGES_OF(BLK_REQUEST_BYTES_MAX)];
     struct blk_segment elements[BLK_VECTOR_MAX];
     struct blk_gathering gathering;
 };

@@ -26,8 +26,9 @@ uint32_t blk_gather_limit(const struct blk_device *device)
     return (uint32_t)limit;
 }
 
-static int append(struct blk_gathering *gathering, uint64_t address, uint64_t len)
+static int append(void *context, uint64_t address, uint64_t len)
 {
+    struct blk_gathering *gathering = context;
     uint32_t most = blk_server->device->max_segment_bytes;
     gathering->bytes += len;
     if (gathering->count > 0) {
@@ -50,41 +51,6 @@ static int append(struct blk_gathering *gathering, uint64_t address, uint64_t le
     return 0;
 }
 
-/* ---- the pool ---- */
-
-/* The segment that an offset lies in: the last one that doesn't begin behind it. */
-static uint32_t pool_find(const struct blk_pool *pool, uint64_t offset)
-{
-    uint32_t low = 0;
-    uint32_t high = pool->segment_count;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pool->segments[middle].offset <= offset)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static int gather_pool(const struct blk_pool *pool, uint64_t offset, uint64_t len,
-                       struct blk_gathering *gathering)
-{
-    if (offset > pool->len_bytes || len > pool->len_bytes - offset)
-        return -ANOLE_ERANGE;
-    for (uint32_t i = pool_find(pool, offset); len > 0; i++) {
-        const struct blk_pool_segment *segment = &pool->segments[i];
-        uint64_t end = i + 1 < pool->segment_count ? pool->segments[i + 1].offset : pool->len_bytes;
-        uint64_t part = end - offset < len ? end - offset : len;
-        int rc = append(gathering, segment->device_address + (offset - segment->offset), part);
-        if (rc < 0)
-            return rc;
-        offset += part;
-        len -= part;
-    }
-    return 0;
-}
-
 /* ---- grants ---- */
 
 static unsigned direction_of(const struct blk_job *job)
@@ -101,10 +67,10 @@ static int gather_buffer(const struct blk_job *job, handle_t grant, uint64_t off
     *mapping = HANDLE_NONE;
     /* A message's request is mapped by itself: DETACH doesn't wait for it. */
     if (job->call_id == 0 && session->pool.grant != HANDLE_NONE && session->pool.grant == grant)
-        return gather_pool(&session->pool, offset, len, gathering);
+        return pool_walk(&session->pool, offset, len, append, gathering);
     unsigned used;
     int rc = kcall_dma_map(session->process, grant, offset, len, direction_of(job), segments,
-                           BLK_PAGES_OF(BLK_REQUEST_BYTES_MAX), mapping, &used);
+                           POOL_PAGES_OF(BLK_REQUEST_BYTES_MAX), mapping, &used);
     if (rc < 0) {
         *mapping = HANDLE_NONE;
         return rc;

@@ -185,8 +185,9 @@ int net_attach(const struct net_source *source, const struct message *request,
                              request->word[6], NET_BIT_CHANNEL);
     if (rc < 0)
         return rc;
+    static struct dma_segment scratch[POOL_SCRATCH];
     rc = pool_open(&session->pool, session->process, request->word[4], request->word[5],
-                   DMA_DEVICE_READS | DMA_DEVICE_WRITES);
+                   DMA_DEVICE_READS | DMA_DEVICE_WRITES, scratch);
     if (rc < 0) {
         attachment_close(&session->attachment);
         return rc;

@@ -32,7 +32,8 @@ HOST_TESTS += test_partition
 test_partition_SRCS := tests/host/virtio/test_partition.c lib/libblk/partition.c lib/libblk/gpt.c
 
 BLK_DRIVER := $(addprefix lib/libblk/, server.c session.c attach.c message.c information.c \
-    dispatch.c submit.c queues.c gather.c partition.c gpt.c) lib/libchan/channel.c lib/libanole/error.c
+    dispatch.c submit.c queues.c gather.c partition.c gpt.c) \
+    $(libdrv_SRCS) lib/libchan/channel.c lib/libanole/error.c
 BLK_DRIVER_FAKES := $(addprefix tests/host/virtio/, fake_kernel.c fake_thread.c fake_memory.c \
     blk_client.c)
 

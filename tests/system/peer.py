@@ -48,10 +48,11 @@ class Peer:
     """Listens at a free port of this machine and does `serve(connection)` once for each connection;
     of datagrams, `serve(socket)` once. What serve returned is in results, when joined."""
 
-    def __init__(self, serve, kind=socket.SOCK_STREAM, family=socket.AF_INET, times=1):
+    def __init__(self, serve, kind=socket.SOCK_STREAM, family=socket.AF_INET, times=1,
+                 address=None):
         self.socket = socket.socket(family, kind)
         self.socket.settimeout(PATIENCE)
-        self.socket.bind((HERE[family], 0))
+        self.socket.bind((address or HERE[family], 0))
         self.port = self.socket.getsockname()[1]
         self.results = []
         if kind == socket.SOCK_STREAM:
