@@ -9,3 +9,11 @@ HOST_TESTS += test_libfs
 test_libfs_SRCS := tests/host/test_libfs.c $(LIBFS_WORLD_SRCS) \
     $(addprefix servers/memfs/, mem.c node.c names.c)
 test_libfs_CFLAGS := $(LIBFS_WORLD_CFLAGS)
+
+# Includes what has variables of its own.
+HOST_TESTS += test_vfs
+test_vfs_SRCS := tests/host/test_vfs.c tests/host/coro_host.c \
+    $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c) \
+    $(addprefix servers/vfs/, tell.c walk.c paths.c names.c mount.c) \
+    $(addprefix lib/libcoro/, coro.c sync.c) lib/libchan/channel.c lib/libanole/error.c
+test_vfs_CFLAGS := -include tests/host/fake_pages.h -Itests/host
