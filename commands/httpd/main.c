@@ -40,6 +40,16 @@ static unsigned connection_count, connection_limit;
 static struct pollfd fds[1 + CONNECTIONS + REFUSALS];
 static uint64_t accept_again; /* not before */
 
+/* Of an option that is one. */
+static bool read_number(int option, uint64_t *limit, uint64_t *port, uint64_t *seconds)
+{
+    if (option == 'c')
+        return parse_number(optarg, CONNECTIONS, limit);
+    if (option == 'p')
+        return parse_number(optarg, UINT16_MAX, port);
+    return option == 't' && parse_number(optarg, 3600, seconds);
+}
+
 static bool read_options(int argc, char *argv[], struct options *options)
 {
     static const struct option longs[] = {{"service", no_argument, NULL, 'S'}, {0}};
@@ -52,9 +62,7 @@ static bool read_options(int argc, char *argv[], struct options *options)
             options->service = true;
         else if (option == 'r' && strlen(optarg) <= FILES_ROOT_MAX)
             files_root = optarg;
-        else if (!(option == 'c' && parse_number(optarg, CONNECTIONS, &limit)) &&
-                 !(option == 'p' && parse_number(optarg, UINT16_MAX, &port)) &&
-                 !(option == 't' && parse_number(optarg, 3600, &seconds)))
+        else if (!read_number(option, &limit, &port, &seconds))
             return false;
     }
     options->port = (uint16_t)port;

@@ -152,7 +152,7 @@ static int truncate_file(const struct mount *mount, const struct walk *walked, u
 static int open_walked(struct request *request, struct mount *mount, const struct walk *walked,
                        uint32_t flags)
 {
-    struct kept_file *file;
+    struct kept_file *file = NULL;
     int error = may_open(mount, walked, flags);
 
     if (!error)

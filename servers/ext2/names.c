@@ -172,7 +172,7 @@ void names_set_room(struct node *directory, uint64_t block, uint32_t room)
     }
     while (names->blocks <= block)
         names->gaps[names->blocks++] = 0;
-    if (room > names->gaps[block] && block < names->first_gap)
+    if (block < names->first_gap && room > names->gaps[block])
         names->first_gap = block;
     names->gaps[block] = room;
 }
