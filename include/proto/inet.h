@@ -105,6 +105,7 @@ enum inet_address_state {
     X(tcp_dropped, "TCP segments dropped")                                                         \
     X(tcp_bad_checksum, "TCP segments with a wrong checksum")                                      \
     X(tcp_bad_length, "TCP segments with a wrong length")                                          \
+    X(tcp_bad_options, "TCP segments with bad options")                                            \
     X(tcp_active_opens, "TCP connections that were asked for here")                                \
     X(tcp_passive_opens, "TCP connections that a peer asked for")                                  \
     X(tcp_half_open_shed, "TCP half-open connections given up for newer ones")                     \
@@ -143,6 +144,6 @@ struct inet_status {
     struct sock_address name_servers[INET_NAME_SERVERS]; /* family 0: none */
     struct inet_counters counters;
 };
-static_assert(sizeof(struct inet_status) == 3 * 24 + 35 * 8, "shared layout");
+static_assert(sizeof(struct inet_status) == 3 * 24 + 36 * 8, "shared layout");
 
 #endif

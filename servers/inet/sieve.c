@@ -3,15 +3,17 @@
  * all of it is there, and believes the lengths of IPv6's extension headers, and of options in them,
  * before it looks where the packet ends. Here a frame whose headers don't fit into its first part is
  * dropped before. A first fragment must have the whole chain (RFC 7112, 5), so that what is put together
- * of fragments is safe, too.
+ * of fragments is safe, too. A segment whose options don't fit into its header is dropped as well.
  */
 #include "interface.h"
 
 #include <lwip/prot/etharp.h>
 #include <lwip/prot/ethernet.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/ieee.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/ip6.h>
+#include <lwip/stats.h>
 
 #define UNIT 8u /* bytes: extension headers are multiples of it (RFC 8200, 4) */
 #define PAD_1 0u
@@ -78,4 +80,31 @@ bool sieve_passes(const struct pbuf *frame)
     default:
         return true;
     }
+}
+
+/* Options end with their list, or with the header (RFC 9293, 3.1); the first `near` bytes of them are
+ * behind the header, others may be elsewhere. */
+signed char sieve_options(const void *header, uint16_t len, uint16_t near, const uint8_t *far)
+{
+    const uint8_t *own = (const uint8_t *)header + TCP_HLEN;
+    unsigned at = 0;
+
+    while (at < len) {
+        unsigned next = at + 1;
+        uint8_t kind = at < near ? own[at] : far[at - near];
+        if (kind == LWIP_TCP_OPT_EOL)
+            break;
+        if (kind == LWIP_TCP_OPT_NOP) {
+            at = next;
+            continue;
+        }
+        unsigned option = next >= len ? 0 : next < near ? own[next] : far[next - near];
+        if (option < 2 || at + option > len) {
+            TCP_STATS_INC(tcp.opterr);
+            TCP_STATS_INC(tcp.drop);
+            return ERR_VAL;
+        }
+        at += option;
+    }
+    return ERR_OK;
 }

@@ -151,6 +151,7 @@ static void count(struct inet_counters *counters)
         .tcp_dropped = s->tcp.drop,
         .tcp_bad_checksum = s->tcp.chkerr,
         .tcp_bad_length = s->tcp.lenerr,
+        .tcp_bad_options = s->tcp.opterr,
         .tcp_active_opens = s->mib2.tcpactiveopens,
         .tcp_passive_opens = s->mib2.tcppassiveopens,
         .tcp_half_open_shed = half_open_count(),

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from machine import Machine
-from peer import PATIENCE, Peer, exactly, receive_all, sha256
+from peer import PATIENCE, Peer, exactly, free_port, receive_all, sha256
 from qmp import Monitor
 from rawhost import RawHost
 from vhost import VhostNet
@@ -250,27 +250,33 @@ def test_segments_left_to_device(tmp_path):
 
 # ---- hostility ----
 
-def test_floods(tmp_path, boot):
+def test_floods(tmp_path, passes):
     """All kinds of what is wrong come at one interface while data comes at the other: it is dropped and
-    counted, and costs nobody memory or his connection."""
-    host = RawHost(tmp_path, number=1)
+    counted, and costs nobody memory or his connection. Who means it gets through to the flooded port."""
+    host, port = RawHost(tmp_path, number=1), free_port()
 
     def send_under_flood(connection):
         flood = threading.Thread(target=host.flood, args=(1000, 7))
         flood.start()
-        return send_noise(connection, until=flood.join)
+        digest = send_noise(connection, until=flood.join)
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as late:
+            late.sendall(b"through")
+        return digest
 
     peer = Peer(send_under_flood)
-    result = boot("ifconfig eth1 10.0.9.15/24; ping -c 1 10.0.2.2; "
-                    f"together nc -dl -w 3 7 -- nc -d --sha256 10.0.2.2 {peer.port}; "
+    result = passes("ifconfig eth1 10.0.9.15/24; ping -c 1 10.0.2.2; "
+                    f"together nc -dl -w 60 --sha256 7 -- nc -d --sha256 10.0.2.2 {peer.port}; "
                     "echo after; netstat -s; ifconfig eth1; ping -c 1 10.0.9.2; service status inet",
-                    "--net", "user", "--net", host.net(), timeout=TIMEOUT)
+                    "--net", "user", "--hostfwd", f"tcp:{port}:7", "--net", host.net(),
+                    timeout=2 * TIMEOUT)
     host.end()
+    assert f"received 7 bytes, sha256 {sha256(b'through')}" in result.output, str(result)
     assert f"received {8 * MIB} bytes, sha256 {peer.join()[0]}" in result.output, str(result)
     assert "restarted 0 times" in result.output, str(result)
     for text in ("TCP half-open connections given up", "IPv4 fragments dropped",
                  "IPv4 packets with a wrong length", "IPv4 packets dropped", "UDP datagrams dropped",
-                 "TCP segments with a wrong checksum", "received frames that were too long, or too short"):
+                 "TCP segments with a wrong checksum", "TCP segments with bad options",
+                 "received frames that were too long, or too short"):
         assert counter(result, text) > 100, f"{text}: {result}"
     used, most = map(int, re.search(r"memory +(\d+) KiB of at most (\d+)", result.output).groups())
     assert used < most * 3 // 4, str(result)

@@ -78,6 +78,8 @@
 #define TCP_TMR_INTERVAL                                                                           \
     50 /* milliseconds: what is lost is sent again after 300 ms at the earliest */
 #define LWIP_TCP_RTO_TIME 1000 /* milliseconds, before anything was measured (RFC 6298, 2.1) */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, len, near, far, packet)                            \
+    sieve_options(header, len, near, far)
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) inet_random()
 #define TCP_MSS 1460
 #define LWIP_WND_SCALE 1

@@ -9,6 +9,9 @@
 #define LWIP_RAND() inet_random()
 uint32_t inet_random(void);
 
+/* sieve.c: an err_t */
+signed char sieve_options(const void *header, uint16_t len, uint16_t near, const uint8_t *far);
+
 #define LWIP_CHKSUM inet_checksum
 uint16_t inet_checksum(const void *data, int len); /* checksum.h */
 
