@@ -239,6 +239,7 @@ int client_run_datagrams(const struct options *options, const struct addrinfo *s
     client.fd = socket(server->ai_family, SOCK_DGRAM, 0);
     if (client.fd < 0)
         fail("socket");
+    be_patient_sending(client.fd);
     if (connect(client.fd, server->ai_addr, server->ai_addrlen) != 0)
         fail("connect");
     (void)address_text(server->ai_addr, client.server);

@@ -5,23 +5,25 @@
 
 #include <errno.h>
 #include <libanole/anole.h>
+#include <stdlib.h>
 
 #define ROOM_US 100u /* after which there may be room again */
 #define BITS_A_SECOND_US 8000000ul
 
-static bool send_one(struct sender *sender, const void *data, size_t len)
+/* Waits for room until the deadline. */
+static bool send_one(struct sender *sender, const void *data, size_t len, uint64_t deadline)
 {
-    for (;;) {
-        ssize_t sent = sendto(sender->fd, data, len, 0, sender->to, sender->to_len);
-        if (sent >= 0)
-            return true;
-        sender->error = errno;
-        if (errno != ENOBUFS)
+    while (sendto(sender->fd, data, len, 0, sender->to, sender->to_len) < 0) {
+        if (errno != ENOBUFS) {
+            sender->error = errno;
             return false;
-        sender->error = 0;
+        }
         sender->refused++;
+        if (ticks_now() >= deadline)
+            return false;
         sleep_us(ROOM_US);
     }
+    return true;
 }
 
 static void write_datagram(const struct sender *sender, char *block, size_t len, bool last)
@@ -45,27 +47,37 @@ static size_t length(const struct sender *sender)
                                                                            : DATAGRAM_BYTES;
 }
 
-void datagrams_pour(struct sender *sender)
+static void pour(struct sender *sender, char *block, size_t len, uint64_t deadline)
 {
-    static _Thread_local char block[DATAGRAM_BYTES];
     const struct iperf_test *test = sender->test;
-    size_t len = length(sender);
-    uint64_t start = now_us(), due_us = 0;
+    uint64_t start = ticks_now(), due_us = 0;
 
     fill_block(block, len);
-    while (test->duration_us > 0 ? now_us() - start < test->duration_us
-                                 : sender->bytes < test->bytes) {
+    while (ticks_now() < deadline && (test->duration_us > 0 || sender->bytes < test->bytes)) {
         sender->sent++;
         write_datagram(sender, block, len, false);
-        if (!send_one(sender, block, len))
+        if (!send_one(sender, block, len, deadline))
             break;
         sender->bytes += len;
         if (test->rate_bits == 0)
             continue;
         due_us += len * BITS_A_SECOND_US / test->rate_bits;
-        if (start + due_us > now_us())
-            sleep_us(start + due_us - now_us());
+        uint64_t due = start + ticks_from_us(due_us);
+        sleep_until(due < deadline ? due : deadline);
     }
+}
+
+void datagrams_pour(struct sender *sender)
+{
+    uint64_t start = now_us();
+    size_t len = length(sender);
+    char *block = malloc(len);
+
+    if (block)
+        pour(sender, block, len, test_deadline(sender->test));
+    else
+        sender->error = ENOMEM;
+    free(block);
     sender->us = now_us() - start;
 }
 
@@ -75,6 +87,6 @@ void datagrams_end(struct sender *sender)
 
     sender->sent++;
     write_datagram(sender, block, sizeof(block), true);
-    (void)send_one(sender, block, sizeof(block));
+    (void)send_one(sender, block, sizeof(block), DEADLINE_POLL);
     sender->sent--; /* it can be repeated */
 }

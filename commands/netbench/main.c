@@ -38,13 +38,23 @@ _Noreturn void fail(const char *what)
     exit(1);
 }
 
-void be_patient(int fd)
+static void set_patience(int fd, int option)
 {
     struct timeval patience = {.tv_sec = PATIENCE_S};
 
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0)
+    if (setsockopt(fd, SOL_SOCKET, option, &patience, sizeof(patience)) != 0)
         fail("time-out");
+}
+
+void be_patient_sending(int fd)
+{
+    set_patience(fd, SO_SNDTIMEO);
+}
+
+void be_patient(int fd)
+{
+    set_patience(fd, SO_SNDTIMEO);
+    set_patience(fd, SO_RCVTIMEO);
 }
 
 const char *address_text(const struct sockaddr *address, char text[ADDRESS_TEXT])

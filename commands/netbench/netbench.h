@@ -30,7 +30,8 @@
 #define BLOCK_BYTES 65536u
 #define DATAGRAM_BYTES 1470u
 #define DATAGRAM_BYTES_MAX 65507u
-#define PATIENCE_S 10u     /* for which a peer may say nothing */
+#define PATIENCE_S 10u /* for which a peer may say nothing */
+#define DURATION_MAX_US 3600000000ul
 #define STACK_BYTES 16384u /* of a thread */
 #define ADDRESS_TEXT 64u
 
@@ -47,7 +48,9 @@ struct options {
 /* ---- main.c ---- */
 /* Prints "netbench: what: errno's text" and ends the program. */
 _Noreturn void fail(const char *what);
+/* Neither direction waits for longer than PATIENCE_S; only sending doesn't. */
 void be_patient(int fd);
+void be_patient_sending(int fd);
 const char *address_text(const struct sockaddr *address, char text[ADDRESS_TEXT]);
 /* "tcp to ADDRESS: 123 bytes in 1.000 s, 0.98 Mbit/s", and more in brackets. */
 void print_rate(const char *what, const char *address, uint64_t bytes, uint64_t us,
@@ -61,6 +64,8 @@ struct stream {
     uint64_t bytes, us;
     int error; /* an errno; 0: it ended in order */
 };
+/* When a sender is to end, whatever it is to send. */
+uint64_t test_deadline(const struct iperf_test *test);
 /* Sends until the test's time or bytes are over, or the peer takes no more. */
 void stream_pour(struct stream *stream, const struct iperf_test *test);
 /* Receives until the end of data. */

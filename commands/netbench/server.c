@@ -16,7 +16,6 @@
 
 #define CONNECTIONS 6u
 #define LISTEN_AGAIN_US 100000u
-#define DURATION_MAX_US 3600000000ul
 
 struct connection {
     atomic_bool used;
@@ -205,8 +204,6 @@ static void serve(struct connection *connection)
         return;
     }
     iperf_read_header(header, len, &connection->test);
-    if (connection->test.duration_us > DURATION_MAX_US)
-        connection->test.duration_us = DURATION_MAX_US;
     connection->in.bytes = len;
     fill_block(connection->out_block, BLOCK_BYTES);
     switch (connection->test.kind) {

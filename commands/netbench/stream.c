@@ -14,14 +14,16 @@ void fill_block(char *block, size_t len)
         block[i] = (char)('0' + i % 10);
 }
 
-static uint64_t deadline_of(const struct iperf_test *test)
+uint64_t test_deadline(const struct iperf_test *test)
 {
-    return test->duration_us > 0 ? deadline_in_us(test->duration_us) : DEADLINE_NEVER;
+    bool sensible = test->duration_us > 0 && test->duration_us < DURATION_MAX_US;
+
+    return deadline_in_us(sensible ? test->duration_us : DURATION_MAX_US);
 }
 
 void stream_pour(struct stream *stream, const struct iperf_test *test)
 {
-    uint64_t deadline = deadline_of(test), start = now_us();
+    uint64_t deadline = test_deadline(test), start = now_us();
     size_t block_bytes = test->block_bytes > 0 && test->block_bytes < BLOCK_BYTES
                              ? test->block_bytes
                              : BLOCK_BYTES;

@@ -102,9 +102,9 @@ class Client:
         self.silent.append(connection)
 
 
-def header(flags, amount, upper=0):
-    return struct.pack(">6I2I7I", flags, 1, 0, 0, 0, amount & 0xffffffff, 0, 0, upper << 16, 0, 0, 0,
-                       0, 0, 0)
+def header(flags, amount, upper=0, block=0, rate=0):
+    return struct.pack(">6I2I7I", flags, 1, 0, block, 0, amount & 0xffffffff, 0, 0, upper << 16, 0, 0,
+                       0, rate, 0, 0)
 
 
 def test_bad_clients(server):
@@ -126,6 +126,11 @@ def test_bad_clients(server):
     client.break_off(header(0x44010078, -1000, 0x0800))
     client.fall_silent(header(0x44010078, 1 << 30, 0x0400))
     client.fall_silent(b"\x40\x01")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as slow:
+        # The largest datagrams, one in six days, for ever.
+        slow.sendto(struct.pack(">4I", 1, 0, 0, 0) + header(0x44010078, 0x7fffffff, 0x0400, 65507, 1),
+                    ("127.0.0.1", port))
+        assert slow.recv(100)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rubbish:
         for length in (0, 1, 11, 12, 16, 20, 75, 76, 1400):
             rubbish.sendto(chance.randbytes(length), ("127.0.0.1", port))
@@ -183,11 +188,11 @@ def test_two_machines(tmp_path):
     """One is the server, the other the client, over the wire between them and IPv6's own addresses."""
     wire = f"addr.type=unix,addr.path={tmp_path}/wire"
     there = "fe80::5054:ff:fe00:1"
-    server = Machine("together netbench -s -n 4 -- nc -6 -l -w 50 --sha256 7",
+    server = Machine("together netbench -s -n 6 -- nc -6 -l -w 50 --sha256 7",
                      "--net", f"stream:server=on,{wire};mac=52:54:00:00:00:01")
     server.wait_for("listening at port")
     to = f"netbench -c {there} -t 1"
-    client = Machine(f"ping -o -c 20 {there}; {to}; {to} --both; {to} --rr; {to} -u --rr; "
+    client = Machine(f"ping -o -c 20 {there}; {to}; {to} --both; {to} --rr; {to} -u --rr; {to} -u -l 65507 -b 20; {to} -u -l 9000 -b 20 --reverse; "
                      f"nc -w 20 --send 3000000 --sha256 {there} 7",
                      "--net", f"stream:server=off,{wire};mac=52:54:00:00:00:02")
     client_result, server_result = client.join(), server.join()
