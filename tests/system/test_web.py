@@ -86,7 +86,7 @@ class Site:
 def fixture_site():
     """One that is there already: what is sent before the machine has its address is sent again, by
     QEMU, seconds later."""
-    with Site() as site:
+    with Site(timeout=900) as site:
         site.curl("/", *AGAIN)
         yield site
 
@@ -113,6 +113,14 @@ def test_front_page():
         assert b"<title>Anole</title>" in page
         assert time.monotonic() - begin < 30
         assert service_rows(site.machine.command("service list"))["httpd"][0] == "up"
+
+
+def test_without_interface(passes):
+    """It is there all the same, quietly."""
+    result = passes("wget -q --sha256 http://127.0.0.1/pattern/100000/4; service list; dmesg")
+    assert f"received 100000 bytes, sha256 {sha256(pattern(100000, 4))}" in result.output
+    assert service_rows(result.output)["httpd"][0] == "up", str(result)
+    assert "httpd:" not in result.output, str(result)
 
 
 def test_pages(site):
