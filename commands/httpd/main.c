@@ -188,23 +188,26 @@ static bool await(int listener)
            (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
 }
 
-/* Backwards, since the last one takes the place of one that is over. */
-static void serve(void)
-{
-    uint64_t now = ticks_now();
-
-    for (unsigned i = connection_count; i-- > 0;)
-        if ((fds[1 + i].revents || connection_deadline(connections[i]) <= now) &&
-            !connection_step(connections[i]))
-            connection_remove(i);
-}
-
 /* For RS, which looks at services that never wait: under load poll() doesn't. */
 static void show_life(void)
 {
     struct ipc_delivery delivery;
 
     (void)ipc_receive(&delivery, 0, DEADLINE_POLL, RECEIVE_NO_REQUESTS);
+}
+
+/* Backwards, since the last one takes the place of one that is over. */
+static void serve(void)
+{
+    uint64_t now = ticks_now();
+
+    for (unsigned i = connection_count; i-- > 0;) {
+        if (!fds[1 + i].revents && connection_deadline(connections[i]) > now)
+            continue;
+        show_life();
+        if (!connection_step(connections[i]))
+            connection_remove(i);
+    }
 }
 
 int main(int argc, char *argv[])

@@ -34,6 +34,7 @@ class Console:
 
     def __exit__(self, kind, *_):
         if kind is None:
+            assert self.process.poll() is None, f"it ended by itself\n{self}"
             self.type("poweroff")
         else:
             self.process.terminate()

@@ -1,92 +1,25 @@
-"""httpd and wget: what real clients outside get, whatever becomes of the network driver."""
+"""httpd: what real clients outside get, and what clients that don't behave do."""
 
-import hashlib
-import itertools
 import json
 import os
 import re
 import socket
-import struct
 import subprocess
-import threading
 import time
 
 import pytest
 
-from console import Console
 from gate import Gate
-from peer import Peer, free_port, receive_all, reset
+from peer import receive_all
 from test_boot import service_rows
-from wire import Wire
-
-PATIENCE = 60.0  # seconds
-MIB = 1 << 20
-BULK = 64 * MIB
-KILL_EVERY = 0.3  # seconds
-MASK = (1 << 64) - 1
-BLOCK_WORDS = 512
-AGAIN = ("--retry", "60", "--retry-delay", "1", "--retry-all-errors", "--retry-connrefused")
-
-
-def pattern(size, seed=0):
-    """The content of /pattern/SIZE/SEED, as commands/httpd/pattern.c describes it."""
-    def mix(state):
-        z = (state + 0x9E3779B97F4A7C15) & MASK
-        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & MASK
-        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & MASK
-        return z ^ z >> 31
-    base = int.from_bytes(struct.pack("<512Q", *map(mix, range(BLOCK_WORDS))), "little")
-    every_word = sum(1 << 64 * i for i in range(BLOCK_WORDS))
-    blocks = []
-    for block in range((size + 4095) // 4096):
-        key = ((block + 1 + (seed << 32)) * 0x9E3779B97F4A7C15) & MASK
-        blocks.append((base ^ key * every_word).to_bytes(4096, "little"))
-    return b"".join(blocks)[:size]
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-class Site:
-    """A machine that serves, and its ports out here: of port 80, and of port 81 for a second server."""
-
-    def __init__(self, *options, timeout=120):
-        self.port, self.second = free_port(), free_port()
-        self.machine = Console("--hostfwd", f"tcp:127.0.0.1:{self.port}:80",
-                               "--hostfwd", f"tcp:127.0.0.1:{self.second}:81", *options,
-                               timeout=timeout)
-
-    def __enter__(self):
-        self.machine.__enter__()
-        return self
-
-    def __exit__(self, *how):
-        return self.machine.__exit__(*how)
-
-    def url(self, path):
-        return path if path.startswith("http:") else f"http://127.0.0.1:{self.port}{path}"
-
-    def curl(self, path, *options, data=None):
-        """What curl prints; it must succeed."""
-        command = ["curl", "-sS", "-m", str(PATIENCE), *options, self.url(path)]
-        done = subprocess.run(command, input=data, capture_output=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stderr.decode()}\n{self.machine}"
-        return done.stdout
-
-    def talk(self, text, port=None):
-        """Says something raw, then no more: all that is answered until the end."""
-        with socket.create_connection(("127.0.0.1", port or self.port), PATIENCE) as connection:
-            connection.sendall(text.encode())
-            connection.shutdown(socket.SHUT_WR)
-            return receive_all(connection).decode(errors="replace")
+from web import AGAIN, MIB, PATIENCE, Site, get, pattern, sha256
 
 
 @pytest.fixture(name="site", scope="module")
 def fixture_site():
     """One that is there already: what is sent before the machine has its address is sent again, by
     QEMU, seconds later."""
-    with Site() as site:
+    with Site(timeout=300) as site:
         site.curl("/", *AGAIN)
         yield site
 
@@ -100,11 +33,6 @@ def fixture_small(site):
     site.machine.command("\x03")
 
 
-def get(path, *fields, method="GET", body=""):
-    lines = "".join(field + "\r\n" for field in fields)
-    return f"{method} {path} HTTP/1.1\r\nHost: anole\r\n{lines}\r\n{body}"
-
-
 def test_front_page():
     """It is there within seconds of power-on, with nothing typed."""
     begin = time.monotonic()
@@ -113,6 +41,14 @@ def test_front_page():
         assert b"<title>Anole</title>" in page
         assert time.monotonic() - begin < 30
         assert service_rows(site.machine.command("service list"))["httpd"][0] == "up"
+
+
+def test_without_interface(passes):
+    """It is there all the same, quietly."""
+    result = passes("wget -q --sha256 http://127.0.0.1/pattern/100000/4; service list; dmesg")
+    assert f"received 100000 bytes, sha256 {sha256(pattern(100000, 4))}" in result.output
+    assert service_rows(result.output)["httpd"][0] == "up", str(result)
+    assert "httpd:" not in result.output, str(result)
 
 
 def test_pages(site):
@@ -268,161 +204,3 @@ def test_death_of_servers(site):
         assert b"Anole" in site.curl("/", *AGAIN)
     rows = service_rows(site.machine.command("service list"))
     assert rows["inet"][2] == rows["httpd"][2] == "1", str(site.machine)
-
-
-# ---- wget ----
-
-NOISE = os.urandom(300000)
-
-
-def read_request(connection):
-    request = b""
-    while b"\r\n\r\n" not in request:
-        request += connection.recv(65536)
-    return request.decode()
-
-
-def break_once(connections):
-    """Half of it and a reset; then what is asked for."""
-    def serve(connection):
-        request = read_request(connection)
-        connections.append(request)
-        head = f'ETag: "n"\r\nContent-Length: '
-        if len(connections) == 1:
-            connection.sendall(f"HTTP/1.1 200 OK\r\n{head}{len(NOISE)}\r\n\r\n".encode()
-                               + NOISE[:150000])
-            time.sleep(0.5)  # for it to be read: a reset overtakes it
-            reset(connection)
-            return
-        first = int(re.search(r'Range: bytes=(\d+)-\r\nIf-Range: "n"\r\n', request).group(1))
-        connection.sendall((f"HTTP/1.1 206 Partial Content\r\n{head}{len(NOISE) - first}\r\n"
-                            f"Content-Range: bytes {first}-{len(NOISE) - 1}/{len(NOISE)}\r\n"
-                            "\r\n").encode() + NOISE[first:])
-    return serve
-
-
-def move_then_chunks(connection):
-    if "GET /old?x " in read_request(connection):
-        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: new\r\nContent-Length: 0\r\n\r\n")
-        return
-    connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
-                       b"Transfer-Encoding: chunked\r\n\r\n")
-    for at in range(0, len(NOISE), 7001):
-        block = NOISE[at:at + 7001]
-        connection.sendall(b"%x;ignored=yes\r\n%s\r\n" % (len(block), block))
-    connection.sendall(b"0\r\nTrailer: yes\r\n\r\n")
-
-
-def answer_with(data):
-    def serve(connection):
-        read_request(connection)
-        try:
-            connection.sendall(data)
-        except ConnectionError:
-            pass
-    return serve
-
-
-def test_wget(boot):
-    """From servers out here that break off, move, send in chunks, or don't speak HTTP."""
-    requests = []
-    broken = Peer(break_once(requests), times=2)
-    moved = Peer(move_then_chunks, times=2)
-    bad = [Peer(answer_with(data)) for data in (
-        b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + 20000 * b"A: b\r\n", b"HTTP/1.1 302 F\r\nLocation: //x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
-        b"HTTP/1.1 206 P\r\nContent-Range: bytes 5-6/7\r\nContent-Length: 2\r\n\r\nab",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")]
-    commands = [f"wget -q --sha256 -O /tmp/a http://10.0.2.2:{broken.port}/a",
-                f"wget -q -O /tmp/b http://10.0.2.2:{moved.port}/old?x",
-                "sha256sum /tmp/a /tmp/b"]
-    commands += [f"wget -t 1 -O /tmp/c 10.0.2.2:{peer.port} || echo refused" for peer in bad]
-    result = boot("; ".join(commands), "--net", "user")
-    assert result.output.count(sha256(NOISE)) == 3, str(result)
-    assert len(requests) == 2 and len(result.lines("refused")) == len(bad), str(result)
-    assert f"received {len(NOISE)} bytes" in result.output
-
-
-# ---- transfers that outlive the driver, and much else ----
-
-
-class Trouble:
-    """Types one command after the other at the machine's console, over and over, no sooner than every
-    so many seconds, for as long as the block lasts."""
-
-    def __init__(self, machine, *commands, every=0.0):
-        self.machine = machine
-        self.commands = itertools.cycle(commands)
-        self.every = every
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        begin = time.monotonic()
-        while not self.stop.wait(max(0.0, begin + self.every - time.monotonic())):
-            begin = time.monotonic()
-            self.machine.command(next(self.commands))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
-
-
-def transfer_both_ways(site, trouble):
-    """64 MiB down and up, each over one connection, at a rate that leaves time for trouble: how often
-    the driver died meanwhile, each time."""
-    def deaths():
-        told = json.loads(site.curl("/services.json", *AGAIN))
-        return next(one["restarts"] for one in told["services"] if one["name"] == "virtio_net")
-    rate = ("-m", "180", "--limit-rate", "16M")
-    data = os.urandom(BULK)
-    site.curl("/", *AGAIN)
-    begin = deaths()
-    with trouble:
-        got = site.curl("/pattern/64M/5", *rate)
-        down = deaths()
-        answer = site.curl("/upload", *rate, "--data-binary", "@-", data=data)
-        end = deaths()
-    assert sha256(got) == sha256(pattern(BULK, 5))
-    assert answer.decode() == f"{BULK} {sha256(data)}\n"
-    rows = service_rows(site.machine.command("service list"))
-    assert rows["inet"][2] == rows["httpd"][2] == "0", str(site.machine)
-    return down - begin, end - down
-
-
-@pytest.mark.parametrize("options", [[], ["--transport", "pci", "--aia"]], ids=["mmio", "pci-aia"])
-def test_transfers_while_the_driver_is_killed(options):
-    """curl has one connection for a transfer and makes no second one: every byte is right."""
-    with Site(*options, timeout=400) as site:
-        trouble = Trouble(site.machine, "service kill virtio_net", every=KILL_EVERY)
-        down, up = transfer_both_ways(site, trouble)
-    assert down > 4 and up > 4, f"{down}, {up}"
-
-
-def test_transfers_while_the_driver_hangs():
-    """It is RS that ends it, or the complaints of its clients: which is first isn't told beforehand, so
-    it doesn't matter what faulttest says."""
-    with Site(timeout=400) as site:
-        trouble = Trouble(site.machine, *(f"faulttest virtio_net {kind}"
-                                          for kind in ("spin", "sleep", "silent")))
-        down, up = transfer_both_ways(site, trouble)
-    assert down > 0 and up > 0, f"{down}, {up}"
-
-
-def test_transfer_over_a_bad_wire(tmp_path):
-    """Between two machines: one frame of fifty is lost, and others come late."""
-    wire = Wire(tmp_path, "--drop", 0.02, "--reorder", 0.02, "--seed", 3, bridge=True)
-    url = f"http://[{wire.link_local(0)}]/pattern/64M/9"
-    with Console("--net", wire.net(end=0), timeout=300) as server, \
-            Console("--net", wire.net(end=1), timeout=300) as client:
-        answer = client.command(f"wget -q -t 20 --sha256 {url}", patience=180)
-        assert f"received {BULK} bytes, sha256 {sha256(pattern(BULK, 9))}" in answer, \
-            f"{client}\n{server}"
-        assert "broke after" not in answer, "one connection carries it\n" + answer
-    lost = int(re.search(r"drop (\d+)", wire.end()).group(1))
-    assert lost > BULK / 1460 / 100, lost
