@@ -1,6 +1,7 @@
 """What QEMU's own network back ends don't have, over a device of ours (tests/vhost/net): checksums and
 segments left to the device, frames in several buffers, headers that lie, a back end that goes and
-comes. (With MSI-X, QEMU 7.2 dies when vhost-user-net starts, whatever the driver: lines here.)"""
+comes. (With MSI-X QEMU 7.2 itself dies when vhost-user-net starts: lines here; a tap interface has
+messages, test_tap.py.)"""
 
 import re
 
