@@ -266,7 +266,8 @@ int extents_written(struct node *node, uint64_t block, uint64_t count);
 int extents_cut(struct node *node, uint64_t first);
 int extents_load(struct node *node, uint64_t block);
 void extents_init(struct node *node);
-int indirect_add(struct node *node, const struct run *run);
+/* Takes blocks for the hole at run->file and maps them, as file_extend. */
+int indirect_extend(struct node *node, uint64_t goal, struct run *run);
 int indirect_cut(struct node *node, uint64_t first);
 int indirect_load(struct node *node, uint64_t block);
 uint64_t indirect_limit(const struct mount *mount);
@@ -277,6 +278,7 @@ static inline bool node_has_extents(const struct node *node)
 /* Inside: takes blocks for the hole at run->file, at most run->count, and maps them; *run is what it
  * got. -ANOLE_ENOSPC: nothing was changed, or the transaction can't be committed any more. */
 int file_extend(struct node *node, uint64_t goal, struct run *run);
+int file_count_blocks(struct node *node, int64_t change);
 
 /* ---- data (data.c, write.c, sync.c) ---- */
 

@@ -104,17 +104,9 @@ int indirect_load(struct node *node, uint64_t block)
 
 /* ---- changes ---- */
 
-static int count_blocks(struct node *node, int64_t change)
-{
-    ext2_filsys fs = node->mount->fs;
-    errcode_t error = change > 0 ? ext2fs_iblk_add_blocks(fs, node_inode(node), (blk64_t)change)
-                                 : ext2fs_iblk_sub_blocks(fs, node_inode(node), (blk64_t)-change);
-
-    return error_from(node->mount, error, "a count of blocks");
-}
-
-/* A block of numbers: the one that *number names, to be changed, or a new one. */
-static int numbers_change(struct node *node, uint32_t *number, uint64_t goal, uint32_t **numbers)
+/* A block of numbers: the one that *number names, to be changed, or a new one at *goal, which then moves
+ * behind it. */
+static int numbers_change(struct node *node, uint32_t *number, uint64_t *goal, uint32_t **numbers)
 {
     struct mount *mount = node->mount;
     uint64_t block = *number;
@@ -122,10 +114,12 @@ static int numbers_change(struct node *node, uint32_t *number, uint64_t goal, ui
     uint8_t *data;
     int error = check(node, *number);
 
-    if (!error && block == 0)
-        error = blocks_take(mount, goal, 1, &block, &count);
-    if (!error && *number == 0)
-        error = count_blocks(node, 1);
+    if (!error && block == 0) {
+        error = blocks_take(mount, *goal, 1, &block, &count);
+        if (!error)
+            error = file_count_blocks(node, 1);
+        *goal = block + 1;
+    }
     if (!error)
         error = metadata_change(mount, block, *number == 0 ? CACHE_ZERO : 0, &data);
     if (error)
@@ -135,32 +129,35 @@ static int numbers_change(struct node *node, uint32_t *number, uint64_t goal, ui
     return 0;
 }
 
-int indirect_add(struct node *node, const struct run *run)
+/* The blocks of numbers come right before the first blocks that they name, so that a file that is
+ * written from its beginning on is read without a step aside. */
+int indirect_extend(struct node *node, uint64_t goal, struct run *run)
 {
     struct mount *mount = node->mount;
+    unsigned level;
+    uint64_t first;
+    uint64_t index = root_of(mount, run->file, &level, &first);
+    uint64_t end = level == 0 ? EXT2_NDIR_BLOCKS : per_block(mount);
+    uint32_t *numbers = node->inode.i_block;
+    uint64_t given = goal;
+    int error = 0;
 
-    for (uint64_t done = 0; done < run->count;) {
-        uint64_t block = run->file + done;
-        unsigned level;
-        uint64_t first;
-        unsigned slot = root_of(mount, block, &level, &first);
-        uint32_t *numbers = node->inode.i_block;
-        uint64_t index = slot;
-        uint64_t end = level == 0 ? EXT2_NDIR_BLOCKS : per_block(mount);
-
-        while (level > 0) {
-            int error = numbers_change(node, &numbers[index], run->disk + run->count, &numbers);
-
-            if (error)
-                return error;
-            level--;
-            index = (block - first) / span(mount, level);
-            first += index * span(mount, level);
-        }
-        for (; index < end && done < run->count; index++, done++)
-            numbers[index] = (uint32_t)(run->disk + done);
+    for (; level > 0 && !error; level--) {
+        error = numbers_change(node, &numbers[index], &goal, &numbers);
+        index = (run->file - first) / span(mount, level - 1);
+        first += index * span(mount, level - 1);
     }
-    return 0;
+    if (run->count > end - index)
+        run->count = end - index;
+    if (!error)
+        error = blocks_take(mount, goal, run->count, &run->disk, &run->count);
+    if (!error)
+        error = file_count_blocks(node, (int64_t)run->count);
+    for (uint64_t i = 0; i < run->count && !error; i++)
+        numbers[index + i] = (uint32_t)(run->disk + i);
+    if (error && (error != -ANOLE_ENOSPC || goal != given))
+        mount->transaction.error = error;
+    return error;
 }
 
 /* What is to be given back, collected from its end to its beginning. */
@@ -178,7 +175,7 @@ static int give_back(struct cut *cut)
         return 0;
     cut->count = 0;
     error = blocks_give(cut->node->mount, cut->block, count);
-    return error ? error : count_blocks(cut->node, -(int64_t)count);
+    return error ? error : file_count_blocks(cut->node, -(int64_t)count);
 }
 
 static int cut_block(struct cut *cut, uint32_t *number)
@@ -200,6 +197,7 @@ static int cut_block(struct cut *cut, uint32_t *number)
 static int cut_tree(struct cut *cut, uint32_t *number, unsigned level, uint64_t first)
 {
     struct mount *mount = cut->node->mount;
+    uint64_t goal = 0;
     uint64_t below;
     uint32_t *numbers;
     int error;
@@ -210,7 +208,7 @@ static int cut_tree(struct cut *cut, uint32_t *number, unsigned level, uint64_t 
         return cut_block(cut, number);
     if (transaction_large(mount))
         return 1;
-    error = numbers_change(cut->node, number, 0, &numbers);
+    error = numbers_change(cut->node, number, &goal, &numbers);
     if (error)
         return error;
     below = span(mount, level - 1);

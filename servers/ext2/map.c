@@ -164,18 +164,31 @@ int map_find(struct node *node, uint64_t block, struct run *run)
     return error;
 }
 
-int file_extend(struct node *node, uint64_t goal, struct run *run)
+static int extend_extents(struct node *node, uint64_t goal, struct run *run)
 {
     int error = blocks_take(node->mount, goal, run->count, &run->disk, &run->count);
 
     if (error)
         return error;
-    error = error_from(node->mount,
-                       ext2fs_iblk_add_blocks(node->mount->fs, node_inode(node), run->count),
-                       "a count of blocks");
+    error = file_count_blocks(node, (int64_t)run->count);
     if (!error)
-        error = node_has_extents(node) ? extents_add(node, run) : indirect_add(node, run);
+        error = extents_add(node, run);
     if (error)
         node->mount->transaction.error = error;
     return error;
+}
+
+int file_extend(struct node *node, uint64_t goal, struct run *run)
+{
+    return node_has_extents(node) ? extend_extents(node, goal, run)
+                                  : indirect_extend(node, goal, run);
+}
+
+int file_count_blocks(struct node *node, int64_t change)
+{
+    ext2_filsys fs = node->mount->fs;
+    errcode_t error = change > 0 ? ext2fs_iblk_add_blocks(fs, node_inode(node), (blk64_t)change)
+                                 : ext2fs_iblk_sub_blocks(fs, node_inode(node), (blk64_t)-change);
+
+    return error_from(node->mount, error, "a count of blocks");
 }

@@ -12,6 +12,8 @@
 #define IDLE_MAX 512u
 
 #define NS_PER_SECOND 1000000000
+/* Inodes can hold times up to 2446, nanoseconds in 63 bits end in 2262. */
+#define SECONDS_MAX (INT64_MAX / NS_PER_SECOND - 1)
 
 struct ext2_inode *node_inode(struct node *node)
 {
@@ -98,6 +100,8 @@ static int64_t get_time(const struct node *node, enum node_time which)
     if (has_field(node, field->extra))
         memcpy(&extra, inode + field->extra, sizeof(extra));
     all = (int64_t)(int32_t)seconds + ((int64_t)(extra & EXT4_EPOCH_MASK) << 32);
+    if (all > SECONDS_MAX)
+        all = SECONDS_MAX;
     return all * NS_PER_SECOND + (int64_t)(extra >> EXT4_EPOCH_BITS) % NS_PER_SECOND;
 }
 

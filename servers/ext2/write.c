@@ -122,8 +122,10 @@ static int64_t len_in_place(struct node *node, uint64_t position, uint64_t len, 
 
 /* What a write of new blocks does, planned before anything is changed. */
 struct plan {
-    struct run runs[RUNS_AT_ONCE];
+    struct run runs[RUNS_AT_ONCE]; /* as they are before */
     unsigned count;
+    struct run done[RUNS_AT_ONCE]; /* and afterwards */
+    unsigned done_count;
     uint64_t goal;
 };
 
@@ -139,7 +141,8 @@ static int make_plan(struct node *node, uint64_t first, uint64_t end, struct pla
     struct run run;
     int error;
 
-    *plan = (struct plan){.goal = first_goal(node)};
+    plan->count = plan->done_count = 0;
+    plan->goal = first_goal(node);
     if (first > 0) {
         error = map_find_inside(node, first - 1, &run);
         if (error)
@@ -178,10 +181,8 @@ static int write_planned(struct node *node, struct plan *plan, uint64_t position
                          struct fs_data *data, uint64_t offset, uint64_t len, uint64_t *done)
 {
     uint32_t size = node->mount->block_size;
-    unsigned count = plan->count;
 
-    plan->count = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < plan->count; i++) {
         struct run wanted = plan->runs[i];
         uint64_t left = wanted.count;
 
@@ -194,8 +195,7 @@ static int write_planned(struct node *node, struct plan *plan, uint64_t position
             uint64_t part;
             int error;
 
-            /* A split run takes a place of those that are done already. */
-            if (plan->count > i || transaction_large(node->mount))
+            if (plan->done_count == RUNS_AT_ONCE || transaction_large(node->mount))
                 return 0;
             error = take_blocks(node, plan, &run);
             if (error)
@@ -208,7 +208,7 @@ static int write_planned(struct node *node, struct plan *plan, uint64_t position
                 return error;
             *done += part;
             left -= run.count;
-            plan->runs[plan->count++] = run;
+            plan->done[plan->done_count++] = run;
         }
     }
     return 0;
@@ -239,8 +239,8 @@ static int64_t write_inside(struct node *node, uint64_t position, struct fs_data
     error = mount_commit(mount, operation_none(), 0);
     if (error)
         return error;
-    for (unsigned i = 0; i < plan.count; i++)
-        map_add(node, &plan.runs[i]);
+    for (unsigned i = 0; i < plan.done_count; i++)
+        map_add(node, &plan.done[i]);
     return (int64_t)done;
 }
 

@@ -1,18 +1,15 @@
 # The ext2 server, all but its loop and its cache, on images that mke2fs makes.
-EXT2_TEST_UNTRACED := $(addprefix tests/host/,ext2/fake_cache.c ext2/image.c coro_host.c) \
+EXT2_TEST_UNTRACED := $(addprefix tests/host/,ext2/fake_cache.c ext2/image.c ext2/unused.c \
+    coro_host.c) \
     $(addprefix lib/libcoro/,coro.c sync.c)
 EXT2_TEST_SRCS := $(EXT2_TEST_UNTRACED) $(ext2_FILES_SRCS) $(libext2fs_SRCS)
 # libext2fs reads and writes fields of any alignment.
-EXT2_TEST_CFLAGS := $(EXT2FS_INCLUDES) -fno-sanitize=alignment -ffunction-sections
-# Of libext2fs's files only what is called needs what they call.
-EXT2_TEST_LDLIBS := -Wl,--gc-sections
+EXT2_TEST_CFLAGS := $(EXT2FS_INCLUDES) -fno-sanitize=alignment
 
 HOST_TESTS += test_ext2
 test_ext2_SRCS := tests/host/ext2/test_ext2.c $(EXT2_TEST_SRCS)
 test_ext2_CFLAGS := $(EXT2_TEST_CFLAGS)
-test_ext2_LDLIBS := $(EXT2_TEST_LDLIBS)
 
 HOST_TESTS += test_ext2_random
 test_ext2_random_SRCS := tests/host/ext2/test_ext2_random.c $(EXT2_TEST_SRCS)
 test_ext2_random_CFLAGS := $(EXT2_TEST_CFLAGS)
-test_ext2_random_LDLIBS := $(EXT2_TEST_LDLIBS)

@@ -6,11 +6,11 @@ import subprocess
 TOOLS = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 
-def make(path, megabytes, *options):
-    """An empty file system; options: more of mke2fs's."""
+def make(path, megabytes, *options, kind="ext2"):
+    """An empty file system of that kind; options: more of mke2fs's."""
     with open(path, "wb") as image:
         image.truncate(megabytes << 20)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", *options, path], check=True, env=TOOLS)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", kind, *options, path], check=True, env=TOOLS)
     return path
 
 
@@ -24,6 +24,11 @@ def check(path):
 def debugfs(path, request):
     return subprocess.run(["debugfs", "-R", request, path], capture_output=True, check=True,
                           env=TOOLS).stdout
+
+
+def debugfs_write(path, request):
+    subprocess.run(["debugfs", "-w", "-R", request, path], capture_output=True, check=True,
+                   env=TOOLS)
 
 
 def extract(path, source, target):

@@ -156,7 +156,6 @@ int cache_get(struct cache *cache, uint64_t number, unsigned flags, struct cache
 
     if (error)
         return error;
-    assert(!(*got)->changed); /* metadata is no file's data */
     if (flags & CACHE_ZERO)
         memset((*got)->data, 0, cache->block_size);
     else if (flags & CACHE_OVERWRITE)

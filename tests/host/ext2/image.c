@@ -15,6 +15,8 @@ void *mounted;
 uint64_t root;
 struct fs_operation fs_operation;
 
+uint8_t image_memory[PLACES * 4096];
+
 static int fd = -1;
 static uint32_t mount_flags;
 
@@ -118,7 +120,7 @@ int fs_mount(bool read_only)
     }
     mounted = NULL;
     mount_flags = read_only ? FS_MOUNT_READ_ONLY : 0;
-    places_init(NULL, 0, 0, 0);
+    places_init(image_memory, sizeof(image_memory), 0, 0);
     run_to_end(do_mount, &call);
     return (int)call.status;
 }

@@ -24,6 +24,8 @@ void image_remove(void);
 
 /* ---- the mounted file system; all fail the test if the mount isn't there ---- */
 extern void *mounted;
+/* Where places are: nothing is in it. */
+extern uint8_t image_memory[4 * 4096];
 extern uint64_t root;
 
 int fs_mount(bool read_only);
