@@ -112,7 +112,7 @@ int lstat(const char *restrict path, struct stat *restrict stat)
 /* Permissions are stored and shown, and keep nobody from anything. */
 int access(const char *path, int mode)
 {
-    struct stat found;
+    struct stat found = {0};
 
     if (stat(path, &found))
         return -1;

@@ -214,7 +214,7 @@ int data_seek(struct request *request, struct kept_file *file)
     struct message *message = &request->delivery.message;
     struct kept_open *open = open_of(file);
     struct coro_lock *lock = &open_state(open)->lock;
-    uint64_t base, position;
+    uint64_t base = 0, position;
 
     coro_lock(lock);
     uint64_t here = begin(request, file, open->position);

@@ -42,7 +42,7 @@ struct mem_node *node_of(struct mem *mem, uint64_t number)
 static bool nodes_grow(void)
 {
     uint32_t wanted = node_room == 0 ? 256 : node_room * 2;
-    struct mem_node **grown = realloc(nodes, wanted * sizeof(*grown));
+    struct mem_node **grown = realloc(nodes, wanted * sizeof(void *));
 
     if (grown) {
         nodes = grown;

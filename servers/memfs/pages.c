@@ -75,10 +75,10 @@ static bool chunks_grow(struct mem_bytes *bytes, uint64_t wanted)
     uint64_t room = bytes->chunk_count == 0 ? 1 : bytes->chunk_count;
     while (room < wanted)
         room *= 2;
-    struct mem_chunk **grown = realloc(bytes->chunks, room * sizeof(*grown));
+    struct mem_chunk **grown = realloc(bytes->chunks, room * sizeof(void *));
     if (!grown)
         return false;
-    memset(&grown[bytes->chunk_count], 0, (room - bytes->chunk_count) * sizeof(*grown));
+    memset(&grown[bytes->chunk_count], 0, (room - bytes->chunk_count) * sizeof(void *));
     bytes->chunks = grown;
     bytes->chunk_count = (uint32_t)room;
     return true;
@@ -170,11 +170,12 @@ int64_t bytes_write(struct mem_bytes *bytes, uint64_t position, struct fs_data *
 
 static void page_drop(struct mem_bytes *bytes, uint64_t page)
 {
-    char **slot = &bytes->chunks[page / MEM_CHUNK_PAGES]->page[page % MEM_CHUNK_PAGES];
+    struct mem_chunk *chunk = bytes->chunks[page / MEM_CHUNK_PAGES];
+    char *there = chunk ? chunk->page[page % MEM_CHUNK_PAGES] : NULL;
 
-    if (*slot) {
-        page_put(*slot);
-        *slot = NULL;
+    if (there) {
+        page_put(there);
+        chunk->page[page % MEM_CHUNK_PAGES] = NULL;
         bytes->pages--;
         used_pages--;
     }

@@ -88,7 +88,7 @@ static bool may_send(const struct server *server, const struct ask *ask)
 static void ask_send(struct server *server, struct ask *ask)
 {
     struct message message = {.type = ask->type};
-    int slot = slot_take(server);
+    int slot = server->slots ? slot_take(server) : -1;
 
     if (slot < 0)
         return; /* with the next answer there is one */

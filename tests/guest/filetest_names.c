@@ -76,7 +76,7 @@ void group_rename(void)
 void group_links(void)
 {
     char target[64];
-    struct stat one, two;
+    struct stat one = {0}, two = {0};
 
     enter("links");
     make_file("a", "text");
@@ -154,7 +154,7 @@ void group_attributes(void)
 {
     struct timespec times[2] = {{1000, 5}, {2000, 7}};
     struct statvfs space;
-    struct stat found;
+    struct stat found = {0};
     struct mount_entry mounts[8];
 
     enter("attributes");

@@ -49,7 +49,7 @@ static int raw(endpoint_t server, uint32_t type, uint64_t w0, uint64_t w1, uint6
 void group_raw_files(void)
 {
     static char buffer[8192];
-    struct message opened, message;
+    struct message opened = {0}, message;
     handle_t grant, readable;
 
     begin("raw-files");
@@ -139,7 +139,7 @@ void group_floods(void)
 
 void group_once(void)
 {
-    struct message first, again;
+    struct message first = {0}, again = {0};
     uint64_t operation = ++number;
     struct stat stat_;
 

@@ -16,6 +16,7 @@ struct target {
     const char *name;
     uint32_t protocol; /* enum message_protocol */
     uint32_t types;    /* numbers of the protocol's requests are below that */
+    uint32_t pool;     /* frames that it may keep for the next requests: stacks of coroutines */
 };
 
 const struct target *target_find(const char *name);
