@@ -10,7 +10,8 @@ def make(path, megabytes, *options):
     """An empty file system; options: more of mke2fs's."""
     with open(path, "wb") as image:
         image.truncate(megabytes << 20)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", *options, path], check=True, env=TOOLS)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext2", *map(str, options), path],
+                   check=True, env=TOOLS)
     return path
 
 
