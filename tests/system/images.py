@@ -10,7 +10,8 @@ def make(path, megabytes, *options, kind="ext2"):
     """An empty file system of that kind; options: more of mke2fs's."""
     with open(path, "wb") as image:
         image.truncate(megabytes << 20)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", kind, *options, path], check=True, env=TOOLS)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", kind, *map(str, options), path],
+                   check=True, env=TOOLS)
     return path
 
 

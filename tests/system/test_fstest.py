@@ -7,9 +7,9 @@ import pytest
 
 RECOVERIES = {
     "virtio_blk": "virtio_blk 200",
-    "ext2": "ext2 2000",
-    "vfs": "vfs 1000",
-    "all": "virtio_blk 300 ext2 900 vfs 1500",
+    "ext2": "ext2 500",
+    "vfs": "vfs 500",
+    "all": "virtio_blk 300 ext2 700 vfs 1100",
 }
 
 
@@ -21,7 +21,7 @@ def test_memory(passes):
 @pytest.mark.parametrize("block, options", [(1024, ()), (4096, ("-O", "metadata_csum,64bit"))])
 def test_ext2(block, options, passes, tmp_path):
     disk = images.make(tmp_path / "disk.img", 64, "-b", block, *options)
-    output = passes("mount /dev/vda /mnt && fstest --seed 2 --ops 5000 random storm holes names && "
+    output = passes("mount /dev/vda /mnt && fstest --seed 2 --ops 3000 random storm holes names && "
                     "fstest --seed 3 --ops 1000 --big && umount /mnt", "--disk", disk).output
     assert output.count(": ok") == 5, output
     images.check(disk)
@@ -44,8 +44,8 @@ def test_recovery(victim, passes, tmp_path):
     """Deaths are no errors, and no byte is wrong."""
     disk = images.make(tmp_path / "disk.img", 64)
     output = passes(f"mount /dev/vda /mnt && killing {RECOVERIES[victim]} -- "
-                    "fstest --seed 4 --ops 8000 random storm && umount /mnt", "--disk", disk).output
-    assert output.count(": ok") == 2, output
+                    "fstest --seed 4 --ops 2500 && umount /mnt", "--disk", disk).output
+    assert output.count(": ok") == 1, output
     assert all(int(kills) > 0 for kills in re.findall(r"killing: \S+: (\d+) kills", output)), output
     images.check(disk)
 
@@ -53,8 +53,8 @@ def test_recovery(victim, passes, tmp_path):
 def test_several_programs(passes, tmp_path):
     disk = images.make(tmp_path / "disk.img", 64)
     output = passes("mount /dev/vda /mnt && fstest shared --workers 4 && "
-                    "killing ext2 700 virtio_blk 300 -- together fstest --seed 5 --ops 2000 -- "
-                    "fstest --seed 6 --ops 2000 -- fstest --seed 7 shared && umount /mnt",
+                    "killing ext2 700 virtio_blk 300 -- together fstest --seed 5 --ops 800 -- "
+                    "fstest --seed 6 --ops 800 -- fstest --seed 7 shared && umount /mnt",
                     "--disk", disk, "--smp", "2").output
     assert output.count(": ok") == 4, output
     images.check(disk)
