@@ -32,16 +32,19 @@ struct server *server_next(struct server *server)
 
 struct server *server_make(const char *type)
 {
-    struct server *server = server_find(type);
+    struct server *known = server_find(type);
 
-    for (unsigned i = 0; !server && i < SERVERS; i++) {
-        if (servers[i].type[0])
+    if (known)
+        return known;
+    for (unsigned i = 0; i < SERVERS; i++) {
+        struct server *server = &servers[i];
+        if (server->type[0])
             continue;
-        server = &servers[i];
         memcpy(server->type, type, strnlen(type, RS_NAME_LEN - 1));
         server->away_since_ticks = ticks_now();
+        return server;
     }
-    return server;
+    return NULL;
 }
 
 struct server *mount_server(const struct mount *mount)

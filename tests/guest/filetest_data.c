@@ -35,7 +35,7 @@ static bool fill_and_compare(int fd, char *buffer)
 
 void group_data(void)
 {
-    char buffer[16] = {0}, *big = malloc(BIG);
+    char buffer[16] = {0}, *big = calloc(1, BIG);
     struct stat stat;
 
     enter("data");
@@ -166,6 +166,9 @@ void group_stdio(void)
     CHECK(file && fgets(line, sizeof(line), file) && strcmp(line, "more\n") == 0);
     CHECK(file && fclose(file) == 0);
     errno = 0;
-    CHECK(!fopen("no/such", "r") && errno == ENOENT);
+    file = fopen("no/such", "r");
+    CHECK(!file && errno == ENOENT);
+    if (file)
+        (void)fclose(file);
     CHECK(remove("text") == 0 && access("text", F_OK) < 0);
 }

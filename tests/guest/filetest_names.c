@@ -43,7 +43,7 @@ void group_names(void)
             CHECK(content_is(any, "any") && unlink(any) == 0);
         }
     }
-    char *path = malloc(5000);
+    char *path = calloc(1, 5000);
     if (CHECK(path)) {
         memset(path, '/', 4999);
         path[4999] = '\0';
