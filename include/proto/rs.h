@@ -291,7 +291,8 @@ static_assert(sizeof(struct rs_status) == 696, "shared layout");
 static inline void rs_name_pack(uint64_t words[2], const char *name)
 {
     char buffer[RS_NAME_LEN] = {0};
-    memcpy(buffer, name, strnlen(name, RS_NAME_LEN - 1));
+    size_t len = strlen(name);
+    memcpy(buffer, name, len < RS_NAME_LEN - 1 ? len : RS_NAME_LEN - 1);
     memcpy(words, buffer, RS_NAME_LEN);
 }
 

@@ -160,7 +160,7 @@ static int open_walked(struct request *request, struct mount *mount, const struc
     if (!error)
         error = file_open(mount, walked->node, walked->type, flags & KEPT_FLAGS,
                           (endpoint_t)request->origin, request->number, &file);
-    if (!error) {
+    if (!error && file) {
         request->message.word[1] = file->number;
         request->message.word[2] = walked->type;
         request->message.word[6] = 0;

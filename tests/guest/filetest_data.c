@@ -168,5 +168,7 @@ void group_stdio(void)
     errno = 0;
     file = fopen("no/such", "r");
     CHECK(!file && errno == ENOENT);
+    if (file)
+        (void)fclose(file);
     CHECK(remove("text") == 0 && access("text", F_OK) < 0);
 }
