@@ -8,6 +8,7 @@
 void block_put(struct cache *cache, uint32_t slot)
 {
     if (--cache->slots[slot].refs == 0) {
+        slot_spare(cache, slot);
         slots_wake(cache);
     }
 }

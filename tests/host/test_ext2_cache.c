@@ -205,6 +205,43 @@ static void test_written_under_pressure(void **state)
     }
 }
 
+/* A file that grows: a few blocks of data, then a transaction over the same metadata, again and
+ * again. Data still lies together, and is written in large pieces. */
+static void grows(void *argument)
+{
+    uint64_t next = 500;
+
+    (void)argument;
+    for (unsigned piece = 0; piece < 60; piece++) {
+        struct cache_block *block;
+        uint8_t *data;
+
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_equal(cache_get(cache, next++, CACHE_OVERWRITE, &block, &data), 0);
+            memset(data, 0x99, BLOCK);
+            cache_put(cache, block, true);
+        }
+        cache_begin(cache);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(cache_change(cache, 10 * i, 0, &data), 0);
+            data[0]++;
+        }
+        cache_commit(cache, (struct fs_operation){1, piece}, 0, 0);
+    }
+}
+
+static void test_data_lies_together(void **state)
+{
+    (void)state;
+    assert_int_equal(open_cache(), 0);
+    run(grows, NULL);
+    assert_int_equal(sync_cache(), 0);
+    assert_true(fake_disk.writes < 40); /* 240 blocks, and 5 of metadata some times */
+    for (uint64_t block = 500; block < 740; block++) {
+        assert_int_equal(durable(block), 0x99);
+    }
+}
+
 static void test_sync_of_some_blocks(void **state)
 {
     const uint64_t some[] = {10, 11, 500};
@@ -293,7 +330,7 @@ static void test_reset_under_a_flush(void **state)
     cache_step(cache); /* the flush is answered, by the next disk */
     assert_int_equal(fake_disk.flushes, 1);
     assert_int_equal(durable(20), 20);
-    assert_int_equal(cache->dirty.count + cache->writing, 1);
+    assert_int_equal(cache->dirty.count + cache->writing + cache->written.count, 1);
     assert_int_equal(write_blocks(some, 1, true), 0);
     assert_int_equal(durable(20), 0x77);
 }
@@ -454,6 +491,7 @@ int main(void)
         TEST(test_beyond_the_end),
         TEST(test_written_by_age),
         TEST(test_written_under_pressure),
+        TEST(test_data_lies_together),
         TEST(test_sync_of_some_blocks),
         TEST(test_new_block_that_came_to_nothing),
         TEST(test_forgotten_blocks_are_not_written),
