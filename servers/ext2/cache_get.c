@@ -144,6 +144,7 @@ void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned coun
         }
         for (uint32_t j = 0; j < run; j++) {
             slot_hash(cache, first + j, blocks[i + j]);
+            cache->slots[first + j].used = true; /* it will be: others go first */
         }
         read_begin(cache, first, run);
         i += run;

@@ -147,6 +147,47 @@ static void test_read_ahead_in_few_requests(void **state)
     assert_true(cache_has(cache, BLOCKS - 1));
 }
 
+#define AHEAD (SLOTS / 4)
+
+/* Someone reads all of the disk, from end to end, twice; what lies ahead of him is asked for in time. */
+static void streams(void *argument)
+{
+    struct cache_block *block;
+    uint64_t blocks[AHEAD];
+    uint8_t *data;
+
+    (void)argument;
+    for (uint64_t at = 0; at < BLOCKS; at += AHEAD) {
+        for (unsigned i = 0; i < AHEAD; i++) {
+            blocks[i] = at + AHEAD + i;
+        }
+        cache_read_ahead(cache, blocks, AHEAD);
+        for (uint64_t number = at; number < at + AHEAD; number++) {
+            assert_int_equal(cache_get(cache, number, 0, &block, &data), 0);
+            assert_int_equal(data[0], (uint8_t)number);
+            cache_put(cache, block, false);
+        }
+    }
+}
+
+static void test_reads_in_large_pieces(void **state)
+{
+    (void)state;
+    assert_int_equal(open_cache(), 0);
+    for (unsigned block = 0; block < BLOCKS; block++) {
+        assert_int_equal(put_block(block, (uint8_t)block), 0);
+        if (block % 3 == 0) {
+            uint64_t some = block;
+            assert_int_equal(write_blocks(&some, 1, true), 0);
+        }
+    }
+    assert_int_equal(sync_cache(), 0);
+    for (unsigned round = 0; round < 4; round++) {
+        run(streams, NULL);
+    }
+    assert_true(fake_disk.reads < 3 * 4 * (BLOCKS / AHEAD)); /* some in two or three pieces */
+}
+
 static void test_beyond_the_end(void **state)
 {
     uint8_t fill;
@@ -488,6 +529,7 @@ int main(void)
         TEST(test_many_wait_for_one_read),
         TEST(test_all_who_wait_hear_of_an_error),
         TEST(test_read_ahead_in_few_requests),
+        TEST(test_reads_in_large_pieces),
         TEST(test_beyond_the_end),
         TEST(test_written_by_age),
         TEST(test_written_under_pressure),
