@@ -8,6 +8,7 @@
 void block_put(struct cache *cache, uint32_t slot)
 {
     if (--cache->slots[slot].refs == 0) {
+        slot_spare(cache, slot);
         slots_wake(cache);
     }
 }
@@ -143,6 +144,7 @@ void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned coun
         }
         for (uint32_t j = 0; j < run; j++) {
             slot_hash(cache, first + j, blocks[i + j]);
+            cache->slots[first + j].used = true; /* it will be: others go first */
         }
         read_begin(cache, first, run);
         i += run;

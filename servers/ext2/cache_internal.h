@@ -34,6 +34,7 @@
 #define CACHE_FLUSH_US 500000u /* from the first write\'s answer to a flush, if nothing is urgent */
 
 #define NO_SLOT KEPT_NO_SLOT
+#define CACHE_SPARES 128u /* slots that metadata is copied to in turn */
 /* Of slots that must be written before they can be used for something else there are at most 3/4:
  * the rest is for readers. */
 #define UNDURABLE_SHARE(slots) ((slots) / 4 * 3)
@@ -54,6 +55,8 @@ struct cache_block {
     uint32_t refs;
     bool hashed;  /* found by its number; else free, a transaction's, or left to its last user */
     bool pinned;  /* by the transaction */
+    bool copied;  /* it was a transaction's copy: another version may take its place soon */
+    bool spare;   /* on the list of those that were, and are free */
     bool shadow;  /* a transaction's copy */
     bool reading; /* its bytes aren't there yet */
     bool writing;
@@ -104,6 +107,8 @@ struct cache {
     uint32_t *hash; /* heads of chains */
     uint32_t hash_mask;
     uint32_t hand[2];
+    uint32_t spares[CACHE_SPARES];
+    uint32_t spare_count;
     struct cache_list dirty, written;
     uint32_t shadows, writing, failed;
     struct coro_queue space; /* waiting for a slot */
@@ -170,6 +175,8 @@ bool slots_are_filling(const struct cache *cache);
 int slots_wait(struct cache *cache);
 /* Waits until they aren't filling. */
 int slots_wait_share(struct cache *cache);
+/* Nobody may need the slot any more: if it was metadata's, the next copy goes there. */
+void slot_spare(struct cache *cache, uint32_t slot);
 /* A slot may have become free. */
 void slots_wake(struct cache *cache);
 void list_append(struct cache *cache, struct cache_list *list, uint32_t slot);

@@ -119,6 +119,7 @@ static void write_finished(struct cache *cache, uint32_t slot, int status)
     block->writing = false;
     cache->writing--;
     if (!block->hashed) {
+        slot_spare(cache, slot);
         return; /* nobody wants it any more */
     }
     if (status == 0) {

@@ -198,9 +198,9 @@ static bool word_is_valid(const struct kept *kept, uint32_t slot)
 
 /* ---- results ---- */
 
-static struct kept_result *bank_of(const struct kept *kept, uint64_t origin)
+static unsigned bank_of(uint64_t origin)
 {
-    return kept->results + mix(MAGIC, origin) % KEPT_BANKS * KEPT_BANK_RESULTS;
+    return (unsigned)(mix(MAGIC, origin) % KEPT_BANKS);
 }
 
 static bool result_is_valid(const struct kept_result *result)
@@ -210,7 +210,7 @@ static bool result_is_valid(const struct kept_result *result)
 
 static const struct kept_result *result_find(const struct kept *kept, struct fs_operation operation)
 {
-    const struct kept_result *bank = bank_of(kept, operation.origin);
+    const struct kept_result *bank = kept->results + bank_of(operation.origin) * KEPT_BANK_RESULTS;
 
     for (unsigned i = 0; i < KEPT_BANK_RESULTS; i++) {
         if (bank[i].origin == operation.origin && bank[i].number == operation.number &&
@@ -233,37 +233,35 @@ bool kept_result(const struct kept *kept, struct fs_operation operation, int *re
     return found != NULL;
 }
 
-/* A result whose storing was interrupted has no valid check: it counts as none, and its place is
- * the first to be taken. */
-static struct kept_result *oldest_of(struct kept_result *bank)
+/* Where the next result of each bank goes: behind the newest. One whose storing was interrupted
+ * has no valid check and counts as none; its place is that very one. */
+static void banks_begin(struct kept *kept)
 {
-    struct kept_result *oldest = bank;
+    for (unsigned bank = 0; bank < KEPT_BANKS; bank++) {
+        const struct kept_result *results = kept->results + bank * KEPT_BANK_RESULTS;
+        uint64_t newest = 0;
 
-    for (unsigned i = 0; i < KEPT_BANK_RESULTS; i++) {
-        if (!result_is_valid(&bank[i])) {
-            return &bank[i];
-        }
-        if (bank[i].sequence < oldest->sequence) {
-            oldest = &bank[i];
+        kept->next[bank] = 0;
+        for (uint16_t i = 0; i < KEPT_BANK_RESULTS; i++) {
+            if (result_is_valid(&results[i]) && results[i].sequence > newest) {
+                newest = results[i].sequence;
+                kept->next[bank] = (uint16_t)((i + 1) % KEPT_BANK_RESULTS);
+            }
         }
     }
-    return oldest;
 }
 
 static void result_file(struct kept *kept)
 {
     const struct kept_record *record = kept->record;
-    struct fs_operation operation = {record->origin, record->number};
-
-    if (operation.origin == 0 || result_find(kept, operation)) {
-        return;
-    }
+    unsigned bank = bank_of(record->origin);
+    struct kept_result *place = kept->results + bank * KEPT_BANK_RESULTS + kept->next[bank];
     struct kept_result new = {.sequence = record->sequence,
                               .origin = record->origin,
                               .number = record->number,
                               .value = record->value,
                               .result = record->result};
-    struct kept_result *place = oldest_of(bank_of(kept, operation.origin));
+
     kept_store(&place->check, ~place->check); /* from here on it is nobody's */
     kept_store(&place->sequence, new.sequence);
     kept_store(&place->origin, new.origin);
@@ -271,6 +269,7 @@ static void result_file(struct kept *kept)
     kept_store(&place->value, new.value);
     kept_store(&place->result, new.result);
     kept_store(&place->check, result_check(&new));
+    kept->next[bank] = (uint16_t)((kept->next[bank] + 1) % KEPT_BANK_RESULTS);
 }
 
 /* ---- transactions ---- */
@@ -293,8 +292,10 @@ void kept_commit(struct kept *kept, struct fs_operation operation, int result, u
 }
 
 /* Every step may be done again: the redo of the next instance goes through all of them. */
-void kept_apply(struct kept *kept)
+static void apply(struct kept *kept, bool redo)
 {
+    struct fs_operation operation = {kept->record->origin, kept->record->number};
+
     for (uint64_t i = 0; i < kept->record->count; i++) {
         const struct kept_entry *entry = &kept->entries[i];
 
@@ -303,8 +304,15 @@ void kept_apply(struct kept *kept)
         }
         kept_set_dirty(kept, entry->slot, entry->block);
     }
-    result_file(kept);
+    if (operation.origin != 0 && (!redo || !result_find(kept, operation))) {
+        result_file(kept);
+    }
     kept_store(&kept->record->applied, kept->record->sequence);
+}
+
+void kept_apply(struct kept *kept)
+{
+    apply(kept, false);
 }
 
 /* May the slot be what the entry says, before, during or after kept_apply? */
@@ -357,8 +365,9 @@ int kept_open(struct kept *kept, void *memory, size_t len, const char *disk)
             return -ANOLE_EPROTO;
         }
     }
+    banks_begin(kept);
     if (kept->record->committed != kept->record->applied) {
-        kept_apply(kept);
+        apply(kept, true);
         kept->redone = true;
     }
     return 0;

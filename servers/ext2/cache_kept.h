@@ -85,6 +85,7 @@ struct kept {
     uint32_t block_size;
     uint32_t slot_count;
     uint32_t entries_max;
+    uint16_t next[KEPT_BANKS]; /* which result of each bank is the oldest */
     bool redone; /* kept_open found a transaction that was committed and not carried out */
 };
 

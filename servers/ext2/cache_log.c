@@ -90,7 +90,7 @@ static int shadow_take(struct cache *cache, uint32_t *slot)
         error = slots_wait(cache);
     }
     if (!error) {
-        cache->slots[*slot].shadow = true;
+        cache->slots[*slot].shadow = cache->slots[*slot].copied = true;
     }
     return error;
 }
@@ -98,6 +98,7 @@ static int shadow_take(struct cache *cache, uint32_t *slot)
 static void shadow_drop(struct cache *cache, uint32_t slot)
 {
     cache->slots[slot].shadow = false;
+    slot_spare(cache, slot);
     slots_wake(cache);
 }
 

@@ -109,6 +109,34 @@ void slot_hash(struct cache *cache, uint32_t slot, uint64_t block)
     *head = slot;
 }
 
+static bool can_be_taken(const struct cache_block *slot)
+{
+    return slot->refs == 0 && !slot->shadow && !slot->reading && !slot_is_undurable(slot);
+}
+
+void slot_spare(struct cache *cache, uint32_t slot)
+{
+    struct cache_block *block = &cache->slots[slot];
+
+    if (block->copied && !block->hashed && can_be_taken(block) && !block->spare &&
+        cache->spare_count < CACHE_SPARES) {
+        block->spare = true;
+        cache->spares[cache->spare_count++] = slot;
+    }
+}
+
+/* One that is still nobody's. */
+static bool spare_take(struct cache *cache, uint32_t *slot)
+{
+    while (cache->spare_count > 0) {
+        *slot = cache->spares[--cache->spare_count];
+        if (cache->slots[*slot].spare) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void slot_unhash(struct cache *cache, uint32_t slot)
 {
     struct cache_block *block = &cache->slots[slot];
@@ -130,15 +158,11 @@ void slot_unhash(struct cache *cache, uint32_t slot)
         kept_set_free(&cache->kept, slot);
     }
     block->dirty = block->written = false;
+    slot_spare(cache, slot);
     slots_wake(cache);
 }
 
 /* ---- taking ---- */
-
-static bool can_be_taken(const struct cache_block *slot)
-{
-    return slot->refs == 0 && !slot->shadow && !slot->reading && !slot_is_undurable(slot);
-}
 
 /* As many neighbours from there on as can be taken. */
 static uint32_t run_at(const struct cache *cache, uint32_t first, uint32_t wanted)
@@ -165,11 +189,12 @@ static void empty(struct cache *cache, uint32_t first, uint32_t count)
 uint32_t slots_take(struct cache *cache, uint32_t wanted, bool metadata, uint32_t *first)
 {
     uint32_t *hand = &cache->hand[metadata ? 0 : 1];
-    uint32_t best = 0;
+    uint32_t best = metadata && spare_take(cache, first) ? 1 : 0;
     unsigned tries = 0;
 
     /* Twice around, for the first round may only have found that all were used. */
-    for (uint32_t passed = 0; passed < 2 * cache->kept.slot_count && tries < RUN_TRIES;) {
+    for (uint32_t passed = 0;
+         best < wanted && passed < 2 * cache->kept.slot_count && tries < RUN_TRIES;) {
         uint32_t at = *hand;
         uint32_t count = cache->slots[at].used ? 0 : run_at(cache, at, wanted);
 
@@ -181,9 +206,6 @@ uint32_t slots_take(struct cache *cache, uint32_t wanted, bool metadata, uint32_
         cache->slots[at].used = false;
         *hand = (at + (count > 0 ? count : 1)) % cache->kept.slot_count;
         passed += count > 0 ? count : 1;
-        if (best == wanted) {
-            break;
-        }
     }
     if (best > 0) {
         empty(cache, *first, best);

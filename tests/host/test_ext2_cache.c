@@ -147,6 +147,47 @@ static void test_read_ahead_in_few_requests(void **state)
     assert_true(cache_has(cache, BLOCKS - 1));
 }
 
+#define AHEAD (SLOTS / 4)
+
+/* Someone reads all of the disk, from end to end, twice; what lies ahead of him is asked for in time. */
+static void streams(void *argument)
+{
+    struct cache_block *block;
+    uint64_t blocks[AHEAD];
+    uint8_t *data;
+
+    (void)argument;
+    for (uint64_t at = 0; at < BLOCKS; at += AHEAD) {
+        for (unsigned i = 0; i < AHEAD; i++) {
+            blocks[i] = at + AHEAD + i;
+        }
+        cache_read_ahead(cache, blocks, AHEAD);
+        for (uint64_t number = at; number < at + AHEAD; number++) {
+            assert_int_equal(cache_get(cache, number, 0, &block, &data), 0);
+            assert_int_equal(data[0], (uint8_t)number);
+            cache_put(cache, block, false);
+        }
+    }
+}
+
+static void test_reads_in_large_pieces(void **state)
+{
+    (void)state;
+    assert_int_equal(open_cache(), 0);
+    for (unsigned block = 0; block < BLOCKS; block++) {
+        assert_int_equal(put_block(block, (uint8_t)block), 0);
+        if (block % 3 == 0) {
+            uint64_t some = block;
+            assert_int_equal(write_blocks(&some, 1, true), 0);
+        }
+    }
+    assert_int_equal(sync_cache(), 0);
+    for (unsigned round = 0; round < 4; round++) {
+        run(streams, NULL);
+    }
+    assert_true(fake_disk.reads < 3 * 4 * (BLOCKS / AHEAD)); /* some in two or three pieces */
+}
+
 static void test_beyond_the_end(void **state)
 {
     uint8_t fill;
@@ -202,6 +243,43 @@ static void test_written_under_pressure(void **state)
     assert_int_equal(sync_cache(), 0);
     for (unsigned block = 0; block < BLOCKS; block++) {
         assert_int_equal(durable(BLOCKS - 1 - block), (uint8_t)(block + 3));
+    }
+}
+
+/* A file that grows: a few blocks of data, then a transaction over the same metadata, again and
+ * again. Data still lies together, and is written in large pieces. */
+static void grows(void *argument)
+{
+    uint64_t next = 500;
+
+    (void)argument;
+    for (unsigned piece = 0; piece < 60; piece++) {
+        struct cache_block *block;
+        uint8_t *data;
+
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_equal(cache_get(cache, next++, CACHE_OVERWRITE, &block, &data), 0);
+            memset(data, 0x99, BLOCK);
+            cache_put(cache, block, true);
+        }
+        cache_begin(cache);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(cache_change(cache, 10 * i, 0, &data), 0);
+            data[0]++;
+        }
+        cache_commit(cache, (struct fs_operation){1, piece}, 0, 0);
+    }
+}
+
+static void test_data_lies_together(void **state)
+{
+    (void)state;
+    assert_int_equal(open_cache(), 0);
+    run(grows, NULL);
+    assert_int_equal(sync_cache(), 0);
+    assert_true(fake_disk.writes < 40); /* 240 blocks, and 5 of metadata some times */
+    for (uint64_t block = 500; block < 740; block++) {
+        assert_int_equal(durable(block), 0x99);
     }
 }
 
@@ -293,7 +371,7 @@ static void test_reset_under_a_flush(void **state)
     cache_step(cache); /* the flush is answered, by the next disk */
     assert_int_equal(fake_disk.flushes, 1);
     assert_int_equal(durable(20), 20);
-    assert_int_equal(cache->dirty.count + cache->writing, 1);
+    assert_int_equal(cache->dirty.count + cache->writing + cache->written.count, 1);
     assert_int_equal(write_blocks(some, 1, true), 0);
     assert_int_equal(durable(20), 0x77);
 }
@@ -451,9 +529,11 @@ int main(void)
         TEST(test_many_wait_for_one_read),
         TEST(test_all_who_wait_hear_of_an_error),
         TEST(test_read_ahead_in_few_requests),
+        TEST(test_reads_in_large_pieces),
         TEST(test_beyond_the_end),
         TEST(test_written_by_age),
         TEST(test_written_under_pressure),
+        TEST(test_data_lies_together),
         TEST(test_sync_of_some_blocks),
         TEST(test_new_block_that_came_to_nothing),
         TEST(test_forgotten_blocks_are_not_written),

@@ -1,7 +1,7 @@
 /*
- * The block cache by chance: many coroutines read, write, change and sync, while the disk is slow, loses
- * its cache, fails, and the server dies. Whoever reads finds the newest version of a block, and what
- * was synced is on the disk for good.
+ * The block cache by chance: many coroutines read, write, change and sync, while the disk is slow,
+ * loses its cache, fails, and the server dies. Whoever reads finds the newest version of a block,
+ * and what was synced is on the disk for good.
  */
 #include "cache_fixture.h"
 
