@@ -125,7 +125,7 @@ int mount_add(const struct mount_plan *plan, struct mount **made)
     memcpy(entry->path, plan->path, strlen(plan->path));
     memcpy(entry->type, plan->type, strlen(plan->type));
     memcpy(entry->source, plan->source, strlen(plan->source));
-    *mount = (struct mount){.kept = entry, .flags = plan->flags};
+    *mount = (struct mount){.kept = entry, .flags = plan->flags, .making = plan->pending != 0};
     in_order();
     entry->number = ++kept->numbers;
     *made = mount;
@@ -136,11 +136,13 @@ void mount_settle(struct mount *mount)
 {
     in_order();
     mount->kept->pending = 0;
+    mount->making = false;
 }
 
 void mount_drop(struct mount *mount)
 {
     mount->kept->number = 0;
+    mount->making = false;
 }
 
 struct mount *mount_next(struct mount *mount)

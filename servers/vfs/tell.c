@@ -119,7 +119,7 @@ static int tell_mounts(struct server *server)
     int error = 0;
 
     for (struct mount *mount = mount_next(NULL); mount; mount = mount_next(mount)) {
-        if (strcmp(mount->kept->type, server->type) != 0)
+        if (strcmp(mount->kept->type, server->type) != 0 || mount->making)
             continue;
         error = tell_mount(server, mount);
         if (error == -ANOLE_EDEADENDPOINT)

@@ -105,6 +105,7 @@ struct kept_mount {
 
 struct mount {
     struct kept_mount *kept;
+    bool making;      /* somebody is at it: nobody else tells its server of it */
     uint64_t covered; /* the node in the parent that it hides; 0: not known yet */
     uint64_t root;    /* its own; 0: not told yet */
     uint32_t flags;   /* as they are */
