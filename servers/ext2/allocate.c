@@ -85,7 +85,7 @@ int blocks_give(struct mount *mount, uint64_t block, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         if (!ext2fs_test_block_bitmap2(mount->fs->block_map, block + i))
             return mount_corrupt(mount, "a file has block %llu, which is free",
-                                 (unsigned long long)(block + i));
+                                 (unsigned long long)block + i);
     ext2fs_block_alloc_stats_range(mount->fs, block, (blk_t)count, -1);
     return note_blocks(mount, block, count, false);
 }

@@ -35,8 +35,9 @@ uint64_t directory_blocks(const struct node *directory)
 
 static int entry_corrupt(struct node *directory, uint32_t offset)
 {
-    return mount_corrupt(directory->mount, "directory %u has an entry at %u that isn't valid",
-                         directory->ino, offset);
+    (void)mount_corrupt(directory->mount, "directory %u has an entry at %u that isn't valid",
+                        directory->ino, offset);
+    return -ANOLE_EIO;
 }
 
 int entry_at(struct node *directory, const uint8_t *data, uint32_t offset, struct entry *entry)
@@ -114,8 +115,10 @@ int directory_block(struct node *directory, uint64_t n, bool verify, const uint8
 
     if (error)
         return error;
-    if (run.disk == 0 || run.unwritten)
-        return mount_corrupt(mount, "directory %u has a hole", directory->ino);
+    if (run.disk == 0 || run.unwritten) {
+        (void)mount_corrupt(mount, "directory %u has a hole", directory->ino);
+        return -ANOLE_EIO;
+    }
     *disk = run.disk;
     /* The checksum depends on the inode: it is at hand in libext2fs then, and the block's data isn't
      * lost while it is looked for. */
@@ -126,8 +129,8 @@ int directory_block(struct node *directory, uint64_t n, bool verify, const uint8
     if (!error && verify &&
         !ext2fs_dir_block_csum_verify(mount->fs, directory->ino,
                                       (struct ext2_dir_entry *)(void *)(uintptr_t)*data))
-        return mount_corrupt(mount, "directory %u, block %llu: its checksum is wrong",
-                             directory->ino, (unsigned long long)n);
+        error = mount_corrupt(mount, "directory %u, block %llu: its checksum is wrong",
+                              directory->ino, (unsigned long long)n);
     return error;
 }
 

@@ -198,7 +198,7 @@ int extents_load(struct node *node, uint64_t block)
 
 static int insert(struct node *node, ext2_extent_handle_t handle, struct ext2fs_extent *new)
 {
-    struct ext2fs_extent old;
+    struct ext2fs_extent old = {0};
     int none = go_to(node, handle, new->e_lblk, &old);
     errcode_t error;
 
@@ -246,7 +246,7 @@ int extents_written(struct node *node, uint64_t block, uint64_t count)
     if (error)
         return error;
     for (uint64_t i = 0; i < count && !error; i++) {
-        struct ext2fs_extent extent;
+        struct ext2fs_extent extent = {0};
 
         error = go_to(node, handle, block + i, &extent);
         if (error == 1)
@@ -276,7 +276,7 @@ static int last(struct node *node, ext2_extent_handle_t handle, struct ext2fs_ex
 static int cut_last(struct node *node, ext2_extent_handle_t handle, uint64_t first)
 {
     struct mount *mount = node->mount;
-    struct ext2fs_extent extent;
+    struct ext2fs_extent extent = {0};
     uint64_t kept;
     int error = last(node, handle, &extent);
 

@@ -482,7 +482,7 @@ static void test_random(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        print_message("mke2fs %s, seed %llu\n", KINDS[i], (unsigned long long)(first_seed + i));
+        print_message("mke2fs %s, seed %llu\n", KINDS[i], (unsigned long long)first_seed + i);
         fake_cache_reset();
         run_round(KINDS[i], first_seed + i, operations);
     }
