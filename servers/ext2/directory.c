@@ -2,9 +2,10 @@
  * Directories: blocks full of entries, each with its length; what an entry doesn't use is room for
  * another one. A name goes where the index of names (names.c) says that there is room.
  *
- * A directory with an htree is read like any other: its inner nodes look like unused entries. Before a
- * name is added its tree is given up, as ext2 has always done (the flag goes, and inner nodes become
- * entries); e2fsck -D makes a new one. Names removed from its leaves leave the tree valid.
+ * A directory with an htree is read like any other: its inner nodes look like unused entries.
+ * Before a name is added its tree is given up, as ext2 has always done (the flag goes, and inner
+ * nodes become entries); e2fsck -D makes a new one. Names removed from its leaves leave the tree
+ * valid.
  */
 #include "ext2.h"
 
@@ -120,8 +121,8 @@ int directory_block(struct node *directory, uint64_t n, bool verify, const uint8
         return -ANOLE_EIO;
     }
     *disk = run.disk;
-    /* The checksum depends on the inode: it is at hand in libext2fs then, and the block's data isn't
-     * lost while it is looked for. */
+    /* The checksum depends on the inode: it is at hand in libext2fs then, and the block's data
+     * isn't lost while it is looked for. */
     if (verify && has_checksums(mount))
         error = error_from(mount, ext2fs_read_inode(mount->fs, directory->ino, &inode), "an inode");
     if (!error)
@@ -335,7 +336,7 @@ static uint32_t entry_room(const struct mount *mount, const struct entry *entry)
     return entry->len - used;
 }
 
-/* Puts the entry into the first gap of a block; *room: the largest gap that is left. -ANOLE_ENOSPC. */
+/* Puts the entry into a block's first gap; *room: the largest gap that is left. -ANOLE_ENOSPC. */
 static int insert_into(struct node *directory, uint8_t *data, struct entry *new, uint32_t *room)
 {
     struct mount *mount = directory->mount;

@@ -59,7 +59,7 @@ static int go_to(struct node *node, ext2_extent_handle_t handle, uint64_t block,
     return current(node, handle, extent);
 }
 
-/* ---- reading, directly: libext2fs's way from one extent to the next leads back to the first ---- */
+/* ---- reading, directly: libext2fs's way to the next extent may lead to the first one ---- */
 
 static struct ext3_extent *first_extent(const struct ext3_extent_header *header)
 {
@@ -137,8 +137,8 @@ static int check_header(struct node *node, const struct ext3_extent_header *head
     return 0;
 }
 
-/* The node of the tree in that block; its checksum depends on the inode, which libext2fs is to have at
- * hand before. */
+/* The node of the tree in that block; its checksum depends on the inode, which libext2fs is to have
+ * at hand before. */
 static int read_tree_node(struct node *node, uint64_t block, int depth,
                           const struct ext3_extent_header **header)
 {

@@ -1,9 +1,10 @@
 /*
  * Transactions: what one operation changes becomes true at once, or not at all.
  *
- * Blocks of metadata are changed as copies in the cache's transaction. What libext2fs and this server
- * have in memory - superblock, group descriptors, bitmaps, inodes of nodes - is changed at once,
- * written into the transaction's blocks by the commit, and put back by mount_leave if there was none.
+ * Blocks of metadata are changed as copies in the cache's transaction. What libext2fs and this
+ * server have in memory - superblock, group descriptors, bitmaps, inodes of nodes - is changed at
+ * once, written into the transaction's blocks by the commit, and put back by mount_leave if there
+ * was none.
  */
 #include "ext2.h"
 

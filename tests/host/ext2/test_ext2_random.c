@@ -1,6 +1,6 @@
 /*
- * Random operations on ext2 images against a model in memory, with deaths of the server in between: after
- * each round the contents are the same, and e2fsck finds nothing.
+ * Random operations on ext2 images against a model in memory, with deaths of the server in between:
+ * after each round the contents are the same, and e2fsck finds nothing.
  */
 #include "servers/ext2/ext2.h"
 #include "tests/host/ext2/image.h"
