@@ -1,6 +1,6 @@
 /*
- * Taking blocks and inodes, and giving them back: bitmaps and counts are libext2fs's, in memory; each
- * change is noted for the transaction.
+ * Taking blocks and inodes, and giving them back: bitmaps and counts are libext2fs's, in memory;
+ * each change is noted for the transaction.
  */
 #include "ext2.h"
 
@@ -85,7 +85,7 @@ int blocks_give(struct mount *mount, uint64_t block, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         if (!ext2fs_test_block_bitmap2(mount->fs->block_map, block + i))
             return mount_corrupt(mount, "a file has block %llu, which is free",
-                                 (unsigned long long)(block + i));
+                                 (unsigned long long)block + i);
     ext2fs_block_alloc_stats_range(mount->fs, block, (blk_t)count, -1);
     return note_blocks(mount, block, count, false);
 }
@@ -109,8 +109,8 @@ static int change_inode(struct mount *mount, uint32_t ino, bool is_directory, bo
     return 0;
 }
 
-/* The first free one of the group of `near`, or of the groups after it. Always from a group's first on: its
- * table is only valid up to the last one used. */
+/* The first free one of the group of `near`, or of the groups after it. Always from a group's first
+ * on: its table is only valid up to the last one used. */
 int inode_take(struct mount *mount, uint32_t near, bool is_directory, uint32_t *ino)
 {
     ext2_filsys fs = mount->fs;

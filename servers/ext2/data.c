@@ -1,6 +1,6 @@
 /*
- * Reading: from the cache to the client, without the mount's lock where blocks are known. Sequential
- * readers are read ahead for, further each time.
+ * Reading: from the cache to the client, without the mount's lock where blocks are known.
+ * Sequential readers are read ahead for, further each time.
  */
 #include "ext2.h"
 

@@ -2,9 +2,10 @@
  * Directories: blocks full of entries, each with its length; what an entry doesn't use is room for
  * another one. A name goes where the index of names (names.c) says that there is room.
  *
- * A directory with an htree is read like any other: its inner nodes look like unused entries. Before a
- * name is added its tree is given up, as ext2 has always done (the flag goes, and inner nodes become
- * entries); e2fsck -D makes a new one. Names removed from its leaves leave the tree valid.
+ * A directory with an htree is read like any other: its inner nodes look like unused entries.
+ * Before a name is added its tree is given up, as ext2 has always done (the flag goes, and inner
+ * nodes become entries); e2fsck -D makes a new one. Names removed from its leaves leave the tree
+ * valid.
  */
 #include "ext2.h"
 
@@ -35,8 +36,9 @@ uint64_t directory_blocks(const struct node *directory)
 
 static int entry_corrupt(struct node *directory, uint32_t offset)
 {
-    return mount_corrupt(directory->mount, "directory %u has an entry at %u that isn't valid",
-                         directory->ino, offset);
+    (void)mount_corrupt(directory->mount, "directory %u has an entry at %u that isn't valid",
+                        directory->ino, offset);
+    return -ANOLE_EIO;
 }
 
 int entry_at(struct node *directory, const uint8_t *data, uint32_t offset, struct entry *entry)
@@ -114,11 +116,13 @@ int directory_block(struct node *directory, uint64_t n, bool verify, const uint8
 
     if (error)
         return error;
-    if (run.disk == 0 || run.unwritten)
-        return mount_corrupt(mount, "directory %u has a hole", directory->ino);
+    if (run.disk == 0 || run.unwritten) {
+        (void)mount_corrupt(mount, "directory %u has a hole", directory->ino);
+        return -ANOLE_EIO;
+    }
     *disk = run.disk;
-    /* The checksum depends on the inode: it is at hand in libext2fs then, and the block's data isn't
-     * lost while it is looked for. */
+    /* The checksum depends on the inode: it is at hand in libext2fs then, and the block's data
+     * isn't lost while it is looked for. */
     if (verify && has_checksums(mount))
         error = error_from(mount, ext2fs_read_inode(mount->fs, directory->ino, &inode), "an inode");
     if (!error)
@@ -126,8 +130,8 @@ int directory_block(struct node *directory, uint64_t n, bool verify, const uint8
     if (!error && verify &&
         !ext2fs_dir_block_csum_verify(mount->fs, directory->ino,
                                       (struct ext2_dir_entry *)(void *)(uintptr_t)*data))
-        return mount_corrupt(mount, "directory %u, block %llu: its checksum is wrong",
-                             directory->ino, (unsigned long long)n);
+        error = mount_corrupt(mount, "directory %u, block %llu: its checksum is wrong",
+                              directory->ino, (unsigned long long)n);
     return error;
 }
 
@@ -332,7 +336,7 @@ static uint32_t entry_room(const struct mount *mount, const struct entry *entry)
     return entry->len - used;
 }
 
-/* Puts the entry into the first gap of a block; *room: the largest gap that is left. -ANOLE_ENOSPC. */
+/* Puts the entry into a block's first gap; *room: the largest gap that is left. -ANOLE_ENOSPC. */
 static int insert_into(struct node *directory, uint8_t *data, struct entry *new, uint32_t *room)
 {
     struct mount *mount = directory->mount;

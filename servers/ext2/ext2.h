@@ -2,9 +2,9 @@
  * The ext2 server's parts. Metadata goes through libext2fs, whose I/O manager stands on the block
  * cache; file data goes between clients and the cache directly.
  *
- * Who looks at metadata on the disk or changes it holds the mount's lock (mount_enter .. mount_leave). What
- * only looks at nodes that are here, and moves data of blocks whose place is known, takes no lock:
- * it looks again after each wait (struct node.version).
+ * Who looks at metadata on the disk or changes it holds the mount's lock (mount_enter ..
+ * mount_leave). What only looks at nodes that are here, and moves data of blocks whose place is
+ * known, takes no lock: it looks again after each wait (struct node.version).
  *
  * Every number that comes from the disk is checked where it is used. What is found wrong makes the
  * mount read-only until it is checked on the host (mount_corrupt).
@@ -222,7 +222,8 @@ int node_get(struct mount *mount, uint64_t number, struct node **node);
 int node_get_inside(struct mount *mount, uint64_t number, struct node **node);
 /* By inode number, inside: what a directory names, or an orphan. */
 int node_get_ino(struct mount *mount, uint32_t ino, bool orphan, struct node **node);
-/* A new one, with a new generation; its inode is zero but for that. Inside, part of the transaction. */
+/* A new one, with a new generation; its inode is zero but for that. Inside, part of the
+ * transaction. */
 int node_new(struct mount *mount, uint32_t near, uint32_t mode, struct node **node);
 void node_put(struct node *node);
 /* Of an inode that nobody has loaded: its generation. */
@@ -256,7 +257,7 @@ void map_add(struct node *node, const struct run *run);
 void map_forget(struct node *node);
 /* The first block number that a file of this kind can't have. */
 uint64_t map_limit(const struct node *node);
-/* ---- changes of the mapping: extents.c, indirect.c; inside, the node is in the transaction ---- */
+/* ---- changes of maps (extents.c, indirect.c): inside, the node is in the transaction ---- */
 
 /* Appends blocks to the mapping at a hole. */
 int extents_add(struct node *node, const struct run *run);
@@ -275,8 +276,8 @@ static inline bool node_has_extents(const struct node *node)
 {
     return node->inode.i_flags & EXT4_EXTENTS_FL;
 }
-/* Inside: takes blocks for the hole at run->file, at most run->count, and maps them; *run is what it
- * got. -ANOLE_ENOSPC: nothing was changed, or the transaction can't be committed any more. */
+/* Inside: takes blocks for the hole at run->file, at most run->count, and maps them; *run is what
+ * it got. -ANOLE_ENOSPC: nothing was changed, or the transaction can't be committed any more. */
 int file_extend(struct node *node, uint64_t goal, struct run *run);
 int file_count_blocks(struct node *node, int64_t change);
 
@@ -302,8 +303,8 @@ int file_cut(struct node *node, uint64_t first);
 int file_unnamed(struct node *node);
 /* Inside: what is to be finished later, also by the next instance or by e2fsck. */
 int orphan_add(struct node *node);
-/* Cuts it to its size, or frees it if it has no name and nobody has it open, in as many transactions
- * as it takes. */
+/* Cuts it to its size, or frees it if it has no name and nobody has it open, in as many
+ * transactions as it takes. */
 int orphan_finish(struct node *node);
 /* The same for who holds node->change already. */
 int file_finish(struct node *node);

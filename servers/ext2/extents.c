@@ -59,7 +59,7 @@ static int go_to(struct node *node, ext2_extent_handle_t handle, uint64_t block,
     return current(node, handle, extent);
 }
 
-/* ---- reading, directly: libext2fs's way from one extent to the next leads back to the first ---- */
+/* ---- reading, directly: libext2fs's way to the next extent may lead to the first one ---- */
 
 static struct ext3_extent *first_extent(const struct ext3_extent_header *header)
 {
@@ -137,8 +137,8 @@ static int check_header(struct node *node, const struct ext3_extent_header *head
     return 0;
 }
 
-/* The node of the tree in that block; its checksum depends on the inode, which libext2fs is to have at
- * hand before. */
+/* The node of the tree in that block; its checksum depends on the inode, which libext2fs is to have
+ * at hand before. */
 static int read_tree_node(struct node *node, uint64_t block, int depth,
                           const struct ext3_extent_header **header)
 {
@@ -198,7 +198,7 @@ int extents_load(struct node *node, uint64_t block)
 
 static int insert(struct node *node, ext2_extent_handle_t handle, struct ext2fs_extent *new)
 {
-    struct ext2fs_extent old;
+    struct ext2fs_extent old = {0};
     int none = go_to(node, handle, new->e_lblk, &old);
     errcode_t error;
 
@@ -246,7 +246,7 @@ int extents_written(struct node *node, uint64_t block, uint64_t count)
     if (error)
         return error;
     for (uint64_t i = 0; i < count && !error; i++) {
-        struct ext2fs_extent extent;
+        struct ext2fs_extent extent = {0};
 
         error = go_to(node, handle, block + i, &extent);
         if (error == 1)
@@ -276,7 +276,7 @@ static int last(struct node *node, ext2_extent_handle_t handle, struct ext2fs_ex
 static int cut_last(struct node *node, ext2_extent_handle_t handle, uint64_t first)
 {
     struct mount *mount = node->mount;
-    struct ext2fs_extent extent;
+    struct ext2fs_extent extent = {0};
     uint64_t kept;
     int error = last(node, handle, &extent);
 

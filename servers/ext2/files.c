@@ -1,6 +1,6 @@
 /*
- * Operations on files that libfs asks for: looking, reading, writing, attributes. Those on names are in
- * namespace.c.
+ * Operations on files that libfs asks for: looking, reading, writing, attributes. Those on names
+ * are in namespace.c.
  */
 #include "files.h"
 
@@ -273,7 +273,8 @@ void file_closed(void *on, uint64_t number)
         return;
     if (node->opens > 0)
         node->opens--;
-    /* The last one of a file without a name: it goes now. What fails is finished after the next mount. */
+    /* The last one of a file without a name: it goes now. What fails is finished after the next
+     * mount. */
     if (node->opens == 0 && node->inode.i_links_count == 0 && !mount->read_only)
         (void)orphan_finish(node);
     node_put(node);

@@ -1,6 +1,6 @@
 /*
- * Maps of blocks (ext2, ext3): twelve numbers in the inode, then trees of blocks full of numbers, one,
- * two and three levels high.
+ * Maps of blocks (ext2, ext3): twelve numbers in the inode, then trees of blocks full of numbers,
+ * one, two and three levels high.
  */
 #include "ext2.h"
 
@@ -27,7 +27,8 @@ uint64_t indirect_limit(const struct mount *mount)
     return blocks < UINT32_MAX ? blocks : UINT32_MAX;
 }
 
-/* The slot of the inode whose tree `block` is in, the level of that slot, and the tree's first block. */
+/* The slot of the inode whose tree `block` is in, the level of that slot, and the tree's first
+ * block. */
 static unsigned root_of(const struct mount *mount, uint64_t block, unsigned *level, uint64_t *first)
 {
     if (block < EXT2_NDIR_BLOCKS) {
@@ -104,8 +105,8 @@ int indirect_load(struct node *node, uint64_t block)
 
 /* ---- changes ---- */
 
-/* A block of numbers: the one that *number names, to be changed, or a new one at *goal, which then moves
- * behind it. */
+/* A block of numbers: the one that *number names, to be changed, or a new one at *goal, which then
+ * moves behind it. */
 static int numbers_change(struct node *node, uint32_t *number, uint64_t *goal, uint32_t **numbers)
 {
     struct mount *mount = node->mount;

@@ -1,6 +1,6 @@
 /*
- * The I/O manager of libext2fs: its reads see the transaction, its writes are part of it. Reads wait on
- * the coroutine that calls libext2fs.
+ * The I/O manager of libext2fs: its reads see the transaction, its writes are part of it. Reads
+ * wait on the coroutine that calls libext2fs.
  */
 #include "ext2.h"
 

@@ -2,10 +2,12 @@
  * The ext2 server: files on disks that mke2fs made. It publishes "ext2"; vfs and programs ask it by
  * libfs, it asks block drivers through their channels.
  *
- * All that must survive it is in its kept region: libfs's table of open files, then the mounts' caches
- * with their logs. When it dies, its next instance finds them there, and nobody but who waits sees it.
+ * All that must survive it is in its kept region: libfs's table of open files, then the mounts'
+ * caches with their logs. When it dies, its next instance finds them there, and nobody but who
+ * waits sees it.
  *
- * Its argument: how long changed blocks may stay in the cache before they are written, in milliseconds.
+ * Its argument: how long changed blocks may stay in the cache before they are written, in
+ * milliseconds.
  */
 #include "ext2.h"
 

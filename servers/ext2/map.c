@@ -1,6 +1,6 @@
 /*
- * Where a file's blocks are: runs that were looked up, so that data that is in the cache can be read
- * without the mount's lock. Only what is committed stands here.
+ * Where a file's blocks are: runs that were looked up, so that data that is in the cache can be
+ * read without the mount's lock. Only what is committed stands here.
  */
 #include "ext2.h"
 

@@ -1,7 +1,7 @@
 /*
- * Mounting: which file systems are taken, and how. One that wasn't left in order is mounted read-only,
- * and the log says what to run on it; what an earlier instance of this server had mounted is in
- * order as it is in the cache.
+ * Mounting: which file systems are taken, and how. One that wasn't left in order is mounted read-
+ * only, and the log says what to run on it; what an earlier instance of this server had mounted is
+ * in order as it is in the cache.
  */
 #include "ext2.h"
 
@@ -294,7 +294,7 @@ static int open_all(struct place_of_mount *place, struct mount *mount)
                    reason);
     if (reason)
         mount->read_only = true;
-    /* What is committed in a cache that was found isn't to be checked by the disk's contents alone. */
+    /* What an earlier instance had changed may not be durable yet. */
     mount->changed.all = found;
     mount_enter(mount);
     error = open_inside(mount);

@@ -1,7 +1,7 @@
 /*
- * The index of a directory's names, in memory, while the directory is in use: a hash table of the places of
- * its entries, and how much room each block has. So that a directory of ten thousand names is read once,
- * not for each name.
+ * The index of a directory's names, in memory, while the directory is in use: a hash table of the
+ * places of its entries, and how much room each block has. So that a directory of ten thousand
+ * names is read once, not for each name.
  */
 #include "ext2.h"
 

@@ -1,7 +1,7 @@
 /*
- * Operations on names. Each is one transaction, which has the operation's number and its result in the log:
- * asked again it answers from there. Only the blocks of a large file that lost its last name are given
- * back in further ones.
+ * Operations on names. Each is one transaction, which has the operation's number and its result in
+ * the log: asked again it answers from there. Only the blocks of a large file that lost its last
+ * name are given back in further ones.
  */
 #include "files.h"
 

@@ -1,7 +1,7 @@
 /*
- * Nodes: files that are open or were used lately, each with a copy of its inode and what is known of
- * where its blocks are. A node's number is its inode's with the generation above it, so that it never
- * comes to mean another file.
+ * Nodes: files that are open or were used lately, each with a copy of its inode and what is known
+ * of where its blocks are. A node's number is its inode's with the generation above it, so that it
+ * never comes to mean another file.
  */
 #include "ext2.h"
 
@@ -62,7 +62,8 @@ int64_t time_now(void)
     return (int64_t)now.tv_sec * NS_PER_SECOND + (int64_t)now.tv_usec * 1000;
 }
 
-/* Where a time stands in an inode: seconds, and two bits more with nanoseconds, if it is large enough. */
+/* Where a time stands in an inode: seconds, and two bits more with nanoseconds, if it is large
+ * enough. */
 struct time_field {
     size_t seconds, extra;
 };

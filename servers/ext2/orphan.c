@@ -1,8 +1,8 @@
 /*
- * Files that lose their blocks. One that is large does so in several transactions; until the last one it is in the
- * list of orphans, which begins in the superblock and goes on in the inodes' deletion times, as in
- * ext3 and ext4. So is one without a name that is still open. Whoever mounts the file system next
- * finishes what stands there.
+ * Files that lose their blocks. One that is large does so in several transactions; until the last
+ * one it is in the list of orphans, which begins in the superblock and goes on in the inodes'
+ * deletion times, as in ext3 and ext4. So is one without a name that is still open. Whoever mounts
+ * the file system next finishes what stands there.
  */
 #include "ext2.h"
 

@@ -1,7 +1,7 @@
 /*
- * Making things durable: the blocks of a file, and all metadata that was changed since that was last
- * done. So a file's inode, its maps, the bitmaps and the directories that lead to it are always among
- * them. Afterwards the superblock may say that the file system is clean.
+ * Making things durable: the blocks of a file, and all metadata that was changed since that was
+ * last done. So a file's inode, its maps, the bitmaps and the directories that lead to it are
+ * always among them. Afterwards the superblock may say that the file system is clean.
  */
 #include "ext2.h"
 

@@ -1,9 +1,10 @@
 /*
  * Transactions: what one operation changes becomes true at once, or not at all.
  *
- * Blocks of metadata are changed as copies in the cache's transaction. What libext2fs and this server
- * have in memory - superblock, group descriptors, bitmaps, inodes of nodes - is changed at once,
- * written into the transaction's blocks by the commit, and put back by mount_leave if there was none.
+ * Blocks of metadata are changed as copies in the cache's transaction. What libext2fs and this
+ * server have in memory - superblock, group descriptors, bitmaps, inodes of nodes - is changed at
+ * once, written into the transaction's blocks by the commit, and put back by mount_leave if there
+ * was none.
  */
 #include "ext2.h"
 
@@ -20,8 +21,10 @@ static bool disk_block_valid(const struct mount *mount, uint64_t block)
 
 int metadata_read(struct mount *mount, uint64_t block, const uint8_t **data)
 {
-    if (!disk_block_valid(mount, block))
-        return mount_corrupt(mount, "block %llu is beyond the end", (unsigned long long)block);
+    if (!disk_block_valid(mount, block)) {
+        (void)mount_corrupt(mount, "block %llu is beyond the end", (unsigned long long)block);
+        return -ANOLE_EIO;
+    }
     return cache_metadata(mount->cache, block, data);
 }
 
@@ -57,8 +60,10 @@ int metadata_change(struct mount *mount, uint64_t block, unsigned flags, uint8_t
 {
     int error;
 
-    if (!disk_block_valid(mount, block))
-        return mount_corrupt(mount, "block %llu is beyond the end", (unsigned long long)block);
+    if (!disk_block_valid(mount, block)) {
+        (void)mount_corrupt(mount, "block %llu is beyond the end", (unsigned long long)block);
+        return -ANOLE_EIO;
+    }
     error = note_written(&mount->transaction, block);
     return error ? error : cache_change(mount->cache, block, flags, data);
 }

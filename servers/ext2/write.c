@@ -1,7 +1,7 @@
 /*
- * Writing: from the client into the cache. Blocks that the file has are changed in place; others are
- * taken in one transaction for all of them, after their data is in the cache, so that a file never
- * shows what was in its blocks before.
+ * Writing: from the client into the cache. Blocks that the file has are changed in place; others
+ * are taken in one transaction for all of them, after their data is in the cache, so that a file
+ * never shows what was in its blocks before.
  */
 #include "ext2.h"
 
@@ -244,7 +244,7 @@ static int64_t write_inside(struct node *node, uint64_t position, struct fs_data
     return (int64_t)done;
 }
 
-/* A disk that is nearly full may have no room for the maps of so much data: then less is written. */
+/* A disk that is nearly full may lack room for the maps of so much: then less is written. */
 static int64_t write_new(struct node *node, uint64_t position, struct fs_data *data,
                          uint64_t offset, uint64_t len)
 {

@@ -1,7 +1,7 @@
 /*
- * The ext2 server on images that were tampered with: the input says which image of mke2fs's, and which bytes
- * of its blocks are other ones. It is mounted, walked, read and written to; whatever it says, the
- * server goes on. An image that isn't mounted isn't written to.
+ * The ext2 server on images that were tampered with: the input says which image of mke2fs's, and
+ * which bytes of its blocks are other ones. It is mounted, walked, read and written to; whatever it
+ * says, the server goes on. An image that isn't mounted isn't written to.
  */
 #include "servers/ext2/ext2.h"
 #include "tests/host/ext2/image.h"
@@ -22,7 +22,7 @@ static const char *const KINDS[] = {
 };
 #define KIND_COUNT (sizeof(KINDS) / sizeof(KINDS[0]))
 
-/* What the inputs change: blocks of 1 KiB that aren't empty, the first of each run of equal ones. */
+/* What inputs change: blocks of 1 KiB that aren't empty, the first of each run of equal ones. */
 static struct image {
     uint8_t bytes[IMAGE_LEN];
     uint16_t blocks[IMAGE_LEN / 1024];

@@ -327,8 +327,12 @@ bool cache_done(const struct cache *cache, struct fs_operation operation, int *r
 static void forget_all(struct cache *cache)
 {
     for (unsigned i = 0; i < BUCKETS; i++)
-        while (cache->buckets[i])
-            drop(cache, cache->buckets[i]);
+        for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
+            next = block->next;
+            free(block->data);
+            free(block->changed);
+            free(block);
+        }
     free(cache->freed);
     free(cache);
 }

@@ -1,7 +1,7 @@
 /*
- * A double of the ext2 server's block cache (servers/ext2/cache.h) over a file of the build machine: each
- * block is a piece of memory of its own, so that the address sanitizer sees what goes beyond it. What
- * isn't there yet is waited for.
+ * A double of the ext2 server's block cache (servers/ext2/cache.h) over a file of the build
+ * machine: each block is a piece of memory of its own, so that the address sanitizer sees what goes
+ * beyond it. What isn't there yet is waited for.
  */
 #ifndef TESTS_HOST_EXT2_FAKE_CACHE_H
 #define TESTS_HOST_EXT2_FAKE_CACHE_H
@@ -22,7 +22,7 @@ extern struct fake_cache_behaviour fake_cache;
 
 /* The file behind all disks; image_fd < 0: `image` of that length in memory, which must live on. */
 void fake_cache_use(int image_fd, uint8_t *image, uint64_t image_len);
-/* As if the server had died: what was committed is found by the next cache_open, what wasn't isn't. */
+/* As if the server had died: the next cache_open finds what was committed, and only that. */
 void fake_cache_die(void);
 /* Frees all; nothing is written. */
 void fake_cache_reset(void);

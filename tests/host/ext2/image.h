@@ -1,6 +1,6 @@
 /*
- * Images made by mke2fs and judged by e2fsck, for tests of the ext2 server on the build machine; and its
- * operations by path, from the test's own thread.
+ * Images made by mke2fs and judged by e2fsck, for tests of the ext2 server on the build machine;
+ * and its operations by path, from the test's own thread.
  */
 #ifndef TESTS_HOST_EXT2_IMAGE_H
 #define TESTS_HOST_EXT2_IMAGE_H
@@ -56,7 +56,7 @@ void fs_closed(uint64_t node);
 int fs_parent(uint64_t node, uint64_t *parent);
 /* The number of the next changes; 0: none. */
 extern struct fs_operation fs_operation;
-/* Calls emit for each name from the beginning, `at_once` names a call; the result of the last one. */
+/* Calls `each` for each name, asking for `at_once` names at a time; the last one's result. */
 int fs_entries(uint64_t in, unsigned at_once,
                void (*each)(void *context, const char *name, uint64_t node, enum fs_type type),
                void *context);

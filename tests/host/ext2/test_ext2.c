@@ -1,6 +1,6 @@
 /*
- * The ext2 server's file operations on images that mke2fs made, one by one; e2fsck and debugfs judge
- * what is left. tests/host/ext2/test_ext2_random.c does many at random.
+ * The ext2 server's file operations on images that mke2fs made, one by one; e2fsck and debugfs
+ * judge what is left. tests/host/ext2/test_ext2_random.c does many at random.
  */
 #include "servers/ext2/ext2.h"
 #include "tests/host/ext2/image.h"

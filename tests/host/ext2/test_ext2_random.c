@@ -1,6 +1,6 @@
 /*
- * Random operations on ext2 images against a model in memory, with deaths of the server in between: after
- * each round the contents are the same, and e2fsck finds nothing.
+ * Random operations on ext2 images against a model in memory, with deaths of the server in between:
+ * after each round the contents are the same, and e2fsck finds nothing.
  */
 #include "servers/ext2/ext2.h"
 #include "tests/host/ext2/image.h"
@@ -482,7 +482,7 @@ static void test_random(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        print_message("mke2fs %s, seed %llu\n", KINDS[i], (unsigned long long)(first_seed + i));
+        print_message("mke2fs %s, seed %llu\n", KINDS[i], (unsigned long long)first_seed + i);
         fake_cache_reset();
         run_round(KINDS[i], first_seed + i, operations);
     }

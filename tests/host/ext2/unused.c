@@ -1,6 +1,6 @@
 /*
- * What files of libext2fs refer to in functions that nobody calls. In the server such functions are left
- * out by the linker; sanitizers keep them.
+ * What files of libext2fs refer to in functions that nobody calls. In the server such functions are
+ * left out by the linker; sanitizers keep them.
  */
 #include "config.h"
 
