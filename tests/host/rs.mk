@@ -68,7 +68,7 @@ test_pm_table_SRCS := tests/host/test_pm_table.c servers/pm/table.c
 # All of pm but its loop, likewise.
 PM_TEST_SRCS := tests/host/pm_boot.c tests/host/fake_kernel.c \
     $(filter-out servers/pm/main.c,$(pm_SRCS)) $(HOST_LIBCONFIG) $(HOST_LIBFDT) \
-    lib/libanole/error.c
+    lib/libanole/error.c lib/libload/elf.c
 HOST_TESTS += test_pm_requests
 test_pm_requests_SRCS := tests/host/test_pm_requests.c $(PM_TEST_SRCS)
 test_pm_requests_CFLAGS := $(RS_TEST_CFLAGS)

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "pm_boot.h"
+
+#include <string.h>
 #include <anole/error.h>
 #include <libanole/service.h>
 #include <proto/pm.h>
@@ -42,8 +44,17 @@ static void test_spawn(void **state)
     assert_int_equal(pm_spawn(shell, "missing", 0, 2, &child), -ANOLE_ENOENT);
     assert_int_equal(pm_spawn(shell, "", 0, 2, &child), -ANOLE_EINVAL);
     assert_int_equal(pm_spawn(shell, "demo", 2, 2, &child), -ANOLE_EINVAL);
-    struct message message = {.word = {1, sizeof(fake.granted) + 1}};
+    struct message message = {.word = {1, PM_ARGUMENTS_MAX + 1}};
     assert_int_equal(pm_ask(shell, request_spawn, &message), -ANOLE_EINVAL);
+    /* A file that is no program, one that isn't there, one that is too short for its length. */
+    memcpy(fake.granted, "demo", 5);
+    fake.granted_len = 5;
+    message = (struct message){.word = {1, 5, 0, 9, 0, 1, 5}};
+    assert_int_equal(pm_ask(shell, request_spawn, &message), -ANOLE_EINVAL);
+    message = (struct message){.word = {1, 5, 0, 9, 0, HANDLE_NONE, 5}};
+    assert_int_equal(pm_ask(shell, request_spawn, &message), -ANOLE_EBADHANDLE);
+    message = (struct message){.word = {1, 5, 0, 9, 0, 1, UINT64_MAX}};
+    assert_int_equal(pm_ask(shell, request_spawn, &message), -ANOLE_ERANGE);
     message = (struct message){.word = {HANDLE_NONE, 5}};
     assert_int_equal(pm_ask(shell, request_spawn, &message), -ANOLE_EBADHANDLE);
     message = (struct message){.word = {1, 4, 0, (uint64_t)UINT32_MAX + 1}};
