@@ -18,10 +18,10 @@ def test_memory(passes):
     assert output.count(": ok") == 3, output
 
 
-@pytest.mark.parametrize("block, options", [(1024, ()), (4096, ("-O", "metadata_csum,64bit"))])
+@pytest.mark.parametrize("block, options", [(1024, ()), (4096, ("-O", "extents,metadata_csum,64bit"))])
 def test_ext2(block, options, passes, tmp_path):
     disk = images.make(tmp_path / "disk.img", 64, "-b", block, *options)
-    output = passes("mount /dev/vda /mnt && fstest --seed 2 --ops 3000 random storm holes names && "
+    output = passes("mount /dev/vda /mnt && fstest --seed 2 --ops 1500 random storm holes names && "
                     "fstest --seed 3 --ops 1000 --big && umount /mnt", "--disk", disk).output
     assert output.count(": ok") == 5, output
     images.check(disk)
