@@ -91,7 +91,7 @@ static const struct builtin builtins[] = {
     {"faulttest", "SERVICE KIND|all|sweep [--rw]", "orders deaths and times the recoveries", NULL},
     {"together", "[--apart MS] PROGRAM [ARG...] [-- PROGRAM [ARG...]]...", "runs programs at once",
      NULL},
-    {"killing", "SERVICE MS [SERVICE MS]... -- PROGRAM [ARG...]",
+    {"killing", "[--least N] SERVICE MS [SERVICE MS]... -- PROGRAM [ARG...]",
      "runs a program while services are killed", NULL},
     {"servfuzz", "[--seed N] [--requests N] [rs|devman|pm...]", "attacks the servers", NULL},
     {"ipcbench", "[ROUNDS]", "times system calls and messages", NULL},

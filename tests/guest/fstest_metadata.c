@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WIDE_FILES 3000u
+#define STRIDE 1999u /* a prime */
 #define DEEP_LEVELS 60u
 #define DEEP_FILES 8u
 #define NAME_LONGEST 255u
@@ -65,22 +65,30 @@ static bool has_names(const char *directory, size_t count)
     return well;
 }
 
+/* How many files there are in one directory: no multiple of the stride, by which all are visited. */
+static unsigned wide_files(const struct fstest *test)
+{
+    unsigned files = test->operations / 3 + 1;
+
+    return files % STRIDE != 0 ? files : files + 1;
+}
+
 /* Every third file goes, the others get other names; what is left is as it was made. */
 static bool storm_wide(const struct fstest *test, const char *directory)
 {
     struct chance chance = chance_make(test->seed, 1);
-    unsigned left = 0;
+    unsigned left = 0, files = wide_files(test);
     char path[512], other[512], text[32];
 
-    for (unsigned i = 0; i < WIDE_FILES; i++) {
+    for (unsigned i = 0; i < files; i++) {
         snprintf(path, sizeof(path), "%s/file-%u", directory, i);
         snprintf(text, sizeof(text), "%u", i);
         if (!put(path, text))
             return group_failed("storm", "%s can't be made", path);
     }
-    for (unsigned n = 0; n < WIDE_FILES; n++) {
-        /* In an order of its own: a number without a divisor in common with theirs. */
-        unsigned i = (n * 1999u + (unsigned)(test->seed % 7)) % WIDE_FILES;
+    for (unsigned n = 0; n < files; n++) {
+        /* In an order of its own. */
+        unsigned i = (unsigned)(((uint64_t)n * STRIDE + test->seed % 7) % files);
         snprintf(path, sizeof(path), "%s/file-%u", directory, i);
         snprintf(other, sizeof(other), "%s/%0*u", directory, 10 + (int)(i % 200), i);
         if (i % 3 == 0 ? unlink(path) != 0 : rename(path, other) != 0)
@@ -89,8 +97,8 @@ static bool storm_wide(const struct fstest *test, const char *directory)
     }
     if (!has_names(directory, left))
         return group_failed("storm", "%s has not the %u names that are left", directory, left);
-    for (unsigned n = 0; n < WIDE_FILES / 4; n++) {
-        unsigned i = (unsigned)chance_below(&chance, WIDE_FILES);
+    for (unsigned n = 0; n < files / 4; n++) {
+        unsigned i = (unsigned)chance_below(&chance, files);
         snprintf(other, sizeof(other), "%s/%0*u", directory, 10 + (int)(i % 200), i);
         snprintf(text, sizeof(text), "%u", i);
         if (i % 3 == 0 ? access(other, F_OK) == 0 : !holds(other, text))
@@ -167,7 +175,7 @@ bool group_storm(const struct fstest *test)
         well = remove_tree("fstest", directory) && well;
     free(directory);
     if (well)
-        printf("storm: ok: %u files in one directory, %u directories deep\n", WIDE_FILES,
+        printf("storm: ok: %u files in one directory, %u directories deep\n", wide_files(test),
                DEEP_LEVELS);
     return well;
 }

@@ -1,7 +1,8 @@
 /*
- * killing SERVICE MS [SERVICE MS]... -- PROGRAM [ARGUMENT...]: runs a program, and kills each service every
- * so many milliseconds until it ends. The exit status is the program's, or 1 if it died, or if no
- * service could be killed: then the program's success says nothing.
+ * killing [--least N] SERVICE MS [SERVICE MS]... -- PROGRAM [ARGUMENT...]: runs a program, and kills each
+ * service every so many milliseconds until it ends; runs it again until each was killed N times (1),
+ * so that however fast the machine is, there were deaths. The exit status is the program's, or 1 if it
+ * died, or if a service can't be killed.
  */
 #include <libanole/anole.h>
 #include <librs/rs_client.h>
@@ -12,6 +13,7 @@
 
 #define VICTIMS 8u
 #define STACK_BYTES 16384u
+#define RUNS_MAX 1000u
 
 struct victim {
     const char *service;
@@ -22,6 +24,7 @@ struct victim {
 
 static struct victim victims[VICTIMS];
 static unsigned victim_count;
+static unsigned long least = 1;
 static _Atomic bool ended;    /* the program has */
 static _Atomic bool finished; /* the thread that kills has, and the counts stand still */
 
@@ -55,15 +58,18 @@ static void kill_them(void *argument)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: killing SERVICE MS [SERVICE MS]... -- PROGRAM [ARGUMENT...]\n");
+    fprintf(stderr,
+            "usage: killing [--least N] SERVICE MS [SERVICE MS]... -- PROGRAM [ARGUMENT...]\n");
     return 2;
 }
 
 /* The index of the program among the words; 0: they are wrong. */
 static int parse(int argc, char *argv[])
 {
-    int i = 1;
+    bool has_least = argc > 2 && strcmp(argv[1], "--least") == 0;
+    int i = has_least ? 3 : 1;
 
+    least = has_least ? strtoul(argv[2], NULL, 10) : 1;
     for (; i + 2 < argc && strcmp(argv[i], "--") != 0 && victim_count < VICTIMS; i += 2) {
         char *rest;
         unsigned long ms = strtoul(argv[i + 1], &rest, 10);
@@ -81,6 +87,8 @@ static int run(char *argv[])
     enum death_cause cause = DEATH_NONE;
     uint64_t detail = 0;
     endpoint_t program, killer;
+
+    ended = finished = false;
     int status = program_spawn((const char *const *)argv, false, &program);
 
     if (status == 0)
@@ -100,20 +108,27 @@ static int run(char *argv[])
     return EXIT_FAILURE;
 }
 
+static bool all_killed(void)
+{
+    for (unsigned i = 0; i < victim_count; i++) {
+        if (victims[i].kills < least)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char *argv[])
 {
-    int program = parse(argc, argv);
-    unsigned kills = 0;
+    int program = parse(argc, argv), status = 0;
 
     if (program == 0)
         return usage();
-    int status = run(&argv[program]);
-    for (unsigned i = 0; i < victim_count; i++) {
+    for (unsigned runs = 0; runs < RUNS_MAX && status == 0 && !(runs > 0 && all_killed()); runs++)
+        status = run(&argv[program]);
+    for (unsigned i = 0; i < victim_count; i++)
         printf("killing: %s: %u kills\n", victims[i].service, victims[i].kills);
-        kills += victims[i].kills;
-    }
-    if (kills == 0 && status == 0) {
-        fprintf(stderr, "killing: nothing was killed\n");
+    if (status == 0 && !all_killed()) {
+        fprintf(stderr, "killing: not each was killed %lu times\n", least);
         return EXIT_FAILURE;
     }
     return status;
