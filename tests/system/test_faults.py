@@ -69,6 +69,13 @@ def test_sweep(passes, harts, mode):
     check_sweep(result)
 
 
+@pytest.fixture(name="wire")
+def fixture_wire(tmp_path):
+    one = Wire(tmp_path)
+    yield one
+    one.end()
+
+
 ALONE = "service stop inet; "
 PCI = ("--transport", "pci", "--aia", "--smp", "4")
 
@@ -76,23 +83,19 @@ PCI = ("--transport", "pci", "--aia", "--smp", "4")
 @pytest.mark.parametrize("before, options", [
     (ALONE, ()), ("", ("--smp", "4")), (ALONE, PCI), ("", PCI)],
     ids=["mmio-alone", "mmio-beside", "pci-alone", "pci-beside"])
-def test_every_kind_of_the_network(tmp_path, passes, before, options):
+def test_every_kind_of_the_network(wire, passes, before, options):
     """The load's frames come back right, whatever was lost on the way; beside it, the network server
     has a session that may be hit instead, and lives."""
-    wire = Wire(tmp_path)
     result = passes(f"{before}faulttest virtio_net all; nettest eth0 single pool", "--net",
                     wire.net(), *options, timeout=240)
-    wire.end()
     check_every_kind(result)
 
 
 @pytest.mark.parametrize("options", [(), PCI], ids=["mmio", "pci"])
-def test_sweep_of_the_network(tmp_path, passes, options):
+def test_sweep_of_the_network(wire, passes, options):
     """The interface's driver dies before each of its steps; all memory is back each time."""
-    wire = Wire(tmp_path)
     result = passes(f"{ALONE}faulttest virtio_net sweep; nettest eth0 single pool; "
                     "service log devman", "--net", wire.net(), *options, timeout=240)
-    wire.end()
     check_sweep(result)
 
 
