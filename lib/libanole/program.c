@@ -220,13 +220,20 @@ static int spawn_named(struct spawn *what, const char *name, endpoint_t *endpoin
 
 int program_spawn(const char *const argv[], bool foreground, endpoint_t *endpoint)
 {
-    struct spawn what = {.arguments = malloc(PM_ARGUMENTS_MAX), .foreground = foreground};
-    int error = what.arguments ? arguments_fill(&what, argv) : -ANOLE_ENOMEM;
+    struct spawn what = {.foreground = foreground};
+    void *memory;
+    /* Given back as a whole: it is much, and most programs never need as much of their heap. */
+    int error = kcall_map(PM_ARGUMENTS_MAX, PROT_READ_BIT | PROT_WRITE_BIT, &memory);
 
+    if (error) {
+        return error;
+    }
+    what.arguments = memory;
+    error = arguments_fill(&what, argv);
     if (!error) {
         error = spawn_named(&what, argv[0], endpoint);
     }
-    free(what.arguments);
+    (void)kcall_unmap(memory, PM_ARGUMENTS_MAX);
     return error;
 }
 

@@ -6,6 +6,7 @@
 #include <proto/pm.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -49,6 +50,20 @@ int ipc_call(struct message *message, uint64_t deadline_ticks)
     message->word[0] = message->word[0] == pm ? 77 : DEATH_EXIT;
     message->word[1] = 5;
     message->word[2] = 6;
+    return 0;
+}
+
+int kcall_map(size_t len, unsigned prot, void **address)
+{
+    (void)prot;
+    *address = calloc(1, len);
+    return *address ? 0 : -ANOLE_ENOMEM;
+}
+
+int kcall_unmap(void *address, size_t len)
+{
+    (void)len;
+    free(address);
     return 0;
 }
 
