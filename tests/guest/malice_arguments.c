@@ -140,6 +140,8 @@ static void wrong_pair(struct hostile *hostile, uint64_t *word)
     } else if (choice == 4) {
         word[0] = ENDPOINT_KERNEL;
         word[1] = chance_below(&hostile->chance, 5);
+        if (word[1] == KERNEL_REGION_BOOT_IMAGE)
+            word[1] = KERNEL_REGION_DEVICE_TREE; /* everyone may read the boot image */
     } else {
         word[0] = hostile->self;
         word[1] = pick_wrong_handle(hostile);
