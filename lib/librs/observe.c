@@ -28,10 +28,27 @@ int service_settle(const char *service, struct rs_service_info *info)
     }
 }
 
-static bool spare_wanted(const struct rs_service_info *services, unsigned count)
+/* On the way up, or back, or with a spare that is still to be made. */
+static bool is_under_way(const struct rs_service_info *service)
+{
+    switch (service->state) {
+    case RS_STATE_UP:
+        return service->spare == RS_SPARE_WANTED;
+    case RS_STATE_WAITING_START:
+    case RS_STATE_STARTING:
+    case RS_STATE_DYING:
+    case RS_STATE_RESET:
+    case RS_STATE_BACKOFF:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool any_under_way(const struct rs_service_info *services, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (services[i].state == RS_STATE_UP && services[i].spare == RS_SPARE_WANTED)
+        if (is_under_way(&services[i]))
             return true;
     }
     return false;
@@ -42,19 +59,19 @@ int services_settle(void)
     uint64_t deadline = deadline_in_us(SETTLE_TIMEOUT_US);
     struct rs_service_info *services;
     unsigned count;
-    bool wanted;
+    bool under_way;
 
     do {
         int status = rs_list(&services, &count);
 
         if (status != 0)
             return status;
-        wanted = spare_wanted(services, count);
+        under_way = any_under_way(services, count);
         free(services);
-        if (wanted)
+        if (under_way)
             sleep_us(PAUSE_US);
-    } while (wanted && ticks_now() < deadline);
-    return wanted ? -ANOLE_ETIMEDOUT : 0;
+    } while (under_way && ticks_now() < deadline);
+    return under_way ? -ANOLE_ETIMEDOUT : 0;
 }
 
 /* A ping that it still answers changes nothing. */

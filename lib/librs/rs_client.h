@@ -82,8 +82,8 @@ const char *recovery_phase_name(enum recovery_phase phase);
 
 /* Waits until the service is up; *info is what RS says of it then. -ETIMEDOUT. */
 int service_settle(const char *service, struct rs_service_info *info);
-/* Waits until no service that is up lacks the hot spare that it is to have: RS makes it a little later,
- * and it takes memory. -ETIMEDOUT. */
+/* Waits until no service is on its way up or back, and none that is up lacks the hot spare that it is to
+ * have: RS makes it a little later, and it takes memory. -ETIMEDOUT. */
 int services_settle(void);
 
 /*

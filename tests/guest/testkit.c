@@ -185,7 +185,7 @@ int test_main(const struct test_program *program, int argc, char *argv[])
             return usage();
         }
     }
-    (void)services_settle(); /* a spare that is still to come would count as missing memory */
+    (void)services_settle(); /* who is still to come would count as missing memory */
     for (unsigned i = 0; i < kit->group_count; i++) {
         if (!chosen(argc, argv, &kit->groups[i]))
             continue;
