@@ -36,7 +36,7 @@ killing_LIBS := librs libanole
 
 PROGRAMS += servfuzz
 servfuzz_SRCS := $(wildcard tests/guest/servfuzz*.c) tests/guest/chance.c
-servfuzz_LIBS := libanole
+servfuzz_LIBS := librs libanole
 
 PROGRAMS += faulttest
 faulttest_SRCS := $(wildcard tests/guest/faulttest*.c)

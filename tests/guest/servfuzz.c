@@ -8,6 +8,7 @@
  * It runs with no more rights than any program has.
  */
 #include "servfuzz.h"
+#include <librs/rs_client.h>
 #include <proto/common.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,8 +284,12 @@ static int before_read(void)
     struct system_info system = {0};
     uint64_t deadline = deadline_in_us(SETTLE_US);
     /* What this program needs once to start others is its own, and not to be given back. */
-    endpoint_t none;
-    (void)program_spawn((const char *const[]){"no-such-program", NULL}, false, &none);
+    endpoint_t child;
+    enum death_cause cause;
+    uint64_t detail;
+    if (program_spawn((const char *const[]){"sleep", "0", NULL}, false, &child) == 0)
+        (void)program_wait(child, &cause, &detail);
+    (void)services_settle();
     int status = services_read(before.services, &before.service_count);
 
     do {
