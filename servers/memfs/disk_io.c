@@ -89,7 +89,7 @@ static int piece_write(struct disk *disk, struct piece *piece, struct fs_data *d
     uint8_t *bytes = blk_client_pool(disk->client, &pool);
     int error = 0;
 
-    if (piece->skip > 0 || piece->len < piece->io.len_bytes) {
+    if (piece->len < piece->io.len_bytes) {
         piece->io.op = BLK_OP_READ;
         error = request(disk, &piece->io);
     }
