@@ -156,6 +156,8 @@ enum fs_type {
 #define FS_MODE(type, bits) ((uint32_t)(type) << 12 | (uint32_t)(bits))
 #define FS_MODE_TYPE(mode) ((enum fs_type)((mode) >> 12 & 15u))
 
+#define FS_DEVICE_CONSOLE 1u /* who opened it reads and writes at the service "console" */
+
 /* Times in nanoseconds since 1970. */
 struct fs_stat {
     uint64_t node; /* of this mount; not 0 */
@@ -167,8 +169,10 @@ struct fs_stat {
     uint64_t size;       /* bytes */
     uint64_t blocks;     /* of 512 bytes, that are there */
     int64_t accessed, modified, changed;
+    uint64_t
+        device; /* FS_DEVICE_* of a FS_TYPE_CHARACTER that isn't the file server's own; else 0 */
 };
-static_assert(sizeof(struct fs_stat) == 72, "shared layout");
+static_assert(sizeof(struct fs_stat) == 80, "shared layout");
 
 /* A directory's entry; the next one is at the next multiple of 8 bytes after the name. */
 struct fs_entry {

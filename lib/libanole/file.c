@@ -150,6 +150,7 @@ void stat_fill(struct stat *stat, const struct fs_stat *from)
         .st_nlink = (nlink_t)(from->links < UINT16_MAX ? from->links : UINT16_MAX),
         .st_uid = from->user,
         .st_gid = from->group,
+        .st_rdev = (dev_t)from->device,
         .st_size = (off_t)from->size,
         .st_blksize = (blksize_t)from->block_size,
         .st_blocks = (blkcnt_t)from->blocks,

@@ -44,6 +44,27 @@ static uint64_t open_flags(int flags)
     return found;
 }
 
+/* The console isn't its file server's, which can't wait for somebody to type: it is ours already. */
+static bool is_console(struct file *file)
+{
+    struct fs_stat found = {0};
+    struct message message = {0};
+
+    return file->type == FS_TYPE_CHARACTER &&
+           file_call_buffer(file, FS_STAT, &found, sizeof(found), GRANT_WRITE, 1, &message) == 0 &&
+           found.device == FS_DEVICE_CONSOLE;
+}
+
+static int open_descriptor(struct file *file)
+{
+    struct message message = {0};
+
+    if (!is_console(file))
+        return file_descriptor(file);
+    (void)file_call(file, FS_CLOSE, &message); /* at worst it goes with this process */
+    return descriptor_open(&console_ops, NULL);
+}
+
 int open(const char *path, int flags, ...)
 {
     mode_t mode = 0;
@@ -66,7 +87,7 @@ int open(const char *path, int flags, ...)
         .type = (uint32_t)message.word[2],
     };
     rs_name_unpack(file.service, &message.word[3]);
-    int fd = file_descriptor(&file);
+    int fd = open_descriptor(&file);
     if (fd >= 0 && (flags & O_CLOEXEC))
         descriptor_keep_from_children(fd);
     return fd;

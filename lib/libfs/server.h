@@ -96,9 +96,10 @@ struct fs_ops {
 
     /* A node is open: its data stays although its last name goes, until it is open no more: closed()
      * comes as often as opened(). After a death, opened() comes again for each file in kept,
-     * before any other operation. NULL: nobody needs to know. */
-    int (*opened)(void *mount, uint64_t node);
-    void (*closed)(void *mount, uint64_t node);
+     * before any other operation. flags: FS_O_READ, FS_O_WRITE as it was opened. NULL: nobody
+     * needs to know. */
+    int (*opened)(void *mount, uint64_t node, uint32_t flags);
+    void (*closed)(void *mount, uint64_t node, uint32_t flags);
     /* FS_READABLE ... now; changes are told by fs_changed(). NULL: always both. */
     uint32_t (*poll)(void *mount, uint64_t node);
 };

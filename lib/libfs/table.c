@@ -114,10 +114,11 @@ static void open_end(struct kept_open *open)
 {
     const struct mount *mount = mount_find(open->mount);
     uint64_t node = open->node;
+    uint32_t flags = open->flags;
 
     open->used = 0;
     if (mount && mount->up && mount->ops->closed)
-        mount->ops->closed(mount->fs, node);
+        mount->ops->closed(mount->fs, node, flags);
 }
 
 static void open_look(struct kept_open *open)
@@ -203,7 +204,7 @@ int file_open(const struct mount *mount, uint64_t node, uint32_t type, uint32_t 
         return -ANOLE_EMFILE;
     if (!open)
         return -ANOLE_ENOMEM;
-    int error = mount->ops->opened ? mount->ops->opened(mount->fs, node) : 0;
+    int error = mount->ops->opened ? mount->ops->opened(mount->fs, node, flags) : 0;
     if (error)
         return error;
     /* opened() may have waited: others may have taken what was free. */
@@ -219,7 +220,7 @@ int file_open(const struct mount *mount, uint64_t node, uint32_t type, uint32_t 
     } else {
         error = -ANOLE_ENOMEM;
         if (mount->ops->closed)
-            mount->ops->closed(mount->fs, node);
+            mount->ops->closed(mount->fs, node, flags);
     }
     return error;
 }
@@ -391,7 +392,7 @@ static void files_take_over(void)
         struct kept_open *open = &fs_state.kept->opens[i];
         const struct mount *mount = open->used ? mount_find(open->mount) : NULL;
         if (mount && mount->up && mount->ops->opened) {
-            int error = mount->ops->opened(mount->fs, open->node);
+            int error = mount->ops->opened(mount->fs, open->node, open->flags);
             if (error)
                 log_printf(LOG_WARNING, "an open file isn't there any more: %s",
                            anole_error_text(error));

@@ -14,6 +14,7 @@
 #define BUSY_US 1000000u
 #define BUSY_WITH_OURS_US 15000000u
 #define COMING_US 30000000u
+#define LOOK_US 20000u
 
 uint32_t cache_found(const void *memory, size_t memory_len, const char *disk)
 {
@@ -215,6 +216,19 @@ void cache_notified(struct cache *cache, uint64_t bits)
     }
 }
 
+/* Who waits for the driver looks at what has changed, and from time to time at the clock. */
+static void opening_step(struct cache *cache)
+{
+    int status = blk_status(cache->client);
+
+    if (status == cache->seen && ticks_now() < cache->look_ticks) {
+        return;
+    }
+    cache->seen = status;
+    cache->look_ticks = deadline_in_us(LOOK_US);
+    coro_queue_wake_all(&cache->steps);
+}
+
 void cache_step(struct cache *cache)
 {
     if (!cache->client) {
@@ -222,7 +236,7 @@ void cache_step(struct cache *cache)
     }
     blk_step(cache->client);
     if (!cache->opened) {
-        coro_queue_wake_all(&cache->steps);
+        opening_step(cache);
         return;
     }
     answers_take(cache);
@@ -240,7 +254,7 @@ uint64_t cache_deadline(struct cache *cache)
         return DEADLINE_NEVER;
     }
     uint64_t disk = blk_deadline(cache->client);
-    uint64_t own = cache->opened ? writing_deadline(cache) : DEADLINE_NEVER;
+    uint64_t own = cache->opened ? writing_deadline(cache) : cache->look_ticks;
 
     if (cache->unpublished || cache->pressed || blk_arm(cache->client)) {
         return DEADLINE_POLL;

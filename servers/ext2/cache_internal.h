@@ -102,6 +102,8 @@ struct cache {
     uint32_t run_slots;   /* of one request, at most */
     bool opened;
     struct coro_queue steps; /* cache_open waits for the driver */
+    int seen;                /* ... and has seen this status of it */
+    uint64_t look_ticks;     /* ... and looks again then in any case */
 
     struct cache_block *slots;
     uint32_t *hash; /* heads of chains */

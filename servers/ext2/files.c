@@ -252,11 +252,12 @@ int file_sync_node(void *on, uint64_t number)
 
 /* ---- open files ---- */
 
-int file_opened(void *on, uint64_t number)
+int file_opened(void *on, uint64_t number, uint32_t flags)
 {
     struct node *node;
     int error = node_get(on, number, &node);
 
+    (void)flags;
     if (error)
         return error;
     node->opens++;
@@ -264,11 +265,12 @@ int file_opened(void *on, uint64_t number)
     return 0;
 }
 
-void file_closed(void *on, uint64_t number)
+void file_closed(void *on, uint64_t number, uint32_t flags)
 {
     struct mount *mount = on;
     struct node *node;
 
+    (void)flags;
     if (node_get(mount, number, &node) != 0)
         return;
     if (node->opens > 0)

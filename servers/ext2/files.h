@@ -20,8 +20,8 @@ int file_entries(void *on, uint64_t in, uint64_t *cookie,
 int file_statvfs(void *on, struct fs_statvfs *statvfs);
 int file_set_attributes(void *on, uint64_t number, const struct fs_attributes *attributes);
 int file_sync_node(void *on, uint64_t number);
-int file_opened(void *on, uint64_t number);
-void file_closed(void *on, uint64_t number);
+int file_opened(void *on, uint64_t number, uint32_t flags);
+void file_closed(void *on, uint64_t number, uint32_t flags);
 
 /* ---- namespace.c ---- */
 int entry_create(void *on, struct fs_operation operation, uint64_t in, struct fs_name name,

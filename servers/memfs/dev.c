@@ -1,45 +1,58 @@
 /*
- * "dev": null, zero, random, and the names of block devices and the console, for programs that look for
- * them. (The C library opens the console itself; disks are mounted by name.)
+ * "dev": null, zero, random, disks and their partitions, and the console's name. (Who opened the
+ * console is told so by stat; the C library then reads and writes there by itself.)
  */
+#include "disk.h"
 #include "tree.h"
 
 #include <libanole/anole.h>
+#include <stdio.h>
 #include <string.h>
 
+/* From DEVICE_DISK on: a minor of a disk. */
 enum device { DEVICE_NULL = 1, DEVICE_ZERO, DEVICE_RANDOM, DEVICE_CONSOLE, DEVICE_DISK };
-
-#define DISKS 8u /* vda ... vdh; partitions have no names of their own at RS */
 
 static struct tree tree;
 
 /* ---- disks that are there ---- */
 
-/* A name that a driver published is there; one that was taken back is not. */
-static void disk_look(const char *name)
+static bool is_disk(const struct tree_file *file)
 {
-    struct fs_name wanted = {name, strlen(name)};
-    struct tree_file *file = tree_find(&tree, 1, wanted);
-    endpoint_t driver;
-    int status = name_lookup(name, &driver);
-    bool there = status == 0 || status == -ANOLE_EAGAIN; /* it comes back in a moment */
+    return file->what >= DEVICE_DISK;
+}
 
-    if (there && !file) {
-        uint64_t node = tree_add(&tree, 1, name, wanted.len, FS_MODE(FS_TYPE_BLOCK, 0660));
-        if (node)
-            tree.files[node - 1].what = DEVICE_DISK;
-    } else if (!there && file) {
+/* False: no memory for its name. */
+static bool minor_show(unsigned disk, unsigned minor, bool there)
+{
+    char text[8];
+    int len = minor == 0 ? snprintf(text, sizeof(text), "vd%c", 'a' + disk)
+                         : snprintf(text, sizeof(text), "vd%c%u", 'a' + disk, minor);
+    struct fs_name name = {text, (size_t)len};
+
+    if (!there) {
+        struct tree_file *file = tree_find(&tree, 1, name);
         memset(file->name, 0, sizeof(file->name));
+        return true;
     }
+    uint64_t node = tree_add(&tree, 1, text, name.len, FS_MODE(FS_TYPE_BLOCK, 0660));
+    if (node)
+        tree.files[node - 1].what = DEVICE_DISK + disk * BLK_MINORS + minor;
+    return node != 0;
 }
 
 static void disks_look(struct tree *dev)
 {
-    char name[] = "vda";
+    static uint32_t shown[DISKS];
 
     (void)dev;
-    for (unsigned disk = 0; disk < DISKS; disk++, name[2]++)
-        disk_look(name);
+    for (unsigned disk = 0; disk < DISKS; disk++) {
+        uint32_t changed = disk_minors(disk) ^ shown[disk];
+        for (unsigned minor = 0; minor < BLK_MINORS; minor++) {
+            uint32_t bit = 1u << minor;
+            if ((changed & bit) && minor_show(disk, minor, !(shown[disk] & bit)))
+                shown[disk] ^= bit;
+        }
+    }
 }
 
 /* ---- the file system ---- */
@@ -106,10 +119,11 @@ static int64_t dev_read(void *mount, uint64_t node, uint64_t position, struct fs
 {
     const struct tree_file *file = tree_file(mount, node);
 
-    (void)position;
+    if (!file || is_disk(file)) /* open ones can be read though their names are gone */
+        return disk_read(node, position, data, len);
     if (len > AT_ONCE)
         len = AT_ONCE;
-    switch (file ? file->what : 0) {
+    switch (file->what) {
     case DEVICE_NULL:
         return 0;
     case DEVICE_ZERO:
@@ -126,12 +140,47 @@ static int64_t dev_write(void *mount, uint64_t node, uint64_t position, struct f
 {
     const struct tree_file *file = tree_file(mount, node);
 
-    (void)position;
-    (void)data;
-    return file && (file->what == DEVICE_NULL || file->what == DEVICE_ZERO ||
-                    file->what == DEVICE_RANDOM)
-               ? (int64_t)len
-               : -ANOLE_ENODEV;
+    if (!file || is_disk(file))
+        return disk_write(node, position, data, len);
+    return file->what == DEVICE_CONSOLE ? -ANOLE_ENODEV : (int64_t)len;
+}
+
+static int dev_stat(void *mount, uint64_t node, struct fs_stat *stat)
+{
+    const struct tree_file *file = tree_file(mount, node);
+    int error = tree_stat(mount, node, stat);
+
+    if (error)
+        return error;
+    if (file->what == DEVICE_CONSOLE)
+        stat->device = FS_DEVICE_CONSOLE;
+    if (is_disk(file) && !disk_open_bytes(node, &stat->size)) {
+        unsigned index = (unsigned)(file->what - DEVICE_DISK);
+        (void)disk_ask_bytes(index / BLK_MINORS, index % BLK_MINORS, &stat->size);
+    }
+    return 0;
+}
+
+static int dev_sync(void *mount, uint64_t node)
+{
+    (void)mount;
+    return disk_flush(node); /* node 0: what was answered is durable */
+}
+
+/* A disk that is open for both is so by a client for writing. */
+static int dev_opened(void *mount, uint64_t node, uint32_t flags)
+{
+    const struct tree_file *file = tree_file(mount, node);
+
+    if (!file)
+        return -ANOLE_ESTALE;
+    return is_disk(file) ? disk_open(node, file->name, (flags & FS_O_WRITE) != 0) : 0;
+}
+
+static void dev_closed(void *mount, uint64_t node, uint32_t flags)
+{
+    (void)mount;
+    disk_close(node, (flags & FS_O_WRITE) != 0); /* others than disks are none there */
 }
 
 const struct fs_ops dev_ops = {
@@ -139,8 +188,11 @@ const struct fs_ops dev_ops = {
     .mount = dev_mount,
     .lookup = tree_lookup,
     .parent = tree_parent,
-    .stat = tree_stat,
+    .stat = dev_stat,
     .read = dev_read,
     .entries = tree_entries,
     .write = dev_write,
+    .sync = dev_sync,
+    .opened = dev_opened,
+    .closed = dev_closed,
 };

@@ -7,6 +7,7 @@
  *
  * Argument: how many MiB the files of "mem" may have.
  */
+#include "disk.h"
 #include "mem.h"
 #include "tree.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 
 #define BIT_FS 0u /* and the next */
+#define BIT_DISKS 2u
 
 static _Alignas(8) char kept[FS_KEPT_LEN];
 
@@ -23,12 +25,22 @@ static const struct fs_ops *const types[] = {&mem_ops, &boot_ops, &dev_ops, &pro
 
 static void notified(uint64_t bits)
 {
+    disks_notified(bits);
     fs_server_notified(bits);
 }
 
+/* What disks answer lets requests go on, which ask for more. */
 static void before_wait(void)
 {
-    fs_server_step();
+    do {
+        fs_server_step();
+        disks_step();
+    } while (coro_run());
+}
+
+/* To look again is all that deadlines ask for. */
+static void timeout(void)
+{
 }
 
 /* What it answers is libfs's. */
@@ -36,6 +48,8 @@ static const struct service service = {
     .name = "memfs",
     .notified = notified,
     .before_wait = before_wait,
+    .deadline = disks_deadline,
+    .timeout = timeout,
 };
 
 int main(int argc, char *argv[])
@@ -45,6 +59,7 @@ int main(int argc, char *argv[])
 
     if (argc > 1)
         pages_limit(strtoul(argv[1], NULL, 10) << 20);
+    disks_init(BIT_DISKS);
     int error = fs_server_init(&server);
     if (error)
         panic("can't serve files: %s", anole_error_text(error));

@@ -375,20 +375,22 @@ static int mem_set_attributes(void *mount, uint64_t number, const struct fs_attr
     return 0;
 }
 
-static int mem_opened(void *mount, uint64_t number)
+static int mem_opened(void *mount, uint64_t number, uint32_t flags)
 {
     struct mem_node *node = node_of(mount, number);
 
+    (void)flags;
     if (!node)
         return -ANOLE_ESTALE;
     node->opens++;
     return 0;
 }
 
-static void mem_closed(void *mount, uint64_t number)
+static void mem_closed(void *mount, uint64_t number, uint32_t flags)
 {
     struct mem_node *node = node_of(mount, number);
 
+    (void)flags;
     if (node) {
         node->opens--;
         node_look(node);

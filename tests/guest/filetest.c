@@ -77,6 +77,7 @@ int main(int argc, char *argv[])
         {"poll", group_poll},
         {"raw-files", group_raw_files},
         {"raw-paths", group_raw_paths},
+        {"raw-devices", group_raw_devices},
         {"floods", group_floods},
         {"once", group_once},
     };

@@ -46,6 +46,7 @@ int inherited_main(void);
 /* ... and what who doesn't go by the C library gets (filetest_raw.c). */
 void group_raw_files(void);
 void group_raw_paths(void);
+void group_raw_devices(void);
 void group_floods(void);
 void group_once(void);
 

@@ -119,6 +119,50 @@ void group_raw_paths(void)
     EXPECT(anole_call(vfs, VFS_SERVE, &message, DEADLINE_NEVER), -ANOLE_EPERM);
 }
 
+static endpoint_t open_device(const char *name, uint64_t flags, uint64_t *file)
+{
+    struct message opened = {0};
+
+    EXPECT(ask(VFS_OPEN, name, flags, &opened), 0);
+    *file = opened.word[1];
+    return (endpoint_t)opened.word[0];
+}
+
+/* Whatever length is asked for, a device gives no more than there is room. */
+void group_raw_devices(void)
+{
+    static char buffer[100];
+    static const char *const endless[] = {"vda", "zero", "random"};
+    handle_t grant;
+    uint64_t file;
+
+    begin("raw-devices");
+    CHECK(chdir("/dev") == 0);
+    endpoint_t server = open_device("console", FS_O_READ | FS_O_WRITE, &file);
+    EXPECT(kcall_grant(server, buffer, sizeof(buffer), GRANT_READ | GRANT_WRITE, &grant), 0);
+    EXPECT(raw(server, FS_READ, file, grant, 0, 1, FS_HERE), -ANOLE_ENODEV);
+    EXPECT(raw(server, FS_WRITE, file, grant, 0, 1, FS_HERE), -ANOLE_ENODEV);
+    EXPECT(raw(server, FS_CLOSE, file, 0, 0, 0, 0), 0);
+    for (unsigned i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
+        CHECK(open_device(endless[i], FS_O_READ, &file) == server);
+        EXPECT(raw(server, FS_READ, file, grant, 0, sizeof(buffer), 0), 0);
+        EXPECT(raw(server, FS_READ, file, grant, 0, ~0ul, 0), -ANOLE_ERANGE);
+        EXPECT(raw(server, FS_READ, file, grant, 1, sizeof(buffer), 0), -ANOLE_ERANGE);
+        EXPECT(raw(server, FS_READ, file, grant, ~0ul, 1, 0), -ANOLE_EINVAL);
+        EXPECT(raw(server, FS_WRITE, file, grant, 0, 1, 0), -ANOLE_EBADF);
+        EXPECT(raw(server, FS_TRUNCATE, file, 0, 0, 0, 0), -ANOLE_EBADF);
+        EXPECT(raw(server, FS_SYNC, file, 0, 0, 0, 0), 0);
+        EXPECT(raw(server, FS_CLOSE, file, 0, 0, 0, 0), 0);
+    }
+    CHECK(open_device("vda", FS_O_READ, &file) == server);
+    EXPECT(raw(server, FS_READ, file, grant, 0, sizeof(buffer), INT64_MAX), 0); /* the end */
+    EXPECT(raw(server, FS_SEEK, file, 1, FS_SEEK_END, 0, 0), 0);
+    EXPECT(raw(server, FS_READ, file, grant, 0, ~0ul, FS_HERE), 0);
+    EXPECT(raw(server, FS_CLOSE, file, 0, 0, 0, 0), 0);
+    EXPECT(kcall_revoke(grant, -1), 0);
+    CHECK(chdir(test_subject) == 0);
+}
+
 void group_floods(void)
 {
     struct message message;

@@ -16,6 +16,7 @@ struct fake_disk fake_disk;
 struct blk_client {
     uint8_t *pool;
     size_t pool_bytes;
+    bool own_pool;
     bool write;
     struct blk_info info;
 };
@@ -24,6 +25,7 @@ void fake_disk_new(uint32_t seed)
 {
     memset(&fake_disk, 0, sizeof(fake_disk));
     fake_disk.speed = FAKE_DISK_DEPTH;
+    fake_disk.block_bytes = BLK_SECTOR_SIZE;
     fake_disk.bad_sector = UINT64_MAX;
     fake_disk.now = 1000000;
     fake_disk.epoch = 1;
@@ -117,6 +119,9 @@ static int perform(const struct fake_disk_request *request)
         fake_disk.reads++;
     } else if (io->op == BLK_OP_WRITE) {
         memcpy(sectors, request->pool + io->pool_offset, io->len_bytes);
+        if (io->flags & BLK_FUA) {
+            memcpy(fake_disk.durable + io->sector * BLK_SECTOR_SIZE, sectors, io->len_bytes);
+        }
         fake_disk.writes++;
     } else {
         memcpy(fake_disk.durable, fake_disk.flushed, FAKE_DISK_BYTES);
@@ -166,11 +171,12 @@ int blk_begin(struct blk_client **client, const char *name,
     (void)name;
     *client = calloc(1, sizeof(**client));
     **client = (struct blk_client){
-        .pool = options->pool,
+        .pool = options->pool ? options->pool : malloc(options->pool_bytes),
         .pool_bytes = options->pool_bytes,
+        .own_pool = !options->pool,
         .write = options->write,
         .info = {.capacity_sectors = FAKE_DISK_BYTES / BLK_SECTOR_SIZE,
-                 .logical_block_bytes = BLK_SECTOR_SIZE,
+                 .logical_block_bytes = fake_disk.block_bytes,
                  .max_request_bytes = 256 * 1024},
     };
     return 0;
@@ -179,6 +185,9 @@ int blk_begin(struct blk_client **client, const char *name,
 void blk_end(struct blk_client *client)
 {
     fake_disk.pending_count = fake_disk.done_count = 0;
+    if (client->own_pool) {
+        free(client->pool);
+    }
     free(client);
 }
 
@@ -192,11 +201,19 @@ const struct blk_info *blk_client_info(const struct blk_client *client)
     return &client->info;
 }
 
+void *blk_client_pool(struct blk_client *client, size_t *len)
+{
+    *len = client->pool_bytes;
+    return client->pool;
+}
+
 int blk_submit(struct blk_client *client, const struct blk_io *io)
 {
     bool moves = io->op != BLK_OP_FLUSH;
 
-    if (moves && (io->len_bytes == 0 || io->len_bytes > client->info.max_request_bytes ||
+    if (moves && (io->len_bytes == 0 || io->len_bytes % fake_disk.block_bytes != 0 ||
+                  io->sector * BLK_SECTOR_SIZE % fake_disk.block_bytes != 0 ||
+                  io->len_bytes > client->info.max_request_bytes ||
                   io->pool_offset + io->len_bytes > client->pool_bytes ||
                   io->sector * BLK_SECTOR_SIZE + io->len_bytes > FAKE_DISK_BYTES)) {
         abort();

@@ -30,7 +30,8 @@ struct fake_disk {
     struct blk_completion done[FAKE_DISK_DEPTH];
     unsigned done_count;
     uint64_t epoch;
-    uint64_t now;   /* ticks: microseconds */
+    uint64_t now; /* ticks: microseconds */
+    uint32_t block_bytes;
     unsigned speed; /* requests that a step answers, in any order that is allowed */
     int status;     /* of blk_status while nothing of a dead client is under way */
     int read_error, write_error, flush_error;

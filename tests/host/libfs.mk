@@ -10,6 +10,11 @@ test_libfs_SRCS := tests/host/test_libfs.c $(LIBFS_WORLD_SRCS) \
     $(addprefix servers/memfs/, mem.c node.c names.c)
 test_libfs_CFLAGS := $(LIBFS_WORLD_CFLAGS)
 
+# Disks as files of memfs's "dev".
+HOST_TESTS += test_dev_disk
+test_dev_disk_SRCS := tests/host/test_dev_disk.c tests/host/fake_disk.c tests/host/coro_host.c \
+    $(addprefix servers/memfs/, disk.c disk_io.c) $(addprefix lib/libcoro/, coro.c sync.c)
+
 # Includes what has variables of its own.
 HOST_TESTS += test_vfs
 test_vfs_SRCS := tests/host/test_vfs.c tests/host/coro_host.c \

@@ -111,18 +111,20 @@ static int slow_create(void *mount, struct fs_operation operation, uint64_t dire
     return 0;
 }
 
-static int slow_opened(void *mount, uint64_t node)
+static int slow_opened(void *mount, uint64_t node, uint32_t flags)
 {
     (void)mount;
     (void)node;
+    (void)flags;
     slow.opens++;
     return 0;
 }
 
-static void slow_closed(void *mount, uint64_t node)
+static void slow_closed(void *mount, uint64_t node, uint32_t flags)
 {
     (void)mount;
     (void)node;
+    (void)flags;
     slow.opens--;
 }
 

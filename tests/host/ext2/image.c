@@ -175,7 +175,7 @@ CALL(statvfs, call->result)
 CALL(readlink, call->a, call->result, call->size)
 CALL(set_attributes, call->a, call->result)
 CALL(sync, call->a)
-CALL(opened, call->a)
+CALL(opened, call->a, FS_O_READ)
 CALL(parent, call->a, call->result)
 
 int fs_lookup(uint64_t in, const char *name, uint64_t *node, enum fs_type *type)
@@ -328,7 +328,7 @@ static void do_closed(void *argument)
 {
     struct call *call = argument;
 
-    ext2_ops.closed(mounted, call->a);
+    ext2_ops.closed(mounted, call->a, FS_O_READ);
 }
 
 void fs_closed(uint64_t node)
