@@ -110,14 +110,16 @@ static void owner_drop(endpoint_t process)
 
 /* ---- opens ---- */
 
+/* Free only when the file system has done what it must: should we die before, the next instance ends it. */
 static void open_end(struct kept_open *open)
 {
     const struct mount *mount = mount_find(open->mount);
-    uint64_t node = open->node;
 
-    open->used = 0;
+    open_state(open)->busy++; /* nobody else ends it meanwhile */
     if (mount && mount->up && mount->ops->closed)
-        mount->ops->closed(mount->fs, node);
+        mount->ops->closed(mount->fs, open->node);
+    open_state(open)->busy--;
+    open->used = 0;
 }
 
 static void open_look(struct kept_open *open)
@@ -301,7 +303,7 @@ void file_close(struct kept_file *file)
     open_look(open);
 }
 
-void files_bury(void)
+static void bury_dead(void)
 {
     for (unsigned i = 0; i < FS_PROCESSES; i++) {
         endpoint_t process = owners[i].process;
@@ -311,6 +313,31 @@ void files_bury(void)
             if (fs_state.kept->files[f].process == process)
                 file_close(&fs_state.kept->files[f]);
     }
+}
+
+static void bury(void *nothing)
+{
+    (void)nothing;
+    fs_state.burying = true;
+    wait_recovered();
+    while (fs_state.somebody_died) {
+        fs_state.somebody_died = false;
+        bury_dead();
+    }
+    fs_state.burying = false;
+    coro_queue_wake_all(&fs_state.buried);
+}
+
+void files_bury(void)
+{
+    if (fs_state.somebody_died && !fs_state.burying)
+        (void)coro_start(bury, NULL); /* no memory: at the next step */
+}
+
+void wait_buried(void)
+{
+    while (fs_state.somebody_died || fs_state.burying)
+        coro_queue_wait(&fs_state.buried);
 }
 
 uint64_t beginning_note(struct kept_file *file, uint64_t operation, uint64_t here)
@@ -392,7 +419,7 @@ static void files_take_over(void)
         const struct mount *mount = open->used ? mount_find(open->mount) : NULL;
         if (mount && mount->up && mount->ops->opened) {
             int error = mount->ops->opened(mount->fs, open->node);
-            if (error)
+            if (error && fs_state.opens[i].references > 0)
                 log_printf(LOG_WARNING, "an open file isn't there any more: %s",
                            anole_error_text(error));
         }

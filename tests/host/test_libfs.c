@@ -26,11 +26,12 @@ struct info_page fake_info_page = {.wall_clock_ns = 1000000000};
 static struct {
     struct coro *waiting;
     bool wait;
-    unsigned creates, opens, mounts;
+    unsigned creates, opens, closes, mounts;
     uint64_t written[8], reads[8]; /* positions */
     unsigned writes, read_count;
     uint64_t created_by;
 } slow;
+static char kept_at_close[FS_KEPT_LEN];
 
 static void slow_down(void)
 {
@@ -123,7 +124,10 @@ static void slow_closed(void *mount, uint64_t node)
 {
     (void)mount;
     (void)node;
+    slow_down();
     slow.opens--;
+    slow.closes++;
+    memcpy(kept_at_close, world_kept, sizeof(world_kept));
 }
 
 static const struct fs_ops slow_ops = {
@@ -846,6 +850,47 @@ static void who_waits_delays_nobody_else(void **state)
     assert_int_equal(slow.opens, 1);
 }
 
+/* What a dead process had open is closed while others work; who unmounts waits for it. */
+static void the_dead_are_buried(void **state)
+{
+    struct message reply;
+
+    (void)state;
+    (void)opened(ALICE, "file", RW);
+    (void)opened(ALICE, "file", RW);
+    slow.wait = true;
+    fake_process_die(ALICE);
+    fs_server_notified(NOTIFY_BIT(FIRST_BIT));
+    fs_server_step();
+    assert_non_null(slow.waiting);
+    (void)path_send(FS_UNMOUNT, &(struct path_call){.mount = 1});
+    assert_false(path_answer(&reply));
+    assert_int_equal(slow.opens, 2);
+    slow.wait = false;
+    coro_wake(slow.waiting);
+    fs_server_step();
+    assert_int_equal(slow.opens, 0);
+    assert_true(path_answer(&reply));
+    assert_int_equal(message_status(&reply), 0);
+}
+
+/* Dead in the middle of that, the next instance does it. */
+static void the_dead_are_buried_by_the_next_instance(void **state)
+{
+    (void)state;
+    (void)opened(ALICE, "file", RW);
+    fake_process_die(ALICE);
+    fs_server_notified(NOTIFY_BIT(FIRST_BIT));
+    fs_server_step();
+    assert_int_equal(slow.closes, 1);
+    memcpy(world_kept, kept_at_close, sizeof(world_kept));
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(slow.closes, 2);
+    /* Then it was done. */
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(slow.closes, 2);
+}
+
 static void waiting_requests_are_bounded(void **state)
 {
     char buffer[16];
@@ -954,6 +999,8 @@ int main(void)
         SLOW(files_survive_the_server),
         SLOW(kept_nonsense_is_refused),
         SLOW(who_waits_delays_nobody_else),
+        SLOW(the_dead_are_buried),
+        SLOW(the_dead_are_buried_by_the_next_instance),
         SLOW(waiting_requests_are_bounded),
         SLOW(what_is_being_done_is_not_begun_again),
         SLOW(read_only_mounts_change_nothing),
