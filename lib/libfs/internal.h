@@ -56,6 +56,8 @@ struct kept_beginning {
     uint64_t number; /* the operation; 0: none. Written last */
     uint64_t position;
 };
+/* In a position: it was the file's end then, where something was to be appended. */
+#define BEGINNING_APPEND (1ull << 63)
 
 /* A process's file, or (token not 0) an offer of its. */
 struct kept_file {

@@ -402,6 +402,34 @@ int table_init(void *memory, size_t len)
     return error;
 }
 
+/* What was to be appended and wasn't before the death isn't bound to where the end was: others may append
+ * there before it is asked for again. Appending is one at a time, so what has begun was done if the file is
+ * longer now. */
+static void forget_appending(struct kept_file *file, uint64_t size)
+{
+    for (unsigned i = 0; i < KEPT_BEGINNINGS; i++) {
+        struct kept_beginning *beginning = &file->beginnings[i];
+
+        if (beginning->position & BEGINNING_APPEND &&
+            (beginning->position & ~BEGINNING_APPEND) >= size)
+            beginning->number = 0;
+    }
+}
+
+static void files_look_at_ends(void)
+{
+    for (unsigned i = 0; i < FS_FILES; i++) {
+        struct kept_file *file = &fs_state.kept->files[i];
+        const struct kept_open *open = file->process != 0 ? open_of(file) : NULL;
+        const struct mount *mount = open ? mount_find(open->mount) : NULL;
+        struct fs_stat stat;
+
+        if (mount && mount->up && open->flags & FS_O_APPEND &&
+            mount->ops->stat(mount->fs, open->node, &stat) == 0)
+            forget_appending(file, stat.size);
+    }
+}
+
 /* Whose owner is dead is closed with the others of his, later. */
 static void files_take_over(void)
 {
@@ -444,6 +472,7 @@ void table_recover(void *nothing)
                        mount->kept->source, anole_error_text(error));
     }
     files_take_over();
+    files_look_at_ends();
     fs_state.recovered = true;
     coro_queue_wake_all(&fs_state.recovering);
 }

@@ -30,6 +30,7 @@ static struct {
     uint64_t written[8], reads[8]; /* positions */
     unsigned writes, read_count;
     uint64_t created_by;
+    uint64_t grown; /* by appending */
 } slow;
 static char kept_at_close[FS_KEPT_LEN];
 
@@ -71,8 +72,9 @@ static int slow_lookup(void *mount, uint64_t directory, struct fs_name name, uin
 static int slow_stat(void *mount, uint64_t node, struct fs_stat *stat)
 {
     (void)mount;
-    *stat = (struct fs_stat){
-        .node = node, .mode = node == 2 ? DIRECTORY : FS_MODE(FS_TYPE_FILE, 0644), .size = 100};
+    *stat = (struct fs_stat){.node = node,
+                             .mode = node == 2 ? DIRECTORY : FS_MODE(FS_TYPE_FILE, 0644),
+                             .size = 100 + slow.grown};
     return 0;
 }
 
@@ -780,10 +782,18 @@ static void files_survive_the_server(void **state)
     uint64_t end = opened(ALICE, "file", FS_O_WRITE | FS_O_APPEND);
     const uint64_t append[5] = {end, grant, 0, 5, HERE};
     assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
+    slow.grown = 5;
     assert_int_equal(world_restart(), 0);
     assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
     assert_int_equal(slow.written[0], 100);
     assert_int_equal(slow.written[1], 100);
+    /* What the death undid comes behind what others appended meanwhile. */
+    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
+    assert_int_equal(slow.written[2], 105);
+    assert_int_equal(world_restart(), 0);
+    slow.grown = 12;
+    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
+    assert_int_equal(slow.written[3], 112);
     /* Who died meanwhile has nothing. */
     fake_process_die(BOB);
     slow.opens = 0;
