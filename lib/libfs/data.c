@@ -58,13 +58,18 @@ static int length_of(const struct message *message, uint64_t *len)
 }
 
 /* Noted, unless another thread of the process closed the file meanwhile. */
-static uint64_t begin(const struct request *request, struct kept_file *file, uint64_t here)
+static uint64_t note(const struct request *request, struct kept_file *file, uint64_t here)
 {
     const struct message *message = &request->delivery.message;
 
     return file_find(request->process, message->word[0]) == file
                ? beginning_note(file, message->word[6], here)
                : here;
+}
+
+static uint64_t begin(const struct request *request, struct kept_file *file, uint64_t here)
+{
+    return note(request, file, here) & ~BEGINNING_APPEND;
 }
 
 /* ---- reading ---- */
@@ -129,7 +134,7 @@ static int64_t append(const struct request *request, struct kept_file *file, str
     coro_lock(lock);
     count = request->mount->ops->stat(request->mount->fs, open->node, &stat);
     if (count == 0) {
-        uint64_t end = begin(request, file, stat.size);
+        uint64_t end = begin(request, file, stat.size | BEGINNING_APPEND);
         count = write_at(request, open, end, len);
         if (count > 0)
             open->position = end + (uint64_t)count;
@@ -313,7 +318,7 @@ static int entries_read(struct request *request, struct kept_file *file, struct 
                         struct entries *entries)
 {
     const struct message *message = &request->delivery.message;
-    uint64_t cookie = begin(request, file, open->position);
+    uint64_t cookie = note(request, file, open->position);
     int error = request->mount->ops->entries(request->mount->fs, open->node, &cookie, emit,
                                              entries);
 

@@ -56,6 +56,8 @@ struct kept_beginning {
     uint64_t number; /* the operation; 0: none. Written last */
     uint64_t position;
 };
+/* In a position: it was the file's end then, where something was to be appended. */
+#define BEGINNING_APPEND (1ull << 63)
 
 /* A process's file, or (token not 0) an offer of its. */
 struct kept_file {
@@ -115,6 +117,9 @@ struct fs_state {
     struct coro_lock append[16]; /* of nodes, by number: who writes at the end */
     bool recovered;
     struct coro_queue recovering;
+    bool somebody_died; /* and may have files */
+    bool burying;
+    struct coro_queue buried;
 };
 extern struct fs_state fs_state;
 
@@ -141,8 +146,10 @@ int file_offer(struct kept_file *file, uint64_t operation, uint64_t *token);
 /* The offer becomes a file of the process. */
 int file_take(endpoint_t process, uint64_t token, uint64_t operation, struct kept_file **file);
 void file_close(struct kept_file *file);
-/* Closes what dead processes had. */
+/* If somebody died: closes what dead processes had, on a coroutine. */
 void files_bury(void);
+/* Until that is done. */
+void wait_buried(void);
 static inline struct kept_open *open_of(const struct kept_file *file)
 {
     return &fs_state.kept->opens[file->open];

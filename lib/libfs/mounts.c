@@ -90,6 +90,7 @@ int mount_make(struct request *request)
 
 int mount_end(struct request *request, struct mount *mount)
 {
+    wait_buried(); /* who unmounts after a program's end finds none of its files */
     if (mount_has_files(mount) || mount->busy > 1 || mount->mountpoint_count > 0)
         return -ANOLE_EBUSY;
     mount->up = false; /* who comes now is too late */

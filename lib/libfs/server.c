@@ -21,7 +21,7 @@ int fs_server_init(const struct fs_server *server)
 void fs_server_notified(uint64_t bits)
 {
     if (bits & NOTIFY_BIT(fs_state.first_bit)) {
-        files_bury();
+        fs_state.somebody_died = true;
         channels_vfs_published();
     }
 }
@@ -33,6 +33,7 @@ void fs_server_step(void)
         started = true;
         channels_vfs_published();
     }
+    files_bury();
     do
         channels_step();
     while (coro_run());

@@ -110,15 +110,16 @@ static void owner_drop(endpoint_t process)
 
 /* ---- opens ---- */
 
+/* Free only when the file system has done what it must: should we die before, the next instance ends it. */
 static void open_end(struct kept_open *open)
 {
     const struct mount *mount = mount_find(open->mount);
-    uint64_t node = open->node;
-    uint32_t flags = open->flags;
 
-    open->used = 0;
+    open_state(open)->busy++; /* nobody else ends it meanwhile */
     if (mount && mount->up && mount->ops->closed)
-        mount->ops->closed(mount->fs, node, flags);
+        mount->ops->closed(mount->fs, open->node, open->flags);
+    open_state(open)->busy--;
+    open->used = 0;
 }
 
 static void open_look(struct kept_open *open)
@@ -302,7 +303,7 @@ void file_close(struct kept_file *file)
     open_look(open);
 }
 
-void files_bury(void)
+static void bury_dead(void)
 {
     for (unsigned i = 0; i < FS_PROCESSES; i++) {
         endpoint_t process = owners[i].process;
@@ -312,6 +313,31 @@ void files_bury(void)
             if (fs_state.kept->files[f].process == process)
                 file_close(&fs_state.kept->files[f]);
     }
+}
+
+static void bury(void *nothing)
+{
+    (void)nothing;
+    fs_state.burying = true;
+    wait_recovered();
+    while (fs_state.somebody_died) {
+        fs_state.somebody_died = false;
+        bury_dead();
+    }
+    fs_state.burying = false;
+    coro_queue_wake_all(&fs_state.buried);
+}
+
+void files_bury(void)
+{
+    if (fs_state.somebody_died && !fs_state.burying)
+        (void)coro_start(bury, NULL); /* no memory: at the next step */
+}
+
+void wait_buried(void)
+{
+    while (fs_state.somebody_died || fs_state.burying)
+        coro_queue_wait(&fs_state.buried);
 }
 
 uint64_t beginning_note(struct kept_file *file, uint64_t operation, uint64_t here)
@@ -376,6 +402,34 @@ int table_init(void *memory, size_t len)
     return error;
 }
 
+/* What was to be appended and wasn't before the death isn't bound to where the end was: others may append
+ * there before it is asked for again. Appending is one at a time, so what has begun was done if the file is
+ * longer now. */
+static void forget_appending(struct kept_file *file, uint64_t size)
+{
+    for (unsigned i = 0; i < KEPT_BEGINNINGS; i++) {
+        struct kept_beginning *beginning = &file->beginnings[i];
+
+        if (beginning->position & BEGINNING_APPEND &&
+            (beginning->position & ~BEGINNING_APPEND) >= size)
+            beginning->number = 0;
+    }
+}
+
+static void files_look_at_ends(void)
+{
+    for (unsigned i = 0; i < FS_FILES; i++) {
+        struct kept_file *file = &fs_state.kept->files[i];
+        const struct kept_open *open = file->process != 0 ? open_of(file) : NULL;
+        const struct mount *mount = open ? mount_find(open->mount) : NULL;
+        struct fs_stat stat;
+
+        if (mount && mount->up && open->flags & FS_O_APPEND &&
+            mount->ops->stat(mount->fs, open->node, &stat) == 0)
+            forget_appending(file, stat.size);
+    }
+}
+
 /* Whose owner is dead is closed with the others of his, later. */
 static void files_take_over(void)
 {
@@ -393,7 +447,7 @@ static void files_take_over(void)
         const struct mount *mount = open->used ? mount_find(open->mount) : NULL;
         if (mount && mount->up && mount->ops->opened) {
             int error = mount->ops->opened(mount->fs, open->node, open->flags);
-            if (error)
+            if (error && fs_state.opens[i].references > 0)
                 log_printf(LOG_WARNING, "an open file isn't there any more: %s",
                            anole_error_text(error));
         }
@@ -418,6 +472,7 @@ void table_recover(void *nothing)
                        mount->kept->source, anole_error_text(error));
     }
     files_take_over();
+    files_look_at_ends();
     fs_state.recovered = true;
     coro_queue_wake_all(&fs_state.recovering);
 }

@@ -128,9 +128,11 @@ static uint32_t missing_run(const struct cache *cache, const uint64_t *blocks, u
     return run;
 }
 
-void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
+unsigned cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
 {
-    for (unsigned i = 0; i < count && request_is_free(cache);) {
+    unsigned i = 0;
+
+    while (i < count && request_is_free(cache)) {
         uint32_t run = missing_run(cache, blocks + i, count - i);
         uint32_t first;
 
@@ -140,7 +142,7 @@ void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned coun
         }
         run = slots_take(cache, run, false, &first);
         if (run == 0) {
-            return;
+            break;
         }
         for (uint32_t j = 0; j < run; j++) {
             slot_hash(cache, first + j, blocks[i + j]);
@@ -149,6 +151,7 @@ void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned coun
         read_begin(cache, first, run);
         i += run;
     }
+    return i;
 }
 
 void cache_forget(struct cache *cache, uint64_t first, uint64_t count)

@@ -22,29 +22,35 @@ void data_dirty(struct node *node, uint64_t first, uint64_t end)
         node->dirty_end = end;
 }
 
-/* Begins to read those blocks of [first, end) whose place is known. */
-static void read_ahead(struct node *node, uint64_t first, uint64_t end)
+/* Hands the batch over: how many of it the cache doesn't take now. */
+static unsigned batch_read(struct node *node, const uint64_t *blocks, unsigned *count)
+{
+    unsigned left = *count - cache_read_ahead(node->mount->cache, blocks, *count);
+
+    *count = 0;
+    return left;
+}
+
+/* Begins to read the blocks of [first, end): where to go on next time. Waits for the map alone, which the
+ * reader needs soon. */
+static uint64_t read_ahead(struct node *node, uint64_t first, uint64_t end)
 {
     uint64_t blocks[BATCH];
-    unsigned count = 0;
+    unsigned count = 0, left = 0;
+    struct run run;
 
-    while (first < end) {
-        struct run run;
-
-        if (!map_known(node, first, &run))
-            break;
-        for (uint64_t i = 0; i < run.count && first < end; i++, first++) {
+    while (first < end && left == 0 && map_find(node, first, &run) == 0) {
+        for (uint64_t i = 0; i < run.count && first < end && left == 0; i++, first++) {
             if (run.disk == 0 || run.unwritten)
                 continue;
             blocks[count++] = run.disk + i;
-            if (count == BATCH) {
-                cache_read_ahead(node->mount->cache, blocks, count);
-                count = 0;
-            }
+            if (count == BATCH)
+                left = batch_read(node, blocks, &count);
         }
     }
     if (count > 0)
-        cache_read_ahead(node->mount->cache, blocks, count);
+        left = batch_read(node, blocks, &count);
+    return first - left;
 }
 
 /* How a reader goes on is known by where it goes on. */
@@ -70,8 +76,7 @@ static void look_ahead(struct node *node, uint64_t position, uint64_t len)
         return;
     from = node->ahead_end / size;
     to = (end + node->ahead + size - 1) / size;
-    node->ahead_end = end + node->ahead;
-    read_ahead(node, from, to < last ? to : last);
+    node->ahead_end = read_ahead(node, from, to < last ? to : last) * size;
 }
 
 static int clear_client(struct fs_data *data, uint64_t offset, uint64_t len)

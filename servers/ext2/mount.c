@@ -336,8 +336,10 @@ int mount_open(struct place_of_mount *place, uint32_t number, uint32_t *flags, s
 
 int mount_close(struct mount *mount)
 {
-    int error = mount_flush(mount);
+    int error;
 
+    mount_finish_orphans(mount);
+    error = mount_flush(mount);
     if (!error) {
         error = cache_close(mount->cache, false);
         if (!error)

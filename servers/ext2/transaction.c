@@ -409,7 +409,7 @@ static int begin_use(struct mount *mount)
     return 0;
 }
 
-int mount_enter_change(struct mount *mount)
+void mount_finish_orphans(struct mount *mount)
 {
     if (mount->orphans_pending && !mount->read_only) {
         coro_lock(&mount->orphan_lock);
@@ -418,6 +418,11 @@ int mount_enter_change(struct mount *mount)
         mount->orphans_pending = false;
         coro_unlock(&mount->orphan_lock);
     }
+}
+
+int mount_enter_change(struct mount *mount)
+{
+    mount_finish_orphans(mount);
     return mount_enter_clearing(mount);
 }
 

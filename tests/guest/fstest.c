@@ -10,6 +10,7 @@
  *   full      a full disk        inodes    a disk without inodes: both want a small disk
  *   shared    several programs at once on the same files
  *   promises  files that are synced, and a journal of that, for tests/powercut
+ *   raw       requests by message, right and wrong ones, once and again (not on the build machine)
  *
  * When an operation of `random` goes wrong, --shrink leaves out what it can until few are left that
  * still go wrong, and shows them; --only runs them again.
@@ -36,6 +37,9 @@ static const struct group {
     {"random", group_random}, {"storm", group_storm},       {"holes", group_holes},
     {"names", group_names},   {"full", group_full},         {"inodes", group_inodes},
     {"shared", group_shared}, {"promises", group_promises},
+#ifdef __riscv
+    {"raw", group_raw},
+#endif
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

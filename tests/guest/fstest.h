@@ -27,6 +27,7 @@ bool group_full(const struct fstest *test);
 bool group_inodes(const struct fstest *test);
 bool group_shared(const struct fstest *test);
 bool group_promises(const struct fstest *test);
+bool group_raw(const struct fstest *test);
 /* One of the programs of group_shared. */
 bool shared_worker(const struct fstest *test, unsigned number);
 

@@ -27,6 +27,9 @@ void may_fail(struct verdict *verdict, int error)
 {
     if (error != 0 && verdict->count < sizeof(verdict->errors) / sizeof(verdict->errors[0]))
         verdict->errors[verdict->count++] = error;
+    /* Links in a loop may make the path too long before there were too many of them. */
+    if (error == ELOOP)
+        may_fail(verdict, ENAMETOOLONG);
 }
 
 bool judge(struct stage *stage, const struct verdict *verdict, int64_t result)

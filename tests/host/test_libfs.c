@@ -26,11 +26,13 @@ struct info_page fake_info_page = {.wall_clock_ns = 1000000000};
 static struct {
     struct coro *waiting;
     bool wait;
-    unsigned creates, opens, mounts;
+    unsigned creates, opens, closes, mounts;
     uint64_t written[8], reads[8]; /* positions */
     unsigned writes, read_count;
     uint64_t created_by;
+    uint64_t grown; /* by appending */
 } slow;
+static char kept_at_close[FS_KEPT_LEN];
 
 static void slow_down(void)
 {
@@ -70,8 +72,9 @@ static int slow_lookup(void *mount, uint64_t directory, struct fs_name name, uin
 static int slow_stat(void *mount, uint64_t node, struct fs_stat *stat)
 {
     (void)mount;
-    *stat = (struct fs_stat){
-        .node = node, .mode = node == 2 ? DIRECTORY : FS_MODE(FS_TYPE_FILE, 0644), .size = 100};
+    *stat = (struct fs_stat){.node = node,
+                             .mode = node == 2 ? DIRECTORY : FS_MODE(FS_TYPE_FILE, 0644),
+                             .size = 100 + slow.grown};
     return 0;
 }
 
@@ -125,7 +128,10 @@ static void slow_closed(void *mount, uint64_t node, uint32_t flags)
     (void)mount;
     (void)node;
     (void)flags;
+    slow_down();
     slow.opens--;
+    slow.closes++;
+    memcpy(kept_at_close, world_kept, sizeof(world_kept));
 }
 
 static const struct fs_ops slow_ops = {
@@ -778,10 +784,18 @@ static void files_survive_the_server(void **state)
     uint64_t end = opened(ALICE, "file", FS_O_WRITE | FS_O_APPEND);
     const uint64_t append[5] = {end, grant, 0, 5, HERE};
     assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
+    slow.grown = 5;
     assert_int_equal(world_restart(), 0);
     assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
     assert_int_equal(slow.written[0], 100);
     assert_int_equal(slow.written[1], 100);
+    /* What the death undid comes behind what others appended meanwhile. */
+    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
+    assert_int_equal(slow.written[2], 105);
+    assert_int_equal(world_restart(), 0);
+    slow.grown = 12;
+    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
+    assert_int_equal(slow.written[3], 112);
     /* Who died meanwhile has nothing. */
     fake_process_die(BOB);
     slow.opens = 0;
@@ -846,6 +860,47 @@ static void who_waits_delays_nobody_else(void **state)
     assert_int_equal(slow.reads[1], 0);
     assert_int_equal(slow.reads[2], 4);
     assert_int_equal(slow.opens, 1);
+}
+
+/* What a dead process had open is closed while others work; who unmounts waits for it. */
+static void the_dead_are_buried(void **state)
+{
+    struct message reply;
+
+    (void)state;
+    (void)opened(ALICE, "file", RW);
+    (void)opened(ALICE, "file", RW);
+    slow.wait = true;
+    fake_process_die(ALICE);
+    fs_server_notified(NOTIFY_BIT(FIRST_BIT));
+    fs_server_step();
+    assert_non_null(slow.waiting);
+    (void)path_send(FS_UNMOUNT, &(struct path_call){.mount = 1});
+    assert_false(path_answer(&reply));
+    assert_int_equal(slow.opens, 2);
+    slow.wait = false;
+    coro_wake(slow.waiting);
+    fs_server_step();
+    assert_int_equal(slow.opens, 0);
+    assert_true(path_answer(&reply));
+    assert_int_equal(message_status(&reply), 0);
+}
+
+/* Dead in the middle of that, the next instance does it. */
+static void the_dead_are_buried_by_the_next_instance(void **state)
+{
+    (void)state;
+    (void)opened(ALICE, "file", RW);
+    fake_process_die(ALICE);
+    fs_server_notified(NOTIFY_BIT(FIRST_BIT));
+    fs_server_step();
+    assert_int_equal(slow.closes, 1);
+    memcpy(world_kept, kept_at_close, sizeof(world_kept));
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(slow.closes, 2);
+    /* Then it was done. */
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(slow.closes, 2);
 }
 
 static void waiting_requests_are_bounded(void **state)
@@ -956,6 +1011,8 @@ int main(void)
         SLOW(files_survive_the_server),
         SLOW(kept_nonsense_is_refused),
         SLOW(who_waits_delays_nobody_else),
+        SLOW(the_dead_are_buried),
+        SLOW(the_dead_are_buried_by_the_next_instance),
         SLOW(waiting_requests_are_bounded),
         SLOW(what_is_being_done_is_not_begun_again),
         SLOW(read_only_mounts_change_nothing),

@@ -14,8 +14,8 @@ RECOVERIES = {
 
 
 def test_memory(passes):
-    output = passes("fstest --dir /tmp --seed 1 --ops 3000 random names shared --workers 3").output
-    assert output.count(": ok") == 3, output
+    output = passes("fstest --dir /tmp --seed 1 --ops 3000 random names shared raw --workers 3").output
+    assert output.count(": ok") == 4, output
 
 
 @pytest.mark.parametrize("block, options", [(1024, ()), (4096, ("-O", "extents,metadata_csum,64bit"))])
@@ -48,6 +48,27 @@ def test_recovery(victim, passes, tmp_path):
     assert ": ok" in output and "FAILED" not in output, output
     kills = re.findall(r"killing: \S+: (\d+) kills", output)
     assert len(kills) == RECOVERIES[victim].count(" ") // 2 + 1 and min(map(int, kills)) >= 3, output
+    images.check(disk)
+
+
+def test_messages(passes, tmp_path):
+    """Right and wrong ones, each once and again, also across deaths; what the program leaves open and
+    without a name is freed when it ends."""
+    disk = images.make(tmp_path / "disk.img", 64)
+    output = passes("mount /dev/vda /mnt && fstest --seed 8 --ops 3000 raw && "
+                    f"killing --least 3 {RECOVERIES['all']} -- fstest --seed 9 --ops 4000 raw && "
+                    "umount /mnt", "--disk", disk).output
+    assert output.count("raw: ok") >= 2 and "FAILED" not in output, output
+    images.check(disk)
+
+
+def test_appending_across_deaths(passes, tmp_path):
+    """Whose record wasn't written before the death appends it behind those of others."""
+    disk = images.make(tmp_path / "disk.img", 64)
+    output = passes("mount /dev/vda /mnt && killing --least 30 ext2 50 -- "
+                    "fstest --seed 7 shared --workers 4 && umount /mnt",
+                    "--disk", disk, "--smp", "2").output
+    assert "shared: ok" in output and "FAILED" not in output, output
     images.check(disk)
 
 

@@ -3,12 +3,16 @@ checksums left to the device both ways. Skipped where nobody may have one."""
 
 import re
 import socket
+import subprocess
 
 import pytest
 
+from console import Console
 from peer import Peer, receive_all, sha256
 from tap import Tap
 from test_boot import service_rows
+from test_transfers import Trouble
+from web import AGAIN, PATIENCE
 
 TIMEOUT = 60
 BULK = 6 << 20
@@ -63,3 +67,38 @@ def test_bulk(passes, tap, queues, options):
         frames, count = wire.counter(f"{way}_packets"), wire.counter(f"{way}_bytes")
         assert wire.counter(f"{way}_errors") == 0
         assert count / frames >= SEGMENT_AT_LEAST
+
+
+def judged(*command):
+    """What the client says, who must be content."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
+                          timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def ab_loses_none(*options):
+    said = judged("ab", "-q", "-n", 2000, "-c", 200, *options)
+    told = dict(re.findall(r"^(.*?): +(\d+)", said, re.M))
+    assert told["Complete requests"] == "2000" and told["Failed requests"] == "0", said
+    assert "Non-2xx responses" not in told, said
+
+
+def test_web_clients(tap):
+    """200 connections at once with nothing between: ab makes a new one for each request, or keeps it, also
+    while the driver dies; wrk asks for what is made anew each time."""
+    wire = tap()
+    url = f"http://{wire.guest}/style.css"
+    with Console("--net", wire.net(), timeout=200) as machine:
+        machine.command(f"ifconfig eth0 {wire.guest}/24")
+        judged("curl", "-sS", "-m", PATIENCE, *AGAIN, "-o", "/dev/null", url)
+        ab_loses_none(url)
+        ab_loses_none("-k", url)
+        with Trouble(machine, "service kill virtio_net", every=0.3):
+            ab_loses_none(url)
+        said = judged("wrk", "-t", 2, "-c", 200, "-d", "2s", "--timeout", "60s",
+                      url.replace("style.css", "services.json"))
+        assert "Socket errors" not in said and "Non-2xx" not in said, said
+        rows = service_rows(machine.command("service list"))
+        assert rows["inet"][2] == rows["httpd"][2] == "0", str(machine)
+        assert int(rows["virtio_net"][2]) > 0, str(machine)

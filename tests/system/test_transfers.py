@@ -1,4 +1,4 @@
-"""64 MiB over one connection, whatever becomes of the network driver and of the wire."""
+"""64 MiB over one connection, whatever becomes of the drivers and of the wire."""
 
 import itertools
 import json
@@ -7,6 +7,7 @@ import re
 import threading
 import time
 
+import images
 import pytest
 
 from console import Console
@@ -44,20 +45,26 @@ class Trouble:
         self.thread.join()
 
 
+# Leaves time for trouble.
+SLOWLY = ("-m", "180", "--limit-rate", "16M")
+
+
+def restarts(site, service):
+    told = json.loads(site.curl("/services.json", *AGAIN))
+    return next(one["restarts"] for one in told["services"] if one["name"] == service)
+
+
 def transfer_both_ways(site, trouble):
-    """64 MiB down and up, each over one connection, at a rate that leaves time for trouble: how often
-    the driver died meanwhile, each time."""
+    """64 MiB down and up, each over one connection: how often the driver died meanwhile, each time."""
     def deaths():
-        told = json.loads(site.curl("/services.json", *AGAIN))
-        return next(one["restarts"] for one in told["services"] if one["name"] == "virtio_net")
-    rate = ("-m", "180", "--limit-rate", "16M")
+        return restarts(site, "virtio_net")
     data = os.urandom(BULK)
     site.curl("/", *AGAIN)
     begin = deaths()
     with trouble:
-        got = site.curl("/pattern/64M/5", *rate)
+        got = site.curl("/pattern/64M/5", *SLOWLY)
         down = deaths()
-        answer = site.curl("/upload", *rate, "--data-binary", "@-", data=data)
+        answer = site.curl("/upload", *SLOWLY, "--data-binary", "@-", data=data)
         end = deaths()
     assert sha256(got) == sha256(pattern(BULK, 5))
     assert answer.decode() == f"{BULK} {sha256(data)}\n"
@@ -73,6 +80,29 @@ def test_transfers_while_the_driver_is_killed(options):
         trouble = Trouble(site.machine, "service kill virtio_net", every=KILL_EVERY)
         down, up = transfer_both_ways(site, trouble)
     assert down > 4 and up > 4, f"{down}, {up}"
+
+
+def test_file_from_a_disk_while_both_drivers_are_killed(tmp_path):
+    """Of an ext2 file system, over one connection: the disk's driver dies under it, and the network's."""
+    data = os.urandom(BULK)
+    (tmp_path / "bulk").write_bytes(data)
+    disk = images.make(tmp_path / "disk.img", 96)
+    images.debugfs_write(disk, f"write {tmp_path}/bulk bulk")
+    with Site("--disk", disk, timeout=300) as site:
+        site.machine.command("mount /dev/vda /srv")
+        # Kills the one each 200 ms, the other each 300 ms.
+        trouble = Trouble(site.machine, *(f"service kill virtio_{which}" for which in
+                                          ("blk", "net", "blk", "blk", "net")), every=0.12)
+        site.curl("/", *AGAIN)
+        with trouble:
+            got = site.curl("/bulk", *SLOWLY)
+            deaths = [restarts(site, f"virtio_{which}") for which in ("blk", "net")]
+        assert "umount" not in site.machine.command("umount /srv")
+        rows = service_rows(site.machine.command("service list"))
+    assert sha256(got) == sha256(data)
+    assert min(deaths) > 4, str(deaths)
+    assert all(rows[name][2] == "0" for name in ("inet", "httpd", "ext2", "vfs")), str(site.machine)
+    images.check(disk)
 
 
 def test_transfers_while_the_driver_hangs():

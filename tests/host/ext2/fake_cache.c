@@ -175,10 +175,14 @@ bool cache_has(const struct cache *cache, uint64_t block)
     return find(cache, block) != NULL;
 }
 
-void cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
+unsigned cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         assert(blocks[i] != 0 && blocks[i] < image_len / cache->block_size);
+    if (fake_cache.ahead_room > 0 && count > fake_cache.ahead_room)
+        count = fake_cache.ahead_room;
+    fake_cache.ahead += count;
+    return count;
 }
 
 void cache_forget(struct cache *cache, uint64_t first, uint64_t count)

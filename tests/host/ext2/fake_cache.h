@@ -17,6 +17,8 @@ struct fake_cache_behaviour {
     unsigned changes_max;        /* of one transaction; 0: no limit */
     unsigned largest;            /* transaction so far */
     unsigned writes_until_error; /* cache_write fails at that one; 0: never */
+    unsigned ahead_room;         /* blocks that are read ahead at a time; 0: no limit */
+    unsigned ahead;              /* so far */
 };
 extern struct fake_cache_behaviour fake_cache;
 

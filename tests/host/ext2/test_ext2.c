@@ -244,6 +244,39 @@ static void test_holes_and_large_files(void **state)
     }
 }
 
+/* Whoever reads a file from end to end has each of its blocks read ahead, once, although the map comes to
+ * be known piece by piece, and if the cache takes little at a time. */
+static void test_reads_ahead(void **state)
+{
+    static const unsigned rooms[] = {0, 100};
+    const unsigned len = 3u << 20, piece = 16384;
+
+    (void)state;
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        uint8_t *bytes = pattern(len, i);
+        struct fs_statvfs statvfs;
+        enum fs_type type;
+        uint64_t node;
+
+        mount_new(KINDS[i], "16M");
+        assert_int_equal(fs_write(new_file(root, "file"), 0, bytes, len), len);
+        for (unsigned j = 0; j < 2; j++) {
+            unmount_clean();
+            assert_int_equal(fs_mount(false), 0);
+            assert_int_equal(fs_lookup(root, "file", &node, &type), 0);
+            assert_int_equal(fs_statvfs(&statvfs), 0);
+            fake_cache.ahead_room = rooms[j];
+            fake_cache.ahead = 0;
+            for (unsigned at = 0; at < len; at += piece)
+                check_contents(node, at, bytes + at, piece);
+            assert_int_equal(fake_cache.ahead, len / statvfs.block_size);
+        }
+        fake_cache.ahead_room = 0;
+        unmount_clean();
+        free(bytes);
+    }
+}
+
 static void test_truncate_gives_blocks_back(void **state)
 {
     (void)state;
@@ -772,6 +805,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_debugfs_sees_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_made_on_the_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_holes_and_large_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reads_ahead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_truncate_gives_blocks_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wide_directory, set_up, tear_down),
