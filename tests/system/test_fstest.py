@@ -65,7 +65,7 @@ def test_messages(passes, tmp_path):
 def test_appending_across_deaths(passes, tmp_path):
     """Whose record wasn't written before the death appends it behind those of others."""
     disk = images.make(tmp_path / "disk.img", 64)
-    output = passes("mount /dev/vda /mnt && killing --least 30 ext2 50 -- "
+    output = passes("mount /dev/vda /mnt && killing --least 15 ext2 50 -- "
                     "fstest --seed 7 shared --workers 4 && umount /mnt",
                     "--disk", disk, "--smp", "2").output
     assert "shared: ok" in output and "FAILED" not in output, output
