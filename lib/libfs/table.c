@@ -110,7 +110,8 @@ static void owner_drop(endpoint_t process)
 
 /* ---- opens ---- */
 
-/* Free only when the file system has done what it must: should we die before, the next instance ends it. */
+/* Free only when the file system has done what it must: should we die before, the next instance
+ * ends it. */
 static void open_end(struct kept_open *open)
 {
     const struct mount *mount = mount_find(open->mount);
@@ -402,9 +403,9 @@ int table_init(void *memory, size_t len)
     return error;
 }
 
-/* What was to be appended and wasn't before the death isn't bound to where the end was: others may append
- * there before it is asked for again. Appending is one at a time, so what has begun was done if the file is
- * longer now. */
+/* What was to be appended and wasn't before the death isn't bound to where the end was: others may
+ * append there before it is asked for again. Appending is one at a time, so what has begun was done
+ * if the file is longer now. */
 static void forget_appending(struct kept_file *file, uint64_t size)
 {
     for (unsigned i = 0; i < KEPT_BEGINNINGS; i++) {

@@ -64,8 +64,8 @@ int cache_get(struct cache *cache, uint64_t block, unsigned flags, struct cache_
 void cache_put(struct cache *cache, struct cache_block *block, bool dirty);
 /* Whether it is here now. */
 bool cache_has(const struct cache *cache, uint64_t block);
-/* Starts reading, without waiting, those of count blocks that aren't here, in few large requests: how
- * many it came to; for the others there is no room now. */
+/* Starts reading, without waiting, those of count blocks that aren't here, in few large requests:
+ * how many it came to; for the others there is no room now. */
 unsigned cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count);
 /* Blocks that belong to no file any more: what is dirty in them need not be written. */
 void cache_forget(struct cache *cache, uint64_t block, uint64_t count);

@@ -31,8 +31,8 @@ static unsigned batch_read(struct node *node, const uint64_t *blocks, unsigned *
     return left;
 }
 
-/* Begins to read the blocks of [first, end): where to go on next time. Waits for the map alone, which the
- * reader needs soon. */
+/* Begins to read the blocks of [first, end): where to go on next time. Waits for the map alone,
+ * which the reader needs soon. */
 static uint64_t read_ahead(struct node *node, uint64_t first, uint64_t end)
 {
     uint64_t blocks[BATCH];

@@ -174,7 +174,8 @@ __attribute__((format(printf, 2, 3))) int mount_corrupt(struct mount *mount, con
 /* ---- transactions ---- */
 
 void mount_enter(struct mount *mount);
-/* Finishes the orphans that an earlier instance left, unless it is done: before anything else is changed. */
+/* Finishes the orphans that an earlier instance left, unless it is done: before anything else is
+ * changed. */
 void mount_finish_orphans(struct mount *mount);
 /* What it does for them. */
 int mount_enter_clearing(struct mount *mount);

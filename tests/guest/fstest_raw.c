@@ -68,7 +68,8 @@ bool group_raw(const struct fstest *test)
                test->seed, number, raw.stage.done, raw.repeated);
     else
         printf("raw: FAILED: operation %" PRIu32 " (%s): %s\n", number, name, raw.stage.failure);
-    /* What is open ends with the process: its file server finds that out, and frees what has no name. */
+    /* What is open ends with the process: its file server finds that out, and frees what has no
+     * name. */
     for (unsigned i = 0; i < RAW_FILES; i++) {
         if (raw.files[i].node != NULL)
             model_close(raw.files[i].node);

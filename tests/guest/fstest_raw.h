@@ -1,6 +1,7 @@
 /*
- * fstest's group raw: requests to vfs and file servers by message, as the C library makes them and as it
- * never would, against the same model. Each may be made again under its number: it is done once.
+ * fstest's group raw: requests to vfs and file servers by message, as the C library makes them and
+ * as it never would, against the same model. Each may be made again under its number: it is done
+ * once.
  */
 #ifndef FSTEST_RAW_H
 #define FSTEST_RAW_H
@@ -49,8 +50,8 @@ struct raw_request {
 /* ---- fstest_raw_ask.c ---- */
 /* Asks under a new number: the status; what came back is in *answer. */
 int raw_ask(struct raw *raw, const struct raw_request *request, struct message *answer);
-/* The same, and now and then twice: the second answer's status and the word'th word must be those of the
- * first. false: they weren't, or the status isn't as the verdict says. */
+/* The same, and now and then twice: the second answer's status and the word'th word must be those
+ * of the first. false: they weren't, or the status isn't as the verdict says. */
 bool raw_ask_judged(struct raw *raw, const struct raw_request *request, unsigned word,
                     const struct verdict *verdict, struct message *answer);
 /* Puts paths of the stage into a request to vfs; second: NULL. One request at a time. */

@@ -251,8 +251,8 @@ bool raw_read(struct raw *raw)
     return true;
 }
 
-/* After a grant that was too short, what it had may be in the file beyond what counts: what is there
- * now is the one or the other byte. */
+/* After a grant that was too short, what it had may be in the file beyond what counts: what is
+ * there now is the one or the other byte. */
 static bool settle(struct raw *raw, struct raw_file *file, const struct transfer *transfer,
                    uint64_t count)
 {

@@ -244,8 +244,8 @@ static void test_holes_and_large_files(void **state)
     }
 }
 
-/* Whoever reads a file from end to end has each of its blocks read ahead, once, although the map comes to
- * be known piece by piece, and if the cache takes little at a time. */
+/* Whoever reads a file from end to end has each of its blocks read ahead, once, although the map
+ * comes to be known piece by piece, and if the cache takes little at a time. */
 static void test_reads_ahead(void **state)
 {
     static const unsigned rooms[] = {0, 100};
