@@ -63,7 +63,7 @@ def test_a_sector_that_cannot_be_read(boot, faulty, bus):
                   "blktest vda --group read; service list",
                   *faulty(inject("read", sector=BAD, once="off"), bus=bus), timeout=TIMEOUT)
     assert result.status == 1, str(result)
-    assert result.output.count("hexdump: vdb: reading: input/output error") == 2, str(result)
+    assert result.output.count("hexdump: vdb: I/O error") == 2, str(result)
     expected = random.Random(7).randbytes(SIZE)
     for position in (at - SECTOR, at + SECTOR):
         shown = expected[position:position + 16].hex(" ")
