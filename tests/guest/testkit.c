@@ -85,7 +85,7 @@ bool frames_are_back(uint64_t expected)
 {
     uint64_t deadline = deadline_in_us(PATIENCE_US);
 
-    while (frames_in_reach() != expected) {
+    while (frames_in_reach() < expected) {
         if (ticks_now() > deadline)
             return false;
         sleep_us(WAIT_US);

@@ -137,7 +137,8 @@ int test_main(const struct test_program *program, int argc, char *argv[]);
 
 /* Free memory and what this process has, in frames: equal before and after what leaks nothing. */
 uint64_t frames_in_reach(void);
-/* Waits until there are so many again. False: there are not, after PATIENCE_US. */
+/* Waits until there are so many again, or more: who started this program gives back what that took. False:
+ * there are not, after PATIENCE_US. */
 bool frames_are_back(uint64_t expected);
 
 #endif
