@@ -297,6 +297,6 @@ int main(int argc, char *argv[])
         return busy_main(argc, argv);
     if (!options_read(&options, argc, argv))
         return usage();
-    (void)services_settle(); /* who is still to come would count as missing memory */
+    memory_settle();
     return attack_all(&options);
 }

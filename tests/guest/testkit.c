@@ -13,6 +13,7 @@
 #define EXIT_SKIPPED 77
 #define FAILURES_SHOWN 20u
 #define WAIT_US 500ul
+#define QUIET_US 20000u /* memory that is the same for so long is at rest */
 
 static const struct test_program *kit;
 static const char *group_name; /* the one that this process runs */
@@ -81,11 +82,22 @@ uint64_t frames_in_reach(void)
     return system.frames_free + process.frames;
 }
 
+void memory_settle(void)
+{
+    uint64_t deadline = deadline_in_us(PATIENCE_US), before;
+
+    (void)services_settle();
+    do {
+        before = frames_in_reach();
+        sleep_us(QUIET_US);
+    } while (frames_in_reach() != before && ticks_now() < deadline);
+}
+
 bool frames_are_back(uint64_t expected)
 {
     uint64_t deadline = deadline_in_us(PATIENCE_US);
 
-    while (frames_in_reach() < expected) {
+    while (frames_in_reach() != expected) {
         if (ticks_now() > deadline)
             return false;
         sleep_us(WAIT_US);
@@ -185,7 +197,7 @@ int test_main(const struct test_program *program, int argc, char *argv[])
             return usage();
         }
     }
-    (void)services_settle(); /* who is still to come would count as missing memory */
+    memory_settle();
     for (unsigned i = 0; i < kit->group_count; i++) {
         if (!chosen(argc, argv, &kit->groups[i]))
             continue;

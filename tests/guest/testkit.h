@@ -137,8 +137,10 @@ int test_main(const struct test_program *program, int argc, char *argv[]);
 
 /* Free memory and what this process has, in frames: equal before and after what leaks nothing. */
 uint64_t frames_in_reach(void);
-/* Waits until there are so many again, or more: who started this program gives back what that took. False:
- * there are not, after PATIENCE_US. */
+/* Before the first count: waits until all services have started, and memory has been the same for a while,
+ * since who started this program gives back what that took. */
+void memory_settle(void);
+/* Waits until there are so many again. False: there are not, after PATIENCE_US. */
 bool frames_are_back(uint64_t expected);
 
 #endif
