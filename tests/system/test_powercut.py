@@ -25,7 +25,7 @@ def recorded(disk, log):
     }).replace(",", ",,")
 
 
-@pytest.mark.parametrize("killing", ["", "killing virtio_blk 200 ext2 500 -- "])
+@pytest.mark.parametrize("killing", ["", "killing virtio_blk 30 ext2 60 -- "])
 def test_promises_are_kept(killing, passes, tmp_path):
     start = images.make(tmp_path / "start.img", 16)
     disk = shutil.copy(start, tmp_path / "disk.img")
