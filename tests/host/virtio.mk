@@ -70,8 +70,11 @@ VIRTIO_PEER := $(libvirtiodev_SRCS) $(VIRTIO_DEVICE) \
 HOST_TESTS += test_vdev_blk
 test_vdev_blk_SRCS := tests/host/virtio/test_vdev_blk.c $(VIRTIO_PEER)
 
-HOST_TESTS += test_vdev_mmio
-test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(VIRTIO_PEER)
+HAND_DRIVER := tests/host/virtio/hand_driver.c $(VIRTIO_PEER)
+HOST_TESTS += test_vdev_mmio test_vdev_split test_vdev_disk
+test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(HAND_DRIVER)
+test_vdev_split_SRCS := tests/host/virtio/test_vdev_split.c $(HAND_DRIVER)
+test_vdev_disk_SRCS := tests/host/virtio/test_vdev_disk.c $(HAND_DRIVER)
 
 HOST_TESTS += test_vdev_store
 test_vdev_store_SRCS := tests/host/virtio/test_vdev_store.c lib/libvirtio/device/store_file.c
