@@ -57,11 +57,14 @@ HOST_TESTS += test_blk_channel
 test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
 
-HOST_TESTS += test_virtio_blk
-test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
-test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
-    tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
+DISK_FIXTURE := $(addprefix tests/host/virtio/, disk_fixture.c ring_model.c fake_mmio.c) \
+    $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
     $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)
+HOST_TESTS += test_virtio_blk test_virtio_blk_start
+test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c $(DISK_FIXTURE)
+test_virtio_blk_start_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_blk_start_SRCS := tests/host/virtio/test_virtio_blk_start.c $(DISK_FIXTURE)
 
 # The device's side of libvirtio, against the driver's and against drivers that break every rule.
 VIRTIO_PEER := $(libvirtiodev_SRCS) $(VIRTIO_DEVICE) \

@@ -54,6 +54,11 @@ int net_driver(void);
 int net_set_up(void **state);
 int net_tear_down(void **state);
 
+/* The address that the device tells; a frame to that one (or another), of any bytes. */
+extern const unsigned char net_own[6];
+extern unsigned char net_frame[NIC_MODEL_FRAME];
+void net_make(const unsigned char *to, size_t len);
+
 /* The driver works until it would sleep, and the device until it is done. */
 void net_work(void);
 /* Time passes, with the driver's timer. */
