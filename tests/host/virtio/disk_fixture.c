@@ -140,7 +140,7 @@ int disk_request(uint32_t type, uint32_t flags, uint64_t sector, uint64_t offset
     uint64_t call = next_call++;
     disk_send(call, type, flags, sector, offset, bytes);
     disk_run();
-    const struct fake_reply *reply = blk_reply_to(call);
+    const struct fake_reply *reply = fake_reply_to(call);
     CHECK(reply != NULL);
     return reply->status;
 }

@@ -173,18 +173,6 @@ int net_call_as(const struct client *client, uint32_t type, struct message *mess
     return 0;
 }
 
-const struct fake_reply *net_reply_to(uint64_t call_id)
-{
-    const struct fake_reply *found = NULL;
-    for (unsigned i = 0; i < fake_kernel.replies; i++) {
-        if (fake_kernel.reply[i].call_id != call_id)
-            continue;
-        CHECK(found == NULL); /* answered once */
-        found = &fake_kernel.reply[i];
-    }
-    return found;
-}
-
 void client_open(struct client *client, endpoint_t process)
 {
     client_free(client);
@@ -231,7 +219,7 @@ void client_end(struct client *client)
         CHECK(net_call_as(client, NET_DETACH, &message) == SERVICE_NO_REPLY);
         uint64_t call = net_last_call;
         net_work();
-        CHECK(net_reply_to(call) != NULL && net_reply_to(call)->status == 0);
+        CHECK(fake_reply_to(call) != NULL && fake_reply_to(call)->status == 0);
         CHECK(fake_grant_pins(client->grant) == 0);
         client->attached = false;
     }

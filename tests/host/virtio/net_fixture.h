@@ -66,7 +66,6 @@ void net_pass(uint64_t microseconds);
 
 /* A request by message: its status, or PENDING. The reply's words come into message. */
 int net_call_as(const struct client *client, uint32_t type, struct message *message);
-const struct fake_reply *net_reply_to(uint64_t call_id);
 extern uint64_t net_last_call;
 
 void client_open(struct client *client, endpoint_t process);

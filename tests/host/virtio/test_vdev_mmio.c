@@ -231,13 +231,6 @@ static void accesses_of_nothing(void **state)
 
 /* ---- legacy ---- */
 
-static uint16_t in_memory(uint64_t address)
-{
-    uint16_t value;
-    memcpy(&value, fake_memory_at(address, sizeof(value), FAKE_READ), sizeof(value));
-    return value;
-}
-
 static void legacy_start(uint32_t page_size, uint32_t align, uint32_t page)
 {
     hand_put(MMIO_STATUS, 0);
@@ -274,7 +267,7 @@ static void legacy(void **state)
     hand_request(0);
     hand_offer(0);
     hand_go();
-    CHECK(in_memory(address + 4096 + 2) == 1 && data[16] == 0);
+    CHECK(fake_memory_get16(address + 4096 + 2) == 1 && data[16] == 0);
     hand_put(MMIO_LEGACY_QUEUE_PFN, 0);
     CHECK(hand_get(MMIO_LEGACY_QUEUE_PFN) == 0 && rig.stopped == 1);
     hand_put(MMIO_STATUS, 0);

@@ -68,7 +68,7 @@ static void test_as_many_as_the_ring_holds(void **state)
     fake.hold_requests = false;
     disk_run();
     for (unsigned i = 0; i < 300; i++)
-        assert_int_equal(blk_reply_to(1000 + i)->status, 0);
+        assert_int_equal(fake_reply_to(1000 + i)->status, 0);
 }
 
 static void test_read_only(void **state)
@@ -99,7 +99,7 @@ static void test_status_bytes(void **state)
     disk_send(50, BLK_READ, 0, 10, 0, 512);
     disk_run();
     assert_int_equal(died, DISK_BROKEN_RING);
-    assert_null(blk_reply_to(50)); /* its buffer is the device's still */
+    assert_null(fake_reply_to(50)); /* its buffer is the device's still */
     assert_int_equal(fake_grant_pins(grant), 1);
 }
 
@@ -119,7 +119,7 @@ static void test_used_len(void **state)
     disk_send(50, BLK_READ, 0, 10, 0, 512);
     disk_run();
     assert_int_equal(died, DISK_BROKEN_RING);
-    assert_null(blk_reply_to(50)); /* its buffer is the device's still */
+    assert_null(fake_reply_to(50)); /* its buffer is the device's still */
     assert_int_equal(fake_grant_pins(grant), 1);
 }
 
@@ -146,7 +146,7 @@ static void test_used_id(void **state)
         disk_send(50, BLK_READ, 0, 10, 0, 512);
         disk_run();
         assert_int_equal(died, DISK_BROKEN_RING);
-        assert_null(blk_reply_to(50));
+        assert_null(fake_reply_to(50));
     }
 }
 
@@ -171,9 +171,9 @@ static void test_lost_interrupts(void **state)
     disk_send(50, BLK_READ, 0, 10, 0, 512);
     blk_work();
     fake_mmio_run(&fake);
-    assert_null(blk_reply_to(50));
+    assert_null(fake_reply_to(50));
     blk_pass(150000);
-    assert_int_equal(blk_reply_to(50)->status, 0);
+    assert_int_equal(fake_reply_to(50)->status, 0);
 }
 
 static void test_stuck(void **state)
@@ -190,7 +190,7 @@ static void test_stuck(void **state)
     for (unsigned i = 0; i < 2 && died == 0; i++)
         blk_pass(1000000);
     assert_int_equal(died, DISK_STUCK);
-    assert_null(blk_reply_to(50));
+    assert_null(fake_reply_to(50));
 }
 
 static void test_needs_reset(void **state)
@@ -241,7 +241,7 @@ static void test_stop(void **state)
     disk_send(50, BLK_READ, 0, 10, 0, 512);
     blk_work();
     fake_kernel.service->stop();
-    assert_int_equal(blk_reply_to(50)->status, 0);
+    assert_int_equal(fake_reply_to(50)->status, 0);
     assert_int_equal(fake.requests[4], 1);
     assert_int_equal(fake.status, 0); /* reset */
 }

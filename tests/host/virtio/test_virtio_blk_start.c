@@ -64,8 +64,8 @@ static void test_cache_modes(void **state)
         uint64_t call = next_call++;
         assert_int_equal(blk_send(CLIENT_A, call, &message), SERVICE_NO_REPLY);
         disk_run();
-        assert_int_equal(blk_reply_to(call)->status, 0);
-        assert_int_equal(blk_reply_to(call)->word[1], mode);
+        assert_int_equal(fake_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->word[1], mode);
         assert_int_equal(fake.config[32], mode == BLK_CACHE_WRITE_BACK);
     }
 }
@@ -201,7 +201,7 @@ static void test_queue_sizes(void **state)
                 disk_send(1000 + i, BLK_READ, 0, 10 + i, i % 64 * 4096 + i % 3 * 128, 2048);
             disk_run();
             for (unsigned i = 0; i < count && i < 300; i++)
-                assert_int_equal(blk_reply_to(1000 + i)->status, 0);
+                assert_int_equal(fake_reply_to(1000 + i)->status, 0);
             assert_int_equal(died, 0);
             assert_int_equal(disk.first.free_slots, disk.first.blk.max_in_flight);
             assert_int_equal(disk.first.queue.free_slots, disk.first.queue.size);

@@ -163,14 +163,14 @@ static void links(void **state)
     uint64_t call = net_last_call;
     nic_model_link(&model, 0);
     net_work();
-    assert_int_equal(net_reply_to(call)->word[1], 0);
-    assert_int_equal(net_reply_to(call)->word[2], number + 1);
+    assert_int_equal(fake_reply_to(call)->word[1], 0);
+    assert_int_equal(fake_reply_to(call)->word[2], number + 1);
     message = (struct message){.word = {NET_ID(2, NET_LINK_CHANGE), a.session, number + 1}};
     assert_int_equal(net_call_as(&a, NET_LINK, &message), SERVICE_NO_REPLY);
     call = net_last_call;
     nic_model_link(&model, 3);
     net_work();
-    assert_int_equal(net_reply_to(call)->word[1], NET_LINK_UP | NET_LINK_ANNOUNCE);
+    assert_int_equal(fake_reply_to(call)->word[1], NET_LINK_UP | NET_LINK_ANNOUNCE);
     assert_int_equal(model.announced, 1);
     message = (struct message){.word = {NET_ID(2, NET_LINK_CHANGE), a.session, number}};
     assert_int_equal(net_call_as(&a, NET_LINK, &message), 0);
