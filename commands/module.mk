@@ -10,9 +10,11 @@ libcommand_SRCS := \
     commands/common/names.c \
     commands/common/processes.c \
     commands/common/progress.c \
+    commands/common/sockets.c \
     commands/common/table.c \
     commands/common/virtio.c \
     commands/common/walk.c
+libcommand_CFLAGS := $(SOCK_INCLUDES)
 
 PROGRAMS += shell
 shell_SRCS := \
@@ -133,6 +135,7 @@ PROGRAMS += netbench
 netbench_SRCS := \
     commands/netbench/client.c \
     commands/netbench/client_udp.c \
+    commands/netbench/common.c \
     commands/netbench/counts.c \
     commands/netbench/datagrams.c \
     commands/netbench/flow.c \

@@ -4,6 +4,7 @@
  * status: 0 if at least one came back.
  */
 #include "common/arguments.h"
+#include "common/sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define COUNT_DEFAULT 4
@@ -128,7 +128,6 @@ static void print_result(const struct result *result)
 
 int main(int argc, char *argv[])
 {
-    struct timeval patience = {.tv_sec = ANSWER_US / 1000000};
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *to;
     struct result result = {0};
     struct options options;
@@ -142,7 +141,7 @@ int main(int argc, char *argv[])
     }
     int fd = socket(to->ai_family, SOCK_DGRAM,
                     to->ai_family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
+    if (fd < 0 || !socket_patience(fd, SO_RCVTIMEO, ANSWER_US / 1000)) {
         fprintf(stderr, "ping: no socket: %s\n", strerror(errno));
         return 1;
     }

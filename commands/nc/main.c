@@ -14,16 +14,15 @@
 #include "nc.h"
 
 #include "../common/arguments.h"
+#include "../common/files.h"
+#include "../common/sockets.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define PATIENCE_MAX_S 86400u
@@ -84,60 +83,50 @@ static bool read_options(int argc, char *argv[], struct options *options)
     return true;
 }
 
-static void complain(const char *what, int error)
+static void complain_of(const char *what, int error)
 {
-    fprintf(stderr, "nc: %s: %s\n", what, strerror(error == EAGAIN ? ETIMEDOUT : error));
+    (void)complain_text("nc", what, strerror(error == EAGAIN ? ETIMEDOUT : error));
 }
 
 _Noreturn static void fail(const char *what)
 {
-    complain(what, errno);
+    complain_of(what, errno);
     exit(1);
-}
-
-static struct addrinfo *look_up(const struct options *options)
-{
-    struct addrinfo hints = {
-        .ai_flags = options->listen ? AI_PASSIVE : 0,
-        .ai_family = options->family,
-        .ai_socktype = options->datagrams ? SOCK_DGRAM : SOCK_STREAM,
-    };
-    struct addrinfo *address;
-
-    /* Who listens at no address in particular hears both families. */
-    if (options->listen && !options->host && options->family == AF_UNSPEC)
-        hints.ai_family = AF_INET6;
-    int error = getaddrinfo(options->host, options->port, &hints, &address);
-    if (error != 0) {
-        fprintf(stderr, "nc: %s port %s: %s\n", options->host ? options->host : "*", options->port,
-                gai_strerror(error));
-        exit(1);
-    }
-    return address;
 }
 
 static void be_patient(const struct options *options, int fd)
 {
-    struct timeval patience = {.tv_sec = (time_t)options->patience_s};
-
-    if (options->patience_s > 0 &&
-        (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0))
+    if (options->patience_s > 0 && !socket_patience_both(fd, options->patience_s * 1000))
         fail("time-out");
 }
 
-static int open_socket(const struct options *options, const struct addrinfo *address)
+static int connect_to_host(const struct options *options)
 {
-    int fd = socket(address->ai_family, address->ai_socktype, 0), one = 1;
+    int type = options->datagrams ? SOCK_DGRAM : SOCK_STREAM;
+    struct addrinfo *address = addresses_of("nc", options->host, options->port, options->family,
+                                            type);
 
+    if (!address)
+        exit(1);
+    int fd = socket(address->ai_family, type, 0);
     if (fd < 0)
         fail("socket");
     be_patient(options, fd);
-    if (!options->listen)
-        return fd;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        bind(fd, address->ai_addr, address->ai_addrlen) != 0)
-        fail("bind");
+    if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
+        fail("connect");
+    freeaddrinfo(address);
+    return fd;
+}
+
+/* A socket that datagrams or a connection will come to. */
+static int wait_at_port(const struct options *options)
+{
+    int fd = socket_at("nc", options->host, options->port, options->family,
+                       options->datagrams ? SOCK_DGRAM : SOCK_STREAM);
+
+    if (fd < 0)
+        exit(1);
+    be_patient(options, fd);
     return fd;
 }
 
@@ -188,9 +177,9 @@ static int outcome(const struct options *options, const struct transfer *transfe
     if (options->datagrams && received == EAGAIN)
         received = 0;
     if (received)
-        complain("receive", received);
+        complain_of("receive", received);
     if (sent)
-        complain("send", sent);
+        complain_of("send", sent);
     return received || sent ? 1 : 0;
 }
 
@@ -204,11 +193,7 @@ int main(int argc, char *argv[])
     if (!read_options(argc, argv, &options))
         return print_usage("nc [-46dlu] [-w SECONDS] [--send BYTES] [--seed N] [--sha256] "
                            "[HOST] PORT");
-    struct addrinfo *address = look_up(&options);
-    int fd = open_socket(&options, address);
-    if (!options.listen && connect(fd, address->ai_addr, address->ai_addrlen) != 0)
-        fail("connect");
-    freeaddrinfo(address);
+    int fd = options.listen ? wait_at_port(&options) : connect_to_host(&options);
     if (options.listen && options.datagrams)
         len = first_datagram(fd, first, sizeof(first));
     else if (options.listen)

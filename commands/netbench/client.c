@@ -4,6 +4,8 @@
  */
 #include "netbench.h"
 
+#include "../common/sockets.h"
+
 #include <errno.h>
 #include <libanole/anole.h>
 #include <netinet/in.h>
@@ -22,23 +24,6 @@ struct client {
 };
 
 static char out_block[BLOCK_BYTES], in_block[BLOCK_BYTES];
-
-static struct addrinfo *look_up(const struct options *options)
-{
-    struct addrinfo hints = {
-        .ai_family = options->family,
-        .ai_socktype = options->datagrams ? SOCK_DGRAM : SOCK_STREAM,
-    };
-    struct addrinfo *address;
-    int error = getaddrinfo(options->host, options->port, &hints, &address);
-
-    if (error != 0) {
-        fprintf(stderr, "netbench: %s port %s: %s\n", options->host, options->port,
-                gai_strerror(error));
-        exit(1);
-    }
-    return address;
-}
 
 /* The header stands where the first block begins, and data goes on behind it. */
 static void begin(struct client *client)
@@ -146,22 +131,33 @@ static int exchange_test(struct client *client)
     return good ? 0 : 1;
 }
 
+int client_socket(const struct addrinfo *server, char text[ADDRESS_TEXT])
+{
+    int fd = socket(server->ai_family, server->ai_socktype, 0);
+
+    if (fd < 0)
+        fail("socket");
+    be_patient(fd);
+    if (connect(fd, server->ai_addr, server->ai_addrlen) != 0)
+        fail("connect");
+    (void)address_text(server->ai_addr, text);
+    return fd;
+}
+
 int client_run(const struct options *options)
 {
     static struct client client;
-    struct addrinfo *address = look_up(options);
+    struct addrinfo *server = addresses_of("netbench", options->host, options->port,
+                                           options->family,
+                                           options->datagrams ? SOCK_DGRAM : SOCK_STREAM);
 
+    if (!server)
+        return 1;
     if (options->datagrams)
-        return client_run_datagrams(options, address);
+        return client_run_datagrams(options, server);
     client.options = options;
-    client.fd = socket(address->ai_family, SOCK_STREAM, 0);
-    if (client.fd < 0)
-        fail("socket");
-    be_patient(client.fd);
-    if (connect(client.fd, address->ai_addr, address->ai_addrlen) != 0)
-        fail("connect");
-    (void)address_text(address->ai_addr, client.server);
-    freeaddrinfo(address);
+    client.fd = client_socket(server, client.server);
+    freeaddrinfo(server);
     client.out = (struct stream){.fd = client.fd, .block = out_block};
     client.in = (struct stream){.fd = client.fd, .block = in_block};
     return options->test.kind == IPERF_EXCHANGE ? exchange_test(&client) : stream_test(&client);

@@ -4,11 +4,12 @@
  */
 #include "netbench.h"
 
+#include "../common/sockets.h"
+
 #include <errno.h>
 #include <libanole/anole.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/time.h>
 
 #define ATTEMPTS 10u
 #define ANSWER_MS 250u   /* that an answer may take before the question is repeated */
@@ -26,10 +27,7 @@ static char block[DATAGRAM_BYTES_MAX];
 
 static void wait_at_most(const struct client *client, uint64_t ms)
 {
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000),
-                           .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-
-    if (setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) != 0)
+    if (!socket_patience(client->fd, SO_RCVTIMEO, ms))
         fail("time-out");
 }
 
@@ -236,13 +234,7 @@ int client_run_datagrams(const struct options *options, const struct addrinfo *s
     static struct client client;
 
     client.options = options;
-    client.fd = socket(server->ai_family, SOCK_DGRAM, 0);
-    if (client.fd < 0)
-        fail("socket");
-    be_patient_sending(client.fd);
-    if (connect(client.fd, server->ai_addr, server->ai_addrlen) != 0)
-        fail("connect");
-    (void)address_text(server->ai_addr, client.server);
+    client.fd = client_socket(server, client.server);
     client.out = (struct sender){.fd = client.fd, .test = &options->test, .announces = true};
     return options->test.kind == IPERF_EXCHANGE ? exchange_test(&client) : flow_test(&client);
 }

@@ -2,6 +2,7 @@
  * netbench: what its files share.
  *
  *   main.c       arguments
+ *   common.c     what client and server have in common
  *   client.c     TCP: streams and exchanges with a server, and what they cost
  *   client_udp.c the same with datagrams
  *   server.c     TCP: answers clients of netbench and of iperf 2
@@ -30,7 +31,7 @@
 #define BLOCK_BYTES 65536u
 #define DATAGRAM_BYTES 1470u
 #define DATAGRAM_BYTES_MAX 65507u
-#define PATIENCE_S 10u /* for which a peer may say nothing */
+#define PATIENCE_MS 10000u /* for which a peer may say nothing */
 #define DURATION_MAX_US 3600000000ul
 #define STACK_BYTES 16384u /* of a thread */
 #define ADDRESS_TEXT 64u
@@ -45,10 +46,10 @@ struct options {
     struct iperf_test test;
 };
 
-/* ---- main.c ---- */
+/* ---- common.c ---- */
 /* Prints "netbench: what: errno's text" and ends the program. */
 _Noreturn void fail(const char *what);
-/* Neither direction waits for longer than PATIENCE_S; only sending doesn't. */
+/* Neither direction waits for longer than PATIENCE_MS; only sending doesn't. */
 void be_patient(int fd);
 void be_patient_sending(int fd);
 const char *address_text(const struct sockaddr *address, char text[ADDRESS_TEXT]);
@@ -116,6 +117,8 @@ void latency_print(struct latency *latency, const char *what, const char *addres
 /* ---- client.c, client_udp.c ---- */
 int client_run(const struct options *options);
 int client_run_datagrams(const struct options *options, const struct addrinfo *server);
+/* Connected to the server, whose address goes into text; ends the program if that fails. */
+int client_socket(const struct addrinfo *server, char text[ADDRESS_TEXT]);
 
 /* ---- server.c, server_udp.c ---- */
 _Noreturn void server_run(const struct options *options);

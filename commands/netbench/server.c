@@ -4,6 +4,8 @@
  */
 #include "netbench.h"
 
+#include "../common/sockets.h"
+
 #include <errno.h>
 #include <libanole/anole.h>
 #include <netinet/in.h>
@@ -40,27 +42,10 @@ void server_finished(void)
 
 int server_socket(const struct options *options, int type)
 {
-    struct addrinfo hints = {
-        .ai_flags = AI_PASSIVE,
-        /* Both families are heard by a socket for the newer one. */
-        .ai_family = options->family == AF_UNSPEC ? AF_INET6 : options->family,
-        .ai_socktype = type,
-    };
-    struct addrinfo *address;
-    int one = 1;
-    int error = getaddrinfo(NULL, options->port, &hints, &address);
+    int fd = socket_at("netbench", NULL, options->port, options->family, type);
 
-    if (error != 0) {
-        fprintf(stderr, "netbench: port %s: %s\n", options->port, gai_strerror(error));
-        exit(1);
-    }
-    int fd = socket(address->ai_family, type, 0);
     if (fd < 0)
-        fail("socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        bind(fd, address->ai_addr, address->ai_addrlen) != 0)
-        fail("bind");
-    freeaddrinfo(address);
+        exit(1);
     return fd;
 }
 

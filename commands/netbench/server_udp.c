@@ -33,7 +33,7 @@ static char block[DATAGRAM_BYTES_MAX];
 
 static bool can_be_replaced(const struct session *session)
 {
-    bool silent = now_us() - session->last_us > PATIENCE_S * 1000000ul;
+    bool silent = now_us() - session->last_us > PATIENCE_MS * 1000ul;
 
     return !atomic_load(&session->pouring) && (!session->used || session->finished || silent);
 }

@@ -4,13 +4,14 @@
  */
 #include "wget.h"
 
+#include "../common/sockets.h"
+
 #include <errno.h>
 #include <libanole/anole.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define PROGRESS_US 1000000ul
@@ -37,7 +38,6 @@ enum outcome fails(const char *what, const char *text)
 /* A connected socket, or -1 with *outcome. */
 static int connect_to(const struct http_url *url, enum outcome *outcome)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_S};
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *address;
     int error = getaddrinfo(url->host, url->port, &hints, &address);
 
@@ -46,9 +46,7 @@ static int connect_to(const struct http_url *url, enum outcome *outcome)
         return -1;
     }
     int fd = socket(address->ai_family, SOCK_STREAM, 0);
-    bool well = fd >= 0 &&
-                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
-                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+    bool well = fd >= 0 && socket_patience_both(fd, PATIENCE_MS) &&
                 connect(fd, address->ai_addr, address->ai_addrlen) == 0;
     freeaddrinfo(address);
     if (well)

@@ -11,7 +11,7 @@
 #include <libhttp/http.h>
 #include <libsha256/sha256.h>
 
-#define PATIENCE_S 30         /* without a byte, until a connection counts as broken */
+#define PATIENCE_MS 30000     /* without a byte, until a connection counts as broken */
 #define TRANSFER_BYTES 65536u /* received at a time */
 
 /* The file that content goes to, or nowhere but into the digest. */

@@ -17,6 +17,9 @@
 #define RING 64u
 #define SLOTS_AT 16384u
 
+struct startup_page fake_startup_page;
+struct info_page fake_info_page = {.wall_clock_ns = 1000000000};
+
 _Alignas(8) char world_kept[FS_KEPT_LEN];
 struct fs_slot *world_slot;
 struct message world_reply;
@@ -239,6 +242,14 @@ int64_t world_open(endpoint_t process, const char *path, uint64_t flags)
     int status = path_call(FS_OPEN, &call, &reply);
     assert_true(status < 0 || reply.word[6] == 0);
     return status < 0 ? status : (int64_t)reply.word[1];
+}
+
+uint64_t world_opened(endpoint_t process, const char *path, uint64_t flags)
+{
+    int64_t file = world_open(process, path, flags);
+
+    assert_true(file > 0);
+    return (uint64_t)file;
 }
 
 int world_make(const char *path, uint32_t mode, const char *target)

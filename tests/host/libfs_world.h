@@ -15,6 +15,10 @@
 #define BOB ((endpoint_t)0x701)
 #define FIRST_BIT 3u
 
+#define RW (FS_O_READ | FS_O_WRITE)
+#define HERE FS_HERE
+#define DIRECTORY FS_MODE(FS_TYPE_DIRECTORY, 0755)
+
 /* A server with those types, served by vfs; kept as it is in world_kept. */
 void world_start(const struct fs_ops *const *types);
 /* The server dies, and its next instance finds what is kept. libfs's own memory begins anew. */
@@ -46,6 +50,8 @@ uint64_t world_number(void); /* never used before */
 extern uint64_t world_root;
 int world_mount(uint32_t number, const char *source, uint64_t flags, uint64_t *root);
 int64_t world_open(endpoint_t process, const char *path, uint64_t flags);
+/* The same, which must succeed: the file. */
+uint64_t world_opened(endpoint_t process, const char *path, uint64_t flags);
 int world_make(const char *path, uint32_t mode, const char *target);
 int world_remove(const char *path, bool directory);
 int world_stat(const char *path, uint64_t flags, struct fs_stat *stat);

@@ -81,11 +81,16 @@ HOST_TESTS += test_devman_pci
 test_devman_pci_SRCS := $(addprefix tests/host/, test_devman_pci.c fake_pci_config.c) \
     $(addprefix servers/devman/, pci_bars.c pci_capability.c pci_describe.c)
 
-HOST_TESTS += test_devman_scan
-test_devman_scan_SRCS := $(addprefix tests/host/, test_devman_scan.c fake_pci_config.c \
-    fake_kernel.c) $(filter-out %/pci_host.c,$(devman_PCI_SRCS)) \
+DEVMAN_BUS_SRCS := $(addprefix tests/host/, pci_bus.c fake_pci_config.c fake_kernel.c) \
+    $(filter-out %/pci_host.c,$(devman_PCI_SRCS)) \
     $(addprefix servers/devman/, kinds.c map.c reset.c) lib/libanole/error.c
+HOST_TESTS += test_devman_scan test_devman_bridges test_devman_reset
+test_devman_scan_SRCS := tests/host/test_devman_scan.c $(DEVMAN_BUS_SRCS)
 test_devman_scan_CFLAGS := $(RS_TEST_CFLAGS)
+test_devman_bridges_SRCS := tests/host/test_devman_bridges.c $(DEVMAN_BUS_SRCS)
+test_devman_bridges_CFLAGS := $(RS_TEST_CFLAGS)
+test_devman_reset_SRCS := tests/host/test_devman_reset.c $(DEVMAN_BUS_SRCS)
+test_devman_reset_CFLAGS := $(RS_TEST_CFLAGS)
 
 HOST_TESTS += test_devman_pci_host
 test_devman_pci_host_SRCS := tests/host/test_devman_pci_host.c servers/devman/pci_host.c \

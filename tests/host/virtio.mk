@@ -57,11 +57,14 @@ HOST_TESTS += test_blk_channel
 test_blk_channel_SRCS := tests/host/virtio/test_blk_channel.c tests/host/virtio/fake_disk.c \
     $(BLK_DRIVER_FAKES) $(BLK_DRIVER)
 
-HOST_TESTS += test_virtio_blk
-test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
-test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c tests/host/virtio/ring_model.c \
-    tests/host/virtio/fake_mmio.c $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
+DISK_FIXTURE := $(addprefix tests/host/virtio/, disk_fixture.c ring_model.c fake_mmio.c) \
+    $(BLK_DRIVER_FAKES) $(BLK_DRIVER) $(VIRTIO_DEVICE) \
     $(addprefix drivers/virtio_blk/, disk.c config.c request.c interrupt.c)
+HOST_TESTS += test_virtio_blk test_virtio_blk_start
+test_virtio_blk_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_blk_SRCS := tests/host/virtio/test_virtio_blk.c $(DISK_FIXTURE)
+test_virtio_blk_start_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_blk_start_SRCS := tests/host/virtio/test_virtio_blk_start.c $(DISK_FIXTURE)
 
 # The device's side of libvirtio, against the driver's and against drivers that break every rule.
 VIRTIO_PEER := $(libvirtiodev_SRCS) $(VIRTIO_DEVICE) \
@@ -70,8 +73,11 @@ VIRTIO_PEER := $(libvirtiodev_SRCS) $(VIRTIO_DEVICE) \
 HOST_TESTS += test_vdev_blk
 test_vdev_blk_SRCS := tests/host/virtio/test_vdev_blk.c $(VIRTIO_PEER)
 
-HOST_TESTS += test_vdev_mmio
-test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(VIRTIO_PEER)
+HAND_DRIVER := tests/host/virtio/hand_driver.c $(VIRTIO_PEER)
+HOST_TESTS += test_vdev_mmio test_vdev_split test_vdev_disk
+test_vdev_mmio_SRCS := tests/host/virtio/test_vdev_mmio.c $(HAND_DRIVER)
+test_vdev_split_SRCS := tests/host/virtio/test_vdev_split.c $(HAND_DRIVER)
+test_vdev_disk_SRCS := tests/host/virtio/test_vdev_disk.c $(HAND_DRIVER)
 
 HOST_TESTS += test_vdev_store
 test_vdev_store_SRCS := tests/host/virtio/test_vdev_store.c lib/libvirtio/device/store_file.c

@@ -10,6 +10,10 @@ HOST_TESTS += test_virtio_net
 test_virtio_net_CFLAGS := -include tests/host/fake_pages.h
 test_virtio_net_SRCS := tests/host/virtio/test_virtio_net.c $(NET_MODEL) $(NET_DRIVER)
 
+HOST_TESTS += test_virtio_net_device
+test_virtio_net_device_CFLAGS := -include tests/host/fake_pages.h
+test_virtio_net_device_SRCS := tests/host/virtio/test_virtio_net_device.c $(NET_MODEL) $(NET_DRIVER)
+
 HOST_TESTS += test_net_client
 test_net_client_SRCS := tests/host/test_net_client.c lib/libnet/client.c lib/libnet/client_path.c \
     lib/libchan/channel.c lib/libanole/error.c

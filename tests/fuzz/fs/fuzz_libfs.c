@@ -6,18 +6,11 @@
 #include "../input.h"
 #include "../require.h"
 
-#include "tests/host/libfs_world.h"
+#include "tests/host/libfs_mem.h"
 
 #include <libanole/anole.h>
 #include <libcoro/coro.h>
 #include <string.h>
-
-#include "servers/memfs/pages.c"
-
-struct startup_page fake_startup_page;
-struct info_page fake_info_page;
-
-static const struct fs_ops *const types[] = {&mem_ops, NULL};
 
 #define MOUNTS 4u
 #define RESTARTS 20u
@@ -129,8 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
     unsigned restarts = 0;
 
-    free_pages = NULL;
-    world_start(types);
+    mem_start();
     for (unsigned i = 0; i < 200 && input.len > 0; i++) {
         uint8_t what = input_byte(&input);
         if (what < 128)

@@ -57,18 +57,6 @@ void blk_pass(uint64_t microseconds)
     fake_kernel.now_ticks = end;
 }
 
-const struct fake_reply *blk_reply_to(uint64_t call_id)
-{
-    const struct fake_reply *found = NULL;
-    for (unsigned i = 0; i < fake_kernel.replies; i++) {
-        if (fake_kernel.reply[i].call_id != call_id)
-            continue;
-        CHECK(found == NULL); /* answered once */
-        found = &fake_kernel.reply[i];
-    }
-    return found;
-}
-
 struct message blk_message(uint32_t type, uint64_t word0, uint64_t session, uint64_t sector,
                            handle_t grant, uint64_t offset, uint64_t length)
 {

@@ -22,8 +22,6 @@ void blk_work(void);
 void blk_notify(uint64_t bits);
 /* Lets that much time pass, with the driver's timer. */
 void blk_pass(uint64_t microseconds);
-/* The reply to a call, or NULL. */
-const struct fake_reply *blk_reply_to(uint64_t call_id);
 
 struct message blk_message(uint32_t type, uint64_t word0, uint64_t session, uint64_t sector,
                            handle_t grant, uint64_t offset, uint64_t length);

@@ -73,11 +73,11 @@ int call_as(endpoint_t from, struct message *message)
     uint64_t call = next_call++;
     int status = blk_send(from, call, message);
     if (status != SERVICE_NO_REPLY) {
-        assert_null(blk_reply_to(call));
+        assert_null(fake_reply_to(call));
         return status;
     }
     blk_work();
-    const struct fake_reply *reply = blk_reply_to(call);
+    const struct fake_reply *reply = fake_reply_to(call);
     assert_non_null(reply);
     assert_int_equal(reply->endpoint, from);
     memcpy(message->word, reply->word, sizeof(message->word));

@@ -239,6 +239,18 @@ int ipc_notify(endpoint_t maker, uint64_t doorbell)
     return 0;
 }
 
+const struct fake_reply *fake_reply_to(uint64_t call_id)
+{
+    const struct fake_reply *found = NULL;
+    for (unsigned i = 0; i < fake_kernel.replies; i++) {
+        if (fake_kernel.reply[i].call_id != call_id)
+            continue;
+        CHECK(found == NULL); /* answered once */
+        found = &fake_kernel.reply[i];
+    }
+    return found;
+}
+
 unsigned fake_rings(endpoint_t maker, handle_t doorbell)
 {
     for (unsigned i = 0; i < ring_count; i++)

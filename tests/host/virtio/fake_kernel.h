@@ -53,6 +53,8 @@ void fake_process_die(endpoint_t process);
 handle_t fake_grant(endpoint_t maker, void *memory, size_t len, unsigned access);
 unsigned fake_grant_pins(handle_t grant);
 handle_t fake_region(endpoint_t maker, void *memory, size_t len, unsigned prot);
+/* The reply to a call; NULL: none came yet. A second one fails the test. */
+const struct fake_reply *fake_reply_to(uint64_t call_id);
 /* How often that doorbell was rung. */
 unsigned fake_rings(endpoint_t maker, handle_t doorbell);
 /* Watches, doorbells, mappings and DMA mappings that are open. */

@@ -94,3 +94,20 @@ void *fake_memory_at(uint64_t device_address, size_t len, unsigned access)
         fail_msg("the device has no right %u at %#lx", access, (unsigned long)device_address);
     return fake_memory_find(device_address, len, access);
 }
+
+uint16_t fake_memory_get16(uint64_t device_address)
+{
+    uint16_t value;
+    memcpy(&value, fake_memory_at(device_address, sizeof(value), FAKE_READ), sizeof(value));
+    return value;
+}
+
+void fake_memory_put16(uint64_t device_address, uint16_t value)
+{
+    memcpy(fake_memory_at(device_address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
+}
+
+void fake_memory_put32(uint64_t device_address, uint32_t value)
+{
+    memcpy(fake_memory_at(device_address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
+}

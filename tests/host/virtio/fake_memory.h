@@ -23,5 +23,9 @@ uint64_t fake_memory_address(size_t len);
 void *fake_memory_find(uint64_t device_address, size_t len, unsigned access);
 /* The same; fails the test if it may not. */
 void *fake_memory_at(uint64_t device_address, size_t len, unsigned access);
+/* The device's accesses to numbers there. */
+uint16_t fake_memory_get16(uint64_t device_address);
+void fake_memory_put16(uint64_t device_address, uint16_t value);
+void fake_memory_put32(uint64_t device_address, uint32_t value);
 
 #endif

@@ -19,6 +19,8 @@ struct nic nic;
 unsigned died;
 struct client a, b;
 uint64_t net_last_call;
+const unsigned char net_own[6] = {2, 0, 0, 0, 0, 1};
+unsigned char net_frame[NIC_MODEL_FRAME];
 static struct virtio_mmio mmio;
 struct startup_page fake_startup_page;
 
@@ -27,6 +29,15 @@ void nic_die(struct nic *dying, enum nic_evidence evidence)
     CHECK(dying == &nic);
     if (died == 0)
         died = evidence;
+}
+
+void net_make(const unsigned char *to, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        net_frame[i] = (unsigned char)(i * 31 + i / 256 + len);
+    memcpy(net_frame, to, 6);
+    net_frame[12] = 8;
+    net_frame[13] = 0;
 }
 
 /* What an earlier instance kept at RS. */
@@ -162,18 +173,6 @@ int net_call_as(const struct client *client, uint32_t type, struct message *mess
     return 0;
 }
 
-const struct fake_reply *net_reply_to(uint64_t call_id)
-{
-    const struct fake_reply *found = NULL;
-    for (unsigned i = 0; i < fake_kernel.replies; i++) {
-        if (fake_kernel.reply[i].call_id != call_id)
-            continue;
-        CHECK(found == NULL); /* answered once */
-        found = &fake_kernel.reply[i];
-    }
-    return found;
-}
-
 void client_open(struct client *client, endpoint_t process)
 {
     client_free(client);
@@ -220,7 +219,7 @@ void client_end(struct client *client)
         CHECK(net_call_as(client, NET_DETACH, &message) == SERVICE_NO_REPLY);
         uint64_t call = net_last_call;
         net_work();
-        CHECK(net_reply_to(call) != NULL && net_reply_to(call)->status == 0);
+        CHECK(fake_reply_to(call) != NULL && fake_reply_to(call)->status == 0);
         CHECK(fake_grant_pins(client->grant) == 0);
         client->attached = false;
     }

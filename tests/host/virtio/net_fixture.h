@@ -54,6 +54,11 @@ int net_driver(void);
 int net_set_up(void **state);
 int net_tear_down(void **state);
 
+/* The address that the device tells; a frame to that one (or another), of any bytes. */
+extern const unsigned char net_own[6];
+extern unsigned char net_frame[NIC_MODEL_FRAME];
+void net_make(const unsigned char *to, size_t len);
+
 /* The driver works until it would sleep, and the device until it is done. */
 void net_work(void);
 /* Time passes, with the driver's timer. */
@@ -61,7 +66,6 @@ void net_pass(uint64_t microseconds);
 
 /* A request by message: its status, or PENDING. The reply's words come into message. */
 int net_call_as(const struct client *client, uint32_t type, struct message *message);
-const struct fake_reply *net_reply_to(uint64_t call_id);
 extern uint64_t net_last_call;
 
 void client_open(struct client *client, endpoint_t process);

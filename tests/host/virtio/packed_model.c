@@ -12,36 +12,19 @@
 #define EVENT_DISABLE 1u
 #define EVENT_DESCRIPTOR 2u
 
-static uint16_t get16(uint64_t address)
-{
-    uint16_t value;
-    memcpy(&value, fake_memory_at(address, sizeof(value), FAKE_READ), sizeof(value));
-    return value;
-}
-
-static void put16(uint64_t address, uint16_t value)
-{
-    memcpy(fake_memory_at(address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
-}
-
-static void put32(uint64_t address, uint32_t value)
-{
-    memcpy(fake_memory_at(address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
-}
-
 uint16_t packed_model_flags(const struct packed_model *model, uint16_t slot)
 {
-    return get16(model->ring + 16u * slot + 14);
+    return fake_memory_get16(model->ring + 16u * slot + 14);
 }
 
 uint16_t packed_model_driver_position(const struct packed_model *model)
 {
-    return get16(model->driver_event);
+    return fake_memory_get16(model->driver_event);
 }
 
 uint16_t packed_model_driver_flags(const struct packed_model *model)
 {
-    return get16(model->driver_event + 2);
+    return fake_memory_get16(model->driver_event + 2);
 }
 
 void packed_model_init(struct packed_model *model, uint64_t ring, uint64_t driver_event,
@@ -154,9 +137,9 @@ bool packed_model_pop(struct packed_model *model, struct model_chain *chain)
 void packed_model_write(struct packed_model *model, uint16_t slot, uint16_t id, uint32_t len,
                         uint16_t flags)
 {
-    put32(model->ring + 16u * slot + 8, len);
-    put16(model->ring + 16u * slot + 12, id);
-    put16(model->ring + 16u * slot + 14, flags);
+    fake_memory_put32(model->ring + 16u * slot + 8, len);
+    fake_memory_put16(model->ring + 16u * slot + 12, id);
+    fake_memory_put16(model->ring + 16u * slot + 14, flags);
 }
 
 /* Whether the driver wants an interrupt when elements from a slot on, so many, were used. */
@@ -198,8 +181,8 @@ bool packed_model_push(struct packed_model *model, const uint16_t *ids, unsigned
 
 void packed_model_write_event(struct packed_model *model, uint16_t position, uint16_t flags)
 {
-    put16(model->device_event, position);
-    put16(model->device_event + 2, flags);
+    fake_memory_put16(model->device_event, position);
+    fake_memory_put16(model->device_event + 2, flags);
 }
 
 bool packed_model_sleep(struct packed_model *model)

@@ -11,23 +11,6 @@
 #define FLAG_WRITE 2u
 #define FLAG_INDIRECT 4u
 
-static uint16_t get16(uint64_t address)
-{
-    uint16_t value;
-    memcpy(&value, fake_memory_at(address, sizeof(value), FAKE_READ), sizeof(value));
-    return value;
-}
-
-static void put16(uint64_t address, uint16_t value)
-{
-    memcpy(fake_memory_at(address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
-}
-
-static void put32(uint64_t address, uint32_t value)
-{
-    memcpy(fake_memory_at(address, sizeof(value), FAKE_WRITE), &value, sizeof(value));
-}
-
 void model_init(struct ring_model *model, uint64_t descriptors, uint64_t available, uint64_t used,
                 uint16_t size, bool event_index, bool indirect)
 {
@@ -44,23 +27,23 @@ void model_init(struct ring_model *model, uint64_t descriptors, uint64_t availab
     (void)fake_memory_at(descriptors, 16u * size, FAKE_READ);
     (void)fake_memory_at(available, 6 + 2u * size, FAKE_READ);
     (void)fake_memory_at(used, 6 + 8u * size, FAKE_WRITE);
-    CHECK(get16(available) == 0 && get16(available + 2) == 0 && get16(used) == 0 &&
-          get16(used + 2) == 0);
+    CHECK(fake_memory_get16(available) == 0 && fake_memory_get16(available + 2) == 0 &&
+          fake_memory_get16(used) == 0 && fake_memory_get16(used + 2) == 0);
 }
 
 uint16_t model_available_index(const struct ring_model *model)
 {
-    return get16(model->available + 2);
+    return fake_memory_get16(model->available + 2);
 }
 
 uint16_t model_available_flags(const struct ring_model *model)
 {
-    return get16(model->available);
+    return fake_memory_get16(model->available);
 }
 
 uint16_t model_used_event(const struct ring_model *model)
 {
-    return get16(model->available + 4 + 2u * model->size);
+    return fake_memory_get16(model->available + 4 + 2u * model->size);
 }
 
 unsigned model_waiting(const struct ring_model *model)
@@ -115,7 +98,7 @@ bool model_pop(struct ring_model *model, struct model_chain *chain)
         return false;
     if (model->event_index) /* SPLIT-UNOTIF-03 */
         CHECK(model_available_flags(model) == 0);
-    chain->head = get16(model->available + 4 + 2u * (model->taken % model->size));
+    chain->head = fake_memory_get16(model->available + 4 + 2u * (model->taken % model->size));
     chain->count = 0;
     CHECK(chain->head < model->size && !model->hold[chain->head]);
     model->hold[chain->head] = true;
@@ -129,13 +112,13 @@ bool model_pop(struct ring_model *model, struct model_chain *chain)
 
 void model_write_used(struct ring_model *model, uint16_t slot, uint32_t id, uint32_t len)
 {
-    put32(model->used + 4 + 8u * (slot % model->size), id);
-    put32(model->used + 8 + 8u * (slot % model->size), len);
+    fake_memory_put32(model->used + 4 + 8u * (slot % model->size), id);
+    fake_memory_put32(model->used + 8 + 8u * (slot % model->size), len);
 }
 
 void model_write_used_index(struct ring_model *model, uint16_t index)
 {
-    put16(model->used + 2, index);
+    fake_memory_put16(model->used + 2, index);
 }
 
 bool model_push_run(struct ring_model *model, const uint16_t *heads, unsigned count, uint32_t len)
@@ -161,16 +144,16 @@ bool model_push(struct ring_model *model, uint16_t head, uint32_t len)
 bool model_sleep(struct ring_model *model)
 {
     if (model->event_index)
-        put16(model->used + 4 + 8u * model->size, model->taken);
+        fake_memory_put16(model->used + 4 + 8u * model->size, model->taken);
     else
-        put16(model->used, 0);
+        fake_memory_put16(model->used, 0);
     return model_waiting(model) == 0;
 }
 
 void model_wake(struct ring_model *model)
 {
     /* With EVENT_IDX the flags mean nothing: SPLIT-KICK-05 is tested by setting them. */
-    put16(model->used, 1);
+    fake_memory_put16(model->used, 1);
     if (!model->event_index) /* SPLIT-KICK-02 */
-        put16(model->used + 4 + 8u * model->size, model->taken);
+        fake_memory_put16(model->used + 4 + 8u * model->size, model->taken);
 }

@@ -262,15 +262,15 @@ static void test_detach(void **state)
     blk_channel_go(&channel);
     assert_int_equal(disk.held_count, 16);
     assert_int_equal(detach(500), SERVICE_NO_REPLY);
-    assert_null(blk_reply_to(500));
+    assert_null(fake_reply_to(500));
     assert_int_equal(detach(501), -ANOLE_EBUSY);
     assert_int_equal(blk_close_as(CLIENT_A, session), -ANOLE_EBUSY);
     assert_true(fake_grant_pins(pool_grant) > 0);
     while (disk.held_count > 0) {
-        assert_null(blk_reply_to(500));
+        assert_null(fake_reply_to(500));
         fake_disk_finish(&disk, 0);
     }
-    assert_int_equal(blk_reply_to(500)->status, 0);
+    assert_int_equal(fake_reply_to(500)->status, 0);
     assert_int_equal(fake_grant_pins(pool_grant), 0);
     assert_int_equal(detach(502), -ANOLE_EINVAL);
     /* The session lives on, and may have another channel. */
@@ -279,7 +279,7 @@ static void test_detach(void **state)
     assert_int_equal(blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, POOL_LEN), 0);
     assert_int_equal(one(blk_message(BLK_READ, 0, session, 9, pool_grant, 0, 512)), 0);
     assert_int_equal(detach(503), SERVICE_NO_REPLY); /* idle: at once */
-    assert_int_equal(blk_reply_to(503)->status, 0);
+    assert_int_equal(fake_reply_to(503)->status, 0);
 }
 
 static void test_cancel(void **state)
@@ -365,9 +365,9 @@ static void test_pool_by_message(void **state)
     assert_int_equal(blk_send(CLIENT_A, 600, &message), SERVICE_NO_REPLY);
     blk_work();
     assert_int_equal(detach(601), SERVICE_NO_REPLY);
-    assert_int_equal(blk_reply_to(601)->status, 0);
+    assert_int_equal(fake_reply_to(601)->status, 0);
     fake_disk_finish_all(&disk);
-    assert_int_equal(blk_reply_to(600)->status, 0);
+    assert_int_equal(fake_reply_to(600)->status, 0);
     assert_memory_equal(pool + 4096, disk.data + 10 * 512, 512);
 }
 
@@ -398,7 +398,7 @@ static void test_broken_channel(void **state)
     /* Messages work, and so does a new channel. */
     disk.hold = false;
     assert_int_equal(detach(500), SERVICE_NO_REPLY);
-    assert_int_equal(blk_reply_to(500)->status, 0);
+    assert_int_equal(fake_reply_to(500)->status, 0);
     blk_channel_free(&channel);
     assert_int_equal(blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, POOL_LEN), 0);
     assert_int_equal(one(blk_message(BLK_READ, 0, session, 9, pool_grant, 0, 512)), 0);
@@ -432,7 +432,7 @@ static void test_scribbled_channel(void **state)
         blk_notify(NOTIFY_BIT(0));
         blk_pass(1000);
         (void)detach(10000 + round);
-        assert_int_equal(blk_reply_to(10000 + round)->status, 0);
+        assert_int_equal(fake_reply_to(10000 + round)->status, 0);
         fake_kernel.replies = 0;
         blk_channel_free(&channel);
         assert_int_equal(blk_attach_as(CLIENT_A, session, &channel, ENTRIES, pool_grant, 4096), 0);

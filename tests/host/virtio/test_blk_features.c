@@ -94,11 +94,11 @@ static void test_cache_mode_and_writes_in_flight(void **state)
     assert_int_equal(blk_send(CLIENT_A, 1001, &mode), SERVICE_NO_REPLY);
     blk_work();
     fake_disk_finish(&disk, 1);
-    assert_int_equal(blk_reply_to(1001)->status, 0);
+    assert_int_equal(fake_reply_to(1001)->status, 0);
     fake_disk_finish(&disk, 0);
-    assert_null(blk_reply_to(1000));
+    assert_null(fake_reply_to(1000));
     fake_disk_finish(&disk, 0); /* its own flush */
-    assert_int_equal(blk_reply_to(1000)->status, 0);
+    assert_int_equal(fake_reply_to(1000)->status, 0);
     assert_int_equal(PIECES(BLK_FLUSH), 2);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
 }
@@ -151,10 +151,10 @@ static void test_shrinking_under_requests(void **state)
     blk_work();
     blk_server_resized(&disk.blk, 1000);
     fake_disk_finish_all(&disk);
-    assert_int_equal(blk_reply_to(1000)->status, 0);
-    assert_int_equal(blk_reply_to(1001)->status, -ANOLE_ERANGE);
-    assert_int_equal(blk_reply_to(1002)->status, -ANOLE_ERANGE);
-    assert_int_equal(blk_reply_to(1003)->status, 0);
+    assert_int_equal(fake_reply_to(1000)->status, 0);
+    assert_int_equal(fake_reply_to(1001)->status, -ANOLE_ERANGE);
+    assert_int_equal(fake_reply_to(1002)->status, -ANOLE_ERANGE);
+    assert_int_equal(fake_reply_to(1003)->status, 0);
     assert_int_equal(PIECES(BLK_DISCARD), 0);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
 }
@@ -391,7 +391,7 @@ static void test_merging_is_fair(void **state)
     assert_true(disk.held[0].piece.bytes <= 64 * 1024);
     fake_disk_finish(&disk, 0); /* the next turn is the other's */
     fake_disk_finish(&disk, 0);
-    assert_int_equal(blk_reply_to(5000)->status, 0);
+    assert_int_equal(fake_reply_to(5000)->status, 0);
     fake_disk_finish_all(&disk);
     expect(30, NULL);
     assert_int_equal(blk_close_as(CLIENT_B, modest), 0);

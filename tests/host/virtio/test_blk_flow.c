@@ -25,7 +25,7 @@ static void test_more_than_the_device_holds(void **state)
     assert_int_equal(blk_close_as(CLIENT_A, session), -ANOLE_EBUSY);
     fake_disk_finish_all(&disk);
     for (uint64_t call = 1000; call < 1100; call++)
-        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->status, 0);
     assert_int_equal(disk.blk.stats.in_flight_now, 0);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
 }
@@ -52,7 +52,7 @@ static void test_too_many(void **state)
     blk_work();
     fake_disk_finish_all(&disk);
     for (unsigned i = 0; i < sent; i++)
-        assert_int_equal(blk_reply_to(1000 + i)->status, 0);
+        assert_int_equal(fake_reply_to(1000 + i)->status, 0);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
     assert_int_equal(blk_close_as(CLIENT_B, other), 0);
 }
@@ -91,12 +91,12 @@ static void test_cancel(void **state)
     disk.hold = true;
     send_reads(CLIENT_A, session, grant, 1000, 12, 10);
     assert_int_equal(cancel(session, 1003), 0); /* before the device has seen it */
-    assert_int_equal(blk_reply_to(1003)->status, -ANOLE_ECANCELED);
+    assert_int_equal(fake_reply_to(1003)->status, -ANOLE_ECANCELED);
     blk_work();
     assert_int_equal(cancel(session, 1000), 0); /* in the device: its real result */
-    assert_null(blk_reply_to(1000));
+    assert_null(fake_reply_to(1000));
     assert_int_equal(cancel(session, 1011), 0); /* the last one that waits */
-    assert_int_equal(blk_reply_to(1011)->status, -ANOLE_ECANCELED);
+    assert_int_equal(fake_reply_to(1011)->status, -ANOLE_ECANCELED);
     assert_int_equal(cancel(session, 1009), 0); /* in the middle */
     assert_int_equal(cancel(session, 1009), -ANOLE_ENOENT);
     assert_int_equal(cancel(session, 1003), -ANOLE_ENOENT);
@@ -107,9 +107,9 @@ static void test_cancel(void **state)
     fake_disk_finish_all(&disk);
     unsigned ok = 0;
     for (uint64_t call = 1000; call < 1012; call++)
-        ok += blk_reply_to(call)->status == 0;
+        ok += fake_reply_to(call)->status == 0;
     assert_int_equal(ok, 9);
-    assert_int_equal(blk_reply_to(1100)->status, 0);
+    assert_int_equal(fake_reply_to(1100)->status, 0);
     assert_int_equal(cancel(session, 1000), -ANOLE_ENOENT);
     assert_int_equal(disk.blk.stats.canceled, 3);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
@@ -142,11 +142,11 @@ static void test_deadlines(void **state)
     send_with_deadline(session, 1002, 0);
     blk_work();
     blk_pass(400000);
-    assert_int_equal(blk_reply_to(1001)->status, -ANOLE_ETIMEDOUT);
-    assert_null(blk_reply_to(1000));
+    assert_int_equal(fake_reply_to(1001)->status, -ANOLE_ETIMEDOUT);
+    assert_null(fake_reply_to(1000));
     assert_false(disk.stuck); /* that short a time says nothing about a device */
     fake_disk_finish(&disk, 0);
-    assert_int_equal(blk_reply_to(1000)->status, 0); /* late, but its real result */
+    assert_int_equal(fake_reply_to(1000)->status, 0); /* late, but its real result */
     blk_pass(9000000);
     assert_false(disk.stuck);
     blk_pass(2000000);
@@ -176,7 +176,7 @@ static void test_lost_interrupt(void **state)
     disk.hold = false; /* all done, and nobody rings */
     blk_pass(150000);
     for (uint64_t call = 1000; call < 1003; call++)
-        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->status, 0);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
 }
 
@@ -193,7 +193,7 @@ static void test_client_dies(void **state)
     assert_int_equal(fake_grant_pins(grant), 8);
     fake_process_die(CLIENT_A);
     blk_notify(NOTIFY_BIT(1));
-    assert_null(blk_reply_to(1000)); /* nobody to be told */
+    assert_null(fake_reply_to(1000)); /* nobody to be told */
     assert_int_equal(disk.held_count, 8);
     assert_int_equal(open_status(CLIENT_B, 0, BLK_OPEN_WRITE, &b), -ANOLE_EBUSY);
     fake_disk_finish_all(&disk);
@@ -249,7 +249,7 @@ static void test_stop(void **state)
     disk.hold = false;
     fake_kernel.service->stop();
     for (uint64_t call = 1000; call < 1003; call++)
-        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->status, 0);
     assert_int_equal(disk.pieces[BLK_FLUSH & 0xf], 1);
     assert_true(disk.quiesced);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);

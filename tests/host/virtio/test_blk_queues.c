@@ -232,10 +232,10 @@ static void test_cache_mode_of_all(void **state)
     assert_int_equal(call_as(CLIENT_A, &mode), 0);
     turn_to(1);
     fake_disk_finish(&more[0], 0);
-    assert_null(blk_reply_to(1000));
+    assert_null(fake_reply_to(1000));
     assert_int_equal(more[0].pieces[BLK_FLUSH & 0xf], 1);
     fake_disk_finish(&more[0], 0);
-    assert_int_equal(blk_reply_to(1000)->status, 0);
+    assert_int_equal(fake_reply_to(1000)->status, 0);
     more[0].hold = false;
     assert_int_equal(request(BLK_WRITE, BLK_FUA, other, 21, grant, 0, 512), 0);
     assert_int_equal(more[0].pieces[BLK_FLUSH & 0xf], 1);
@@ -304,7 +304,7 @@ static void test_stop(void **state)
     fake_kernel.sleeping = siblings_stop;
     fake_kernel_enter(stop);
     for (uint64_t call = 1000; call < 1003; call++)
-        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->status, 0);
     assert_int_equal(fake_kernel.thread_exits, QUEUES - 1);
     assert_int_equal(disk.pieces[BLK_FLUSH & 0xf], 1);
     assert_true(disk.quiesced);

@@ -242,7 +242,7 @@ static void test_more_vectors_than_are_kept(void **state)
     assert_int_equal(disk.held_count, 16); /* the others wait for room */
     fake_disk_finish_all(&disk);
     for (uint64_t call = 1000; call < 1040; call++)
-        assert_int_equal(blk_reply_to(call)->status, 0);
+        assert_int_equal(fake_reply_to(call)->status, 0);
     assert_int_equal(blk_close_as(CLIENT_A, session), 0);
 }
 

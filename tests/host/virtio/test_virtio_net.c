@@ -1,28 +1,11 @@
 /*
  * The virtio network driver (all but its main) under libnet's server, over a model of its device:
- * frames both ways in every shape, several clients, filters, what a device may say that isn't so, and
- * all ways in which a session or the device ends.
+ * frames both ways in every shape, several clients, filters, and all ways in which a session ends.
  */
 #include "net_fixture.h"
 
-#include "fake_memory.h"
-
 #include <anole/error.h>
-#include <stdlib.h>
 #include <string.h>
-
-static const unsigned char own[6] = {2, 0, 0, 0, 0, 1};
-static unsigned char frame[NIC_MODEL_FRAME];
-
-/* A frame to that address, of any bytes. */
-static void make(const unsigned char *to, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        frame[i] = (unsigned char)(i * 31 + i / 256 + len);
-    memcpy(frame, to, 6);
-    frame[12] = 8;
-    frame[13] = 0;
-}
 
 /* ---- sending ---- */
 
@@ -30,8 +13,8 @@ static void sends_by_message(void **state)
 {
     (void)state;
     client_open(&a, CLIENT_A);
-    make(own, 1514);
-    handle_t grant = fake_grant(CLIENT_A, frame, sizeof(frame), GRANT_READ);
+    net_make(net_own, 1514);
+    handle_t grant = fake_grant(CLIENT_A, net_frame, sizeof(net_frame), GRANT_READ);
     static const struct {
         uint64_t len;
         int status;
@@ -42,14 +25,14 @@ static void sends_by_message(void **state)
         struct message message = {.word = {7, a.session, 0, grant, 0, cases[i].len, 0}};
         assert_int_equal(net_call_as(&a, NET_SEND, &message), SERVICE_NO_REPLY);
         net_work();
-        const struct fake_reply *reply = net_reply_to(net_last_call);
+        const struct fake_reply *reply = fake_reply_to(net_last_call);
         assert_non_null(reply);
         assert_int_equal(reply->status, cases[i].status);
         if (reply->status < 0)
             continue;
         const struct nic_model_frame *got = &model.sent[sent++];
         assert_int_equal(got->len, cases[i].len);
-        assert_memory_equal(got->bytes, frame, got->len);
+        assert_memory_equal(got->bytes, net_frame, got->len);
         for (unsigned k = 0; k < NIC_MODEL_HEADER; k++)
             assert_int_equal(got->header[k], 0);
     }
@@ -62,14 +45,14 @@ static void sends_pieces(void **state)
 {
     (void)state;
     client_start(&a, CLIENT_A, 0);
-    make(own, 1000);
+    net_make(net_own, 1000);
     for (fake_kernel.scatter = false;; fake_kernel.scatter = true) {
         struct net_piece *vector = (struct net_piece *)(void *)a.pool;
         for (unsigned i = 0; i < 20; i++) {
             vector[i] = (struct net_piece){8192 + i * 1000, 50};
-            memcpy(a.pool + vector[i].offset, frame + i * 50, 50);
+            memcpy(a.pool + vector[i].offset, net_frame + i * 50, 50);
         }
-        memcpy(a.pool + 65536 - 300, frame, 1000);
+        memcpy(a.pool + 65536 - 300, net_frame, 1000);
         unsigned before = model.sent_count;
         (void)client_put(&a, NET_TX, NET_TX_VECTOR, 0, 0, 20);
         (void)client_put(&a, NET_TX, 0, 0, NET_PIECE(65536 - 300, 600),
@@ -81,7 +64,7 @@ static void sends_pieces(void **state)
             assert_int_equal(message_status(&answer), 0);
             assert_int_equal(answer.word[1], 1000);
             assert_int_equal(model.sent[before + i].len, 1000);
-            assert_memory_equal(model.sent[before + i].bytes, frame, 1000);
+            assert_memory_equal(model.sent[before + i].bytes, net_frame, 1000);
         }
         if (fake_kernel.scatter)
             break;
@@ -132,8 +115,8 @@ static void offloads(void **state)
     net_start(NET_USUAL | NET_OFFLOADS);
     assert_int_equal(nic.net.info.tx_segments_max_bytes, NET_FRAME_BYTES_MAX);
     client_start(&a, CLIENT_A, NET_MODE_UNICAST);
-    make(own, 65000);
-    memcpy(a.pool + 65536, frame, 65000);
+    net_make(net_own, 65000);
+    memcpy(a.pool + 65536, net_frame, 65000);
     (void)client_put(&a, NET_TX, NET_TX_CSUM | NET_TX_TSO4, NET_OFFLOAD(34, 16, 1460, 54),
                      NET_PIECE(65536, 65000), 0);
     (void)client_put(&a, NET_TX, NET_TX_CSUM, NET_OFFLOAD(34, 16, 0, 0), NET_PIECE(65536, 100), 0);
@@ -154,7 +137,7 @@ static void offloads(void **state)
     assert_int_equal(refused, 5);
     static const unsigned char header[] = {1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0};
     assert_int_equal(model.sent[0].len, 65000);
-    assert_memory_equal(model.sent[0].bytes, frame, 65000);
+    assert_memory_equal(model.sent[0].bytes, net_frame, 65000);
     assert_memory_equal(model.sent[0].header, header, sizeof(header));
     client_end(&a);
 }
@@ -169,15 +152,15 @@ static void receives_in_place(void **state)
     uint32_t first = client_post(&a, 8);
     static const size_t lengths[] = {14, 60, 1514, 2048 - 1};
     for (unsigned i = 0; i < 4; i++) {
-        make(own, lengths[i]);
-        assert_true(nic_model_receive(&model, frame, lengths[i]));
+        net_make(net_own, lengths[i]);
+        assert_true(nic_model_receive(&model, net_frame, lengths[i]));
         net_work();
         struct message answer;
         assert_int_equal(client_answer(&a, &answer), 1);
         assert_int_equal(answer.word[0], first + i);
         assert_int_equal(answer.word[1], lengths[i]);
         assert_int_equal(answer.word[3], lengths[i]);
-        assert_memory_equal(a.pool + i * BUFFER_BYTES, frame, lengths[i]);
+        assert_memory_equal(a.pool + i * BUFFER_BYTES, net_frame, lengths[i]);
         assert_int_equal(a.pool[i * BUFFER_BYTES + lengths[i]], 0xee);
     }
     struct net_stats stats;
@@ -198,8 +181,8 @@ static void receives_parts(void **state)
     static const unsigned char header[NIC_MODEL_HEADER] = {1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0};
     static unsigned char got[NIC_MODEL_FRAME];
     size_t len = 60000, at = 0;
-    make(own, len);
-    assert_true(nic_model_deliver(&model, header, frame, len));
+    net_make(net_own, len);
+    assert_true(nic_model_deliver(&model, header, net_frame, len));
     net_work();
     struct message answer = {.word = {NET_ID(0, NET_RX_MORE)}};
     for (unsigned i = 0; (NET_FLAGS_OF(answer.word[0]) & NET_RX_MORE) != 0; i++) {
@@ -215,7 +198,7 @@ static void receives_parts(void **state)
         at += answer.word[1];
     }
     assert_int_equal(at, len);
-    assert_memory_equal(got, frame, len);
+    assert_memory_equal(got, net_frame, len);
     assert_int_equal(client_answer(&a, &answer), 0);
     client_end(&a);
 }
@@ -231,20 +214,20 @@ static void two_receivers(void **state)
     (void)client_post(&b, 3);
     struct message answer;
     for (unsigned i = 0; i < 6; i++) {
-        make(all, 600 + i);
-        assert_true(nic_model_receive(&model, frame, 600 + i));
+        net_make(all, 600 + i);
+        assert_true(nic_model_receive(&model, net_frame, 600 + i));
         net_work();
         assert_int_equal(client_answer(&b, &answer), i < 3);
         if (i < 3)
-            assert_memory_equal(b.pool + i * BUFFER_BYTES, frame, 600 + i);
+            assert_memory_equal(b.pool + i * BUFFER_BYTES, net_frame, 600 + i);
         assert_int_equal(client_answer(&a, &answer), i < 4);
         if (i < 4)
-            assert_memory_equal(a.pool + i * BUFFER_BYTES, frame, 600 + i);
+            assert_memory_equal(a.pool + i * BUFFER_BYTES, net_frame, 600 + i);
     }
-    make(own, 100);
+    net_make(net_own, 100);
     (void)client_post(&a, 2);
     (void)client_post(&b, 2);
-    assert_true(nic_model_receive(&model, frame, 100));
+    assert_true(nic_model_receive(&model, net_frame, 100));
     net_work();
     assert_int_equal(client_answer(&a, &answer), 1);
     assert_int_equal(client_answer(&b, &answer), 0);
@@ -253,7 +236,7 @@ static void two_receivers(void **state)
     assert_int_equal(stats.rx_dropped_frames, 2);
     assert_int_equal(stats.rx_copied_frames, 5);
     client_end(&b);
-    assert_true(nic_model_receive(&model, frame, 100)); /* in a buffer of the driver's still */
+    assert_true(nic_model_receive(&model, net_frame, 100)); /* in a buffer of the driver's still */
     net_work();
     assert_int_equal(client_answer(&a, &answer), 1);
     client_end(&a);
@@ -268,7 +251,7 @@ static void receive_by_message(void **state)
     assert_true(model.promiscuous);
     handle_t grant = fake_grant(CLIENT_A, buffer, sizeof(buffer), GRANT_WRITE);
     net_work();
-    make(own, 700);
+    net_make(net_own, 700);
     struct message message = {.word = {9, a.session, 0, grant, 0, 700, 0}};
     assert_int_equal(net_call_as(&a, NET_RECEIVE, &message), SERVICE_NO_REPLY);
     uint64_t first = net_last_call;
@@ -278,229 +261,15 @@ static void receive_by_message(void **state)
     message = (struct message){
         .word = {9, a.session, 0, grant, 0, 699, fake_kernel.now_ticks + 1000}};
     assert_int_equal(net_call_as(&a, NET_RECEIVE, &message), SERVICE_NO_REPLY);
-    assert_true(nic_model_receive(&model, frame, 700));
-    assert_true(nic_model_receive(&model, frame, 700));
+    assert_true(nic_model_receive(&model, net_frame, 700));
+    assert_true(nic_model_receive(&model, net_frame, 700));
     net_work();
-    assert_int_equal(net_reply_to(first)->status, 0);
-    assert_memory_equal(buffer, frame, 700);
-    assert_int_equal(net_reply_to(second)->status, -ANOLE_ERANGE);
-    assert_int_equal(net_reply_to(second)->word[1], 700);
+    assert_int_equal(fake_reply_to(first)->status, 0);
+    assert_memory_equal(buffer, net_frame, 700);
+    assert_int_equal(fake_reply_to(second)->status, -ANOLE_ERANGE);
+    assert_int_equal(fake_reply_to(second)->word[1], 700);
     net_pass(200000);
-    assert_int_equal(net_reply_to(net_last_call)->status, -ANOLE_ETIMEDOUT);
-    client_end(&a);
-}
-
-/* ---- what the device says ---- */
-
-/* What can't be is dropped and counted, and its buffers are used again. */
-static void bad_frames(void **state)
-{
-    (void)state;
-    net_start(NET_USUAL | BIT(VIRTIO_NET_F_GUEST_CSUM));
-    client_start(&a, CLIENT_A, NET_MODE_UNICAST);
-    (void)client_post(&a, 2);
-    static const struct {
-        unsigned char header[NIC_MODEL_HEADER];
-        size_t len;
-    } bad[] = {
-        {{0}, 13},
-        {{0}, 0},
-        {{1, 0, 0, 0, 0, 0, 90, 0, 9, 0}, 100},       /* checksum behind the end */
-        {{1, 0, 0, 0, 0, 0, 255, 255, 255, 255}, 90}, /* far behind */
-        {{1, 0, 0, 0, 0, 0, 13, 0, 9, 0}, 90},        /* in the Ethernet header */
-        {{0, 1, 54, 0, 10, 0}, 100},                  /* segments, not agreed upon */
-        {{1, 3, 54, 0, 10, 0, 34, 0, 6}, 100},        /* UDP fragments */
-        {{0, 77}, 100},                               /* no such type */
-    };
-    make(own, 100);
-    struct message answer;
-    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_true(nic_model_deliver(&model, bad[i].header, frame, bad[i].len));
-        net_work();
-        if (client_answer(&a, &answer))
-            fail_msg("case %u is let through", i);
-    }
-    static const unsigned char good[NIC_MODEL_HEADER] = {0xf1 | 2, 0, 0, 0, 0, 0, 34, 0, 16, 0};
-    assert_true(nic_model_deliver(&model, good, frame, 100)); /* unknown flags are nothing */
-    net_work();
-    assert_int_equal(client_answer(&a, &answer), 1);
-    assert_int_equal(NET_FLAGS_OF(answer.word[0]), NET_RX_CSUM_PARTIAL);
-    assert_int_equal(answer.word[2], NET_OFFLOAD(34, 16, 0, 0));
-    struct net_stats stats;
-    net_statistics(&stats);
-    assert_int_equal(stats.rx_bad_frames, sizeof(bad) / sizeof(bad[0]));
-    assert_int_equal(stats.rx_frames, 1);
-    client_end(&a);
-}
-
-static void impossible_buffer_counts(void **state)
-{
-    (void)state;
-    static const int counts[] = {0, 3, 257, 65535};
-    for (unsigned i = 0; i < 4; i++) {
-        net_start(NET_USUAL);
-        client_start(&a, CLIENT_A, NET_MODE_UNICAST);
-        (void)client_post(&a, 2);
-        model.num_buffers = counts[i];
-        make(own, 100);
-        assert_true(nic_model_receive(&model, frame, 100));
-        net_work();
-        assert_int_equal(died, NIC_BROKEN_RING);
-    }
-}
-
-/* Two were promised and the second one takes its time. */
-static void a_frame_in_two_goes(void **state)
-{
-    (void)state;
-    client_start(&a, CLIENT_A, NET_MODE_UNICAST);
-    (void)client_post(&a, 4);
-    make(own, 100);
-    model.num_buffers = 2;
-    assert_true(nic_model_receive(&model, frame, 100));
-    net_work();
-    struct message answer;
-    assert_int_equal(client_answer(&a, &answer), 0);
-    assert_true(nic_model_receive(&model, frame, 50));
-    net_work();
-    assert_int_equal(client_answer(&a, &answer), 1);
-    assert_int_equal(NET_FLAGS_OF(answer.word[0]), NET_RX_MORE);
-    assert_int_equal(answer.word[3], 100 + NIC_MODEL_HEADER + 50);
-    assert_int_equal(client_answer(&a, &answer), 1);
-    assert_int_equal(answer.word[1], 50);
-    model.num_buffers = -1;
-    client_end(&a);
-}
-
-static void commands(void **state)
-{
-    (void)state;
-    static unsigned char addresses[2][6] = {{2, 9, 9, 9, 9, 9}, {1, 0, 0x5e, 0, 0, 1}};
-    client_open(&a, CLIENT_A);
-    handle_t grant = fake_grant(CLIENT_A, addresses, sizeof(addresses), GRANT_READ);
-    struct message message = {.word = {NET_ID(1, NET_MODE_ALL_MULTICAST), a.session, grant, 0, 2}};
-    assert_int_equal(net_call_as(&a, NET_RX_MODE, &message), 0);
-    assert_true(model.all_multicast && !model.promiscuous);
-    assert_int_equal(model.unicast_count, 1);
-    assert_memory_equal(model.unicast[0], addresses[0], 6);
-    assert_int_equal(model.multicast_count, 1);
-    assert_memory_equal(model.multicast[0], addresses[1], 6);
-    message = (struct message){.word = {1, a.session, 77, 1}};
-    assert_int_equal(net_call_as(&a, NET_VLAN, &message), 0);
-    assert_int_equal(model.vlans[77], 1);
-    message = (struct message){.word = {1, a.session, 0x070000000002ull}};
-    assert_int_equal(net_call_as(&a, NET_MAC_SET, &message), 0);
-    assert_int_equal(model.config[5], 7);
-    model.refuses = true;
-    assert_int_equal(client_mode(&a, NET_MODE_UNICAST), -ANOLE_EIO);
-    message = (struct message){.word = {1, a.session, 78, 1}};
-    assert_int_equal(net_call_as(&a, NET_VLAN, &message), -ANOLE_EIO);
-    model.refuses = false;
-    client_end(&a); /* its VLANs with it */
-    assert_int_equal(model.vlans[77], 0);
-    assert_int_equal(model.unicast_count, 0);
-}
-
-static void silent_control_queue(void **state)
-{
-    (void)state;
-    client_open(&a, CLIENT_A);
-    model.silent = true;
-    uint64_t before = model.now_us;
-    (void)client_mode(&a, NET_MODE_UNICAST);
-    assert_int_equal(died, NIC_STUCK);
-    assert_true(model.now_us - before <= 1100000);
-}
-
-static void frame_is_never_sent(void **state)
-{
-    (void)state;
-    client_start(&a, CLIENT_A, 0);
-    model.hold_sends = true;
-    (void)client_put(&a, NET_TX, 0, 0, NET_PIECE(0, 64), 0);
-    client_go(&a);
-    net_pass(NET_STUCK_US - 300000);
-    assert_int_equal(died, 0);
-    net_pass(600000);
-    assert_int_equal(died, NIC_STUCK);
-}
-
-static void needs_reset(void **state)
-{
-    (void)state;
-    client_start(&a, CLIENT_A, NET_MODE_UNICAST);
-    model.hostile = true;
-    vdev_break(&model.device, "by order");
-    net_work();
-    assert_int_equal(died, NIC_NEEDS_RESET);
-}
-
-static void links(void **state)
-{
-    (void)state;
-    client_open(&a, CLIENT_A);
-    assert_int_equal(nic.net.info.link, NET_LINK_UP);
-    struct message message = {.word = {1}};
-    assert_int_equal(net_call_as(&a, NET_LINK, &message), 0);
-    uint64_t number = message.word[2];
-    message = (struct message){.word = {NET_ID(2, NET_LINK_CHANGE), a.session, number}};
-    assert_int_equal(net_call_as(&a, NET_LINK, &message), SERVICE_NO_REPLY);
-    uint64_t call = net_last_call;
-    nic_model_link(&model, 0);
-    net_work();
-    assert_int_equal(net_reply_to(call)->word[1], 0);
-    assert_int_equal(net_reply_to(call)->word[2], number + 1);
-    message = (struct message){.word = {NET_ID(2, NET_LINK_CHANGE), a.session, number + 1}};
-    assert_int_equal(net_call_as(&a, NET_LINK, &message), SERVICE_NO_REPLY);
-    call = net_last_call;
-    nic_model_link(&model, 3);
-    net_work();
-    assert_int_equal(net_reply_to(call)->word[1], NET_LINK_UP | NET_LINK_ANNOUNCE);
-    assert_int_equal(model.announced, 1);
-    message = (struct message){.word = {NET_ID(2, NET_LINK_CHANGE), a.session, number}};
-    assert_int_equal(net_call_as(&a, NET_LINK, &message), 0);
-    assert_int_equal(message.word[1], NET_LINK_UP); /* it was told */
-    client_end(&a);
-}
-
-static void odd_configurations(void **state)
-{
-    (void)state;
-    static const struct {
-        unsigned mtu, used;
-        bool parts;
-    } cases[] = {{0, 1500, true},      {67, 1500, true},     {68, 68, true},
-                 {9000, 9000, true},   {65535, 65532, true}, {9000, 9000, false},
-                 {65535, 16366, false}};
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint64_t features = NET_USUAL | BIT(VIRTIO_NET_F_MTU);
-        net_device(cases[i].parts ? features : features & ~BIT(VIRTIO_NET_F_MRG_RXBUF));
-        model.config[10] = (unsigned char)cases[i].mtu;
-        model.config[11] = (unsigned char)(cases[i].mtu >> 8);
-        assert_int_equal(net_driver(), 0);
-        assert_int_equal(nic.net.info.mtu_bytes, cases[i].used);
-        assert_true(cases[i].parts ||
-                    nic.net.info.rx_buffer_min_bytes == cases[i].used + NET_FRAME_MIN + 4);
-    }
-    static const unsigned char none[2][6] = {{0}, {3, 0, 0, 0, 0, 1}};
-    unsigned char made[6];
-    for (unsigned i = 0; i < 2; i++) {
-        net_device(NET_USUAL);
-        memcpy(model.config, none[i], 6);
-        assert_int_equal(net_driver(), 0);
-        assert_true((nic.net.info.flags & NET_INFO_MAC_RANDOM) != 0);
-        assert_int_equal(nic.net.info.address[0] & 3, 2);
-        if (i > 0) /* the next instance has the same */
-            assert_memory_equal(nic.net.info.address, made, 6);
-        memcpy(made, nic.net.info.address, 6);
-    }
-    net_start(BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_SPEED_DUPLEX));
-    assert_int_equal(nic.net.info.speed_mbits, 1000);
-    assert_int_equal(nic.net.info.link, NET_LINK_UP | NET_LINK_FULL_DUPLEX);
-    client_open(&a, CLIENT_A); /* no control queue: nothing can be refused */
-    assert_int_equal(client_mode(&a, NET_MODE_PROMISCUOUS), 0);
-    struct message message = {.word = {1, a.session, 0x070000000002ull}};
-    assert_int_equal(net_call_as(&a, NET_MAC_SET, &message), -ANOLE_ENOSYS);
+    assert_int_equal(fake_reply_to(net_last_call)->status, -ANOLE_ETIMEDOUT);
     client_end(&a);
 }
 
@@ -566,8 +335,8 @@ static void broken_channel(void **state)
     atomic_store(&shared->requests.produced, 0x80000000u);
     fake_kernel.service->notified(NOTIFY_BIT(0));
     net_work();
-    make(own, 100);
-    (void)nic_model_receive(&model, frame, 100); /* nobody hears it */
+    net_make(net_own, 100);
+    (void)nic_model_receive(&model, net_frame, 100); /* nobody hears it */
     net_work();
     assert_int_equal(died, 0);
     client_end(&a);
@@ -605,8 +374,8 @@ static void soak(void **state)
                 client_go(&b);
                 break;
             case 2:
-                make(own, len);
-                lost += !nic_model_receive(&model, frame, len);
+                net_make(net_own, len);
+                lost += !nic_model_receive(&model, net_frame, len);
                 net_work();
                 break;
             case 3:
@@ -650,27 +419,10 @@ static void soak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sends_by_message),
-        TEST(sends_pieces),
-        TEST(refuses_bad_pieces),
-        TEST(offloads),
-        TEST(receives_in_place),
-        TEST(receives_parts),
-        TEST(two_receivers),
-        TEST(receive_by_message),
-        TEST(bad_frames),
-        TEST(impossible_buffer_counts),
-        TEST(a_frame_in_two_goes),
-        TEST(commands),
-        TEST(silent_control_queue),
-        TEST(frame_is_never_sent),
-        TEST(needs_reset),
-        TEST(links),
-        TEST(odd_configurations),
-        TEST(detach_takes_back),
-        TEST(clients_die),
-        TEST(broken_channel),
-        TEST(soak),
+        TEST(sends_by_message), TEST(sends_pieces),       TEST(refuses_bad_pieces),
+        TEST(offloads),         TEST(receives_in_place),  TEST(receives_parts),
+        TEST(two_receivers),    TEST(receive_by_message), TEST(detach_takes_back),
+        TEST(clients_die),      TEST(broken_channel),     TEST(soak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
