@@ -1,8 +1,11 @@
 """Machines with APLIC and IMSICs: every wired interrupt is a message to a hart."""
 
+import time
+
 import pytest
 
 from conftest import launch
+from console import PROMPT, Console
 from test_attack import ATTACKS, summary
 from test_boot import SERVICES, service_rows
 
@@ -20,6 +23,23 @@ def test_interrupts_of_the_dead(passes):
     """The line of a driver that died, or never bound it, is its successor's."""
     passes("faulttest virtio_blk load; faulttest virtio_blk no-irq; faulttest uart16550 spin; "
            "blktest vda", "--aia", "--smp", 2)
+
+
+def test_a_line_that_stays_up():
+    """What is typed while nobody reads it keeps the line up: the one hart isn't its driver's alone, who is
+    found as on any machine."""
+    with Console("--aia") as machine:
+        begin = len(machine.shown)
+        machine.type("faulttest uart16550 silent")
+        machine.wait_for("times in ms", begin)
+        while "faulttest uart16550: " not in machine.shown[begin:]:
+            machine.process.stdin.write(b" ")
+            machine.process.stdin.flush()
+            time.sleep(0.02)
+        machine.wait_for(PROMPT, begin)
+        assert "faulttest uart16550: 1 passed" in machine.shown, str(machine)
+        assert "of uart16550: still up whenever it has waited" in machine.command("dmesg"), \
+            str(machine)
 
 
 @pytest.mark.parametrize("chips, vectors", [
