@@ -25,5 +25,6 @@
 #define TIME_SLICE_MS 10
 #define IRQ_OVERDUE_MS 10    /* a shared line's driver that doesn't wait is skipped after that */
 #define IRQ_STORM_PER_MS 256 /* claims of one line in a millisecond that get it masked for one */
+#define IRQ_STILL_UP 256     /* completions in a row that find the line up: likewise */
 
 #endif

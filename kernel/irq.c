@@ -15,10 +15,10 @@ struct source {
     uint64_t claimed_ticks;
     uint32_t in_window; /* claims since window_start */
     uint32_t owing;     /* bindings that owe a wait before it is completed */
-    uint32_t storms;
-    uint16_t hart; /* where it is enabled */
-    bool claimed;  /* a line, and not yet completed */
-    bool masked;   /* because of a storm, until window_start + 1 ms */
+    uint32_t still_up;  /* completions of a line, one after the other, that found it up */
+    uint16_t hart;      /* where it is enabled */
+    bool claimed;       /* a line, and not yet completed */
+    bool masked;        /* because of a storm, until window_start + 1 ms */
 };
 
 const struct irq_chip *irq_chip;
@@ -65,12 +65,19 @@ static struct irq_binding *binding_of(struct list *link)
 
 /* ---- claims ---- */
 
-static void complete(struct source *source)
+/* True if the line is up. */
+static bool complete(struct source *source)
 {
     source->claimed = false;
     source->owing = 0;
     list_remove(&source->busy_link);
-    irq_chip->complete((uint32_t)(source - sources), source->hart);
+    return irq_chip->complete((uint32_t)(source - sources), source->hart);
+}
+
+/* Everybody has had the time to let the line down. */
+static void complete_served(struct source *source)
+{
+    source->still_up = complete(source) ? source->still_up + 1 : 0;
 }
 
 /* The source is looked at again at the deadline, if it is claimed or masked then. */
@@ -82,23 +89,40 @@ static void busy_until(struct source *source, uint64_t deadline)
         timer_arm(&overdue_timer, deadline);
 }
 
-/* Counts a claim; true if there were so many lately that the source must rest. */
+/*
+ * Counts a claim; true if there were so many lately that the source must rest, or if its drivers have
+ * waited so often and left it up: that is slower than a storm, and takes all time from those below.
+ */
 static bool is_storm(struct source *source, uint64_t now)
 {
     if (now - source->window_start > ticks_from_ms(1)) {
         source->window_start = now;
         source->in_window = 0;
     }
-    return ++source->in_window > IRQ_STORM_PER_MS;
+    return ++source->in_window > IRQ_STORM_PER_MS || source->still_up > IRQ_STILL_UP;
+}
+
+/* The log names each driver of a source that must rest, once. */
+static void report_storm(const struct source *source, uint32_t number)
+{
+    const char *what = source->still_up > IRQ_STILL_UP ? "still up whenever it has waited"
+                                                       : "a storm";
+
+    for (struct list *node = source->bindings.next; node != &source->bindings; node = node->next) {
+        struct irq_binding *binding = binding_of(node);
+        if (!binding->was_stormy)
+            kprintf(LOG_WARNING, "interrupt %u of %s: %s, masked for a millisecond at a time",
+                    number, binding->thread->process->name, what);
+        binding->was_stormy = true;
+    }
 }
 
 /* A line that is claimed is completed first, while it is still enabled. */
 static void mask_storm(struct source *source, uint32_t number, uint64_t now)
 {
-    if (source->storms++ == 0)
-        kprintf(LOG_WARNING, "interrupt %u: a storm, masked for a millisecond at a time", number);
+    report_storm(source, number);
     if (is_line(number))
-        complete(source);
+        (void)complete(source);
     source->masked = true;
     irq_chip->disable(number, source->hart);
     busy_until(source, now + ticks_from_ms(1));
@@ -124,7 +148,7 @@ void irq_claimed(uint32_t number)
         mask_storm(source, number, hart->now);
     } else if (source->owing == 0) {
         if (is_line(number))
-            complete(source);
+            (void)complete(source);
         irq_chip->disable(number, source->hart);
     } else if (is_line(number)) {
         source->claimed = true;
@@ -141,7 +165,7 @@ static void binding_paid(struct irq_binding *binding)
         return;
     binding->owes = false;
     if (source->claimed && --source->owing == 0)
-        complete(source);
+        complete_served(source);
 }
 
 void irq_thread_waits(struct thread *thread)
@@ -166,6 +190,8 @@ static void unmask(struct source *source, uint64_t now)
     source->masked = false;
     source->window_start = now;
     source->in_window = 0;
+    /* One claim to see whether it is let down now. */
+    source->still_up = (uint32_t)min_u64(source->still_up, IRQ_STILL_UP);
     list_remove(&source->busy_link);
     if (list_empty(&source->bindings))
         return;
@@ -187,7 +213,7 @@ static void skip_overdue(struct source *source)
                     binding->number, binding->thread->process->name, IRQ_OVERDUE_MS);
         binding->was_late = true;
     }
-    complete(source);
+    (void)complete(source);
 }
 
 void irq_check_overdue(struct timer *timer)
@@ -217,6 +243,7 @@ void irq_check_overdue(struct timer *timer)
 static int first_bound(struct source *source, uint32_t number)
 {
     source->hart = is_line(number) ? (uint16_t)this_hart()->index : msi_of(number)->hart;
+    source->still_up = 0;
     return source->masked ? 0 : irq_chip->enable(number, source->hart);
 }
 

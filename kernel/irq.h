@@ -5,7 +5,7 @@
  * The kernel claims a line and sets the bit of every thread bound to it; it completes the line at the
  * first wait of each of them after the bit was delivered, so that drivers make no acknowledge call.
  * A driver that doesn't wait for IRQ_OVERDUE_MS is skipped. Of a message the claim is the completion.
- * A storm, of either, is masked for a millisecond.
+ * A storm, of either, is masked for a millisecond, and so is a line that its drivers leave up.
  */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
@@ -20,8 +20,9 @@ struct irq_binding {
     struct thread *thread;
     uint32_t number;
     uint8_t bit;
-    bool owes;     /* it was rung and hasn't waited since the bit was delivered */
-    bool was_late; /* the log says so once */
+    bool owes;       /* it was rung and hasn't waited since the bit was delivered */
+    bool was_late;   /* the log says so once */
+    bool was_stormy; /* likewise */
 };
 
 /* The machine's interrupt controllers. All but init_hart are called with the big lock held. */
@@ -30,8 +31,8 @@ struct irq_chip {
     void (*init_hart)(void);
     /* Claims what this hart is told of, at most STEP_ITEMS, and calls irq_claimed for each. */
     void (*serve)(void);
-    /* A claimed line may come again. It is still enabled, on that hart. */
-    void (*complete)(uint32_t line, unsigned hart);
+    /* A claimed line may come again. It is still enabled, on that hart. True if it is up: comes at once. */
+    bool (*complete)(uint32_t line, unsigned hart);
     /* That hart is told of the interrupt. -ENOMEM: the controller can't, for want of identities. */
     int (*enable)(uint32_t number, unsigned hart);
     /* No hart is told of the interrupt any more, or of a message at most once more. */

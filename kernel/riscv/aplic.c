@@ -51,7 +51,7 @@ void aplic_enable(uint32_t line, uint32_t place, uint32_t identity)
     mmio_write(aplic, APLIC_SOURCECFG + line * 4, SOURCECFG_HIGH_LEVEL);
     mmio_write(aplic, APLIC_TARGET + line * 4, place << TARGET_HART_SHIFT | identity);
     mmio_write(aplic, APLIC_SETIENUM, line);
-    aplic_complete(line);
+    (void)aplic_complete(line);
 }
 
 void aplic_disable(uint32_t line)
@@ -60,8 +60,11 @@ void aplic_disable(uint32_t line)
 }
 
 /* A message goes out when a line goes up (AIA 4.9.2), not again while it stays there. */
-void aplic_complete(uint32_t line)
+bool aplic_complete(uint32_t line)
 {
-    if (mmio_read(aplic, APLIC_INPUTS + line / 32 * 4) >> line % 32 & 1)
+    bool up = mmio_read(aplic, APLIC_INPUTS + line / 32 * 4) >> line % 32 & 1;
+
+    if (up)
         mmio_write(aplic, APLIC_SETIPNUM, line);
+    return up;
 }

@@ -12,7 +12,7 @@ void aplic_init(void);
 /* The line becomes that identity of the hart whose IMSIC has that place among all. */
 void aplic_enable(uint32_t line, uint32_t place, uint32_t identity);
 void aplic_disable(uint32_t line);
-/* Who was told of the line has looked: if it is still up, it is told once more. */
-void aplic_complete(uint32_t line);
+/* Who was told of the line has looked: if it is still up (true), it is told once more. */
+bool aplic_complete(uint32_t line);
 
 #endif

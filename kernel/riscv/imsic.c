@@ -110,10 +110,10 @@ static void imsic_interrupt_harts(uint64_t index_mask)
             mmio_write(machine.msi_pages[hart], 0, MSI_IDENTITY_HARTS);
 }
 
-static void imsic_complete(uint32_t number, unsigned hart)
+static bool imsic_complete(uint32_t number, unsigned hart)
 {
     (void)hart;
-    aplic_complete(number); /* of an MSI there is nothing to complete */
+    return aplic_complete(number); /* of an MSI there is nothing to complete */
 }
 
 static void listen(unsigned hart, uint32_t identity)

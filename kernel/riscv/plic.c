@@ -8,6 +8,7 @@
 #include "riscv/tree.h"
 
 #define PLIC_PRIORITY 0x0u
+#define PLIC_PENDING 0x1000u
 #define PLIC_ENABLE 0x2000u
 #define PLIC_ENABLE_STRIDE 0x80u
 #define PLIC_CONTEXT 0x200000u
@@ -46,9 +47,11 @@ static void plic_serve(void)
         irq_claimed(line);
 }
 
-static void plic_complete(uint32_t line, unsigned hart)
+/* Of a line that is up, the completion makes a new request at once. */
+static bool plic_complete(uint32_t line, unsigned hart)
 {
     mmio_write(plic, context_offset(hart) + PLIC_CLAIM, line);
+    return mmio_read(plic, PLIC_PENDING + line / 32 * 4) >> line % 32 & 1;
 }
 
 static int plic_enable(uint32_t line, unsigned hart)

@@ -161,13 +161,6 @@ HOT static uint64_t prepare_wait(const struct service *service)
     return deadline;
 }
 
-/* Who is silent by order doesn't take what it does nothing about: an interrupt line that stays up would
- * ring it again at once, without end. */
-HOT static uint64_t wanted(void)
-{
-    return service_silent ? LOOP_BITS : NOTIFY_ALL;
-}
-
 HOT _Noreturn void service_run(const struct service *service)
 {
     struct ipc_delivery delivery = {0};
@@ -180,8 +173,8 @@ HOT _Noreturn void service_run(const struct service *service)
         if (reply && fault_any()) {
             fault_before_reply(&delivery);
         }
-        error = reply ? ipc_reply_receive(&delivery, wanted(), deadline)
-                      : ipc_receive(&delivery, wanted(), deadline, 0);
+        error = reply ? ipc_reply_receive(&delivery, NOTIFY_ALL, deadline)
+                      : ipc_receive(&delivery, NOTIFY_ALL, deadline, 0);
         reply = error ? false : dispatch(service, &delivery);
     }
 }

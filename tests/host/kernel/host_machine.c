@@ -153,7 +153,7 @@ void interrupts_poll(void)
 /* ---- interrupt controllers ---- */
 
 /* Lines like a PLIC's, messages like those of IMSICs: to a message each hart listens by itself. */
-static bool line_enabled[HOST_LINES + 1], line_claimed[HOST_LINES + 1];
+static bool line_enabled[HOST_LINES + 1], line_claimed[HOST_LINES + 1], line_up[HOST_LINES + 1];
 static bool listens[MAX_HARTS][MSI_IDENTITIES + 1], asked[MAX_HARTS][MSI_IDENTITIES + 1];
 static uint32_t raised;
 
@@ -169,11 +169,12 @@ static void chip_serve(void)
     irq_claimed(number);
 }
 
-static void chip_complete(uint32_t line, unsigned hart)
+static bool chip_complete(uint32_t line, unsigned hart)
 {
     (void)hart;
     assert(line_enabled[line]); /* a completion of a disabled source is ignored by a real PLIC */
     line_claimed[line] = false;
+    return line_up[line];
 }
 
 static int chip_enable(uint32_t number, unsigned hart)
@@ -225,6 +226,7 @@ static void boot_chip(uint32_t identities)
 {
     memset(line_enabled, 0, sizeof(line_enabled));
     memset(line_claimed, 0, sizeof(line_claimed));
+    memset(line_up, 0, sizeof(line_up));
     memset(listens, 0, sizeof(listens));
     memset(asked, 0, sizeof(asked));
     raised = 0;
@@ -240,6 +242,11 @@ bool host_listens(uint32_t number)
     const struct msi *msi = msi_of(number);
 
     return msi && (listens[msi->hart][msi->identity] || asked[msi->hart][msi->identity]);
+}
+
+void host_hold_line(uint32_t line, bool up)
+{
+    line_up[line] = up;
 }
 
 bool host_line_enabled(uint32_t line)

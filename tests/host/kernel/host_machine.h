@@ -43,6 +43,8 @@ void host_system_call(unsigned hart);
 void host_fault(unsigned hart, enum death_cause cause, uint64_t address);
 /* An interrupt line is raised and claimed on that hart, if it is enabled there. */
 void host_interrupt_line(unsigned hart, uint32_t line);
+/* Completions find the line up from now on, or down, as they do before. */
+void host_hold_line(uint32_t line, bool up);
 /* A device writes the data that belongs to that number, to where that belongs: false if the hart that
  * it goes to isn't told of it. */
 bool host_message(uint32_t number);

@@ -207,6 +207,73 @@ static void a_storm_of_a_line_is_masked_for_a_millisecond(void **state)
     assert_int_equal(a->main.regs[REG_A1], NOTIFY_BIT(4)); /* and a has a look */
 }
 
+/* a and b take their turns; true if the line isn't masked then. */
+static bool both_serve(void)
+{
+    host_interrupt_line(0, LINE);
+    receive(a);
+    receive(b);
+    return host_line_enabled(LINE);
+}
+
+/* However slow that is. */
+static void a_line_that_stays_up_is_masked(void **state)
+{
+    (void)state;
+    bind_line(a, 4);
+    bind_line(b, 4);
+    receive(a);
+    receive(b);
+    host_hold_line(LINE, true);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i <= IRQ_STILL_UP; i++) {
+            assert_true(both_serve());
+            pass_ms(1);
+        }
+        assert_false(both_serve());
+        assert_sound();
+        /* From then on there is one claim in each millisecond, as long as it stays up. */
+        for (unsigned i = 0; i < 3; i++) {
+            pass_ms(1);
+            assert_true(both_serve());
+            assert_false(both_serve());
+        }
+        pass_ms(1);
+        host_hold_line(LINE, false);
+        for (unsigned i = 0; i < 3; i++)
+            assert_true(both_serve());
+        host_hold_line(LINE, true);
+    }
+}
+
+/* Of a line that is busy but comes down between whiles, or is nobody's fault any more. */
+static void a_line_that_comes_down_is_not_masked(void **state)
+{
+    (void)state;
+    bind_line(a, 4);
+    bind_line(b, 4);
+    receive(a);
+    receive(b);
+    for (unsigned i = 0; i < 4 * IRQ_STILL_UP; i++) {
+        host_hold_line(LINE, i % IRQ_STILL_UP != 0);
+        assert_true(both_serve());
+        pass_ms(1);
+    }
+    kill(a);
+    kill(b);
+    a = host_process("a", root, 100);
+    b = host_process("b", root, 100);
+    bind_line(a, 4);
+    bind_line(b, 4);
+    receive(a);
+    receive(b);
+    for (unsigned i = 0; i <= IRQ_STILL_UP; i++) {
+        assert_true(both_serve());
+        pass_ms(1);
+    }
+    assert_false(both_serve());
+}
+
 static void a_storm_outlives_its_driver(void **state)
 {
     (void)state;
@@ -489,6 +556,8 @@ int main(void)
         TEST(a_shared_line_waits_for_all),
         TEST(waiting_for_something_else_pays_nothing),
         TEST(a_storm_of_a_line_is_masked_for_a_millisecond),
+        TEST(a_line_that_stays_up_is_masked),
+        TEST(a_line_that_comes_down_is_not_masked),
         TEST(a_storm_outlives_its_driver),
         TEST(resources_are_checked),
         TEST(configuration_space_is_no_drivers),
