@@ -50,4 +50,4 @@ $(BUILD)/anole.bin: $(BUILD)/anole.elf
 $(BUILD)/demo.img: tools/mkdemo
 	$(call say,DISK,$@)mkdir -p $(@D) && tools/mkdemo $@
 
--include $(patsubst %.o,%.d,$(ALL_OBJS) $(KERNEL_OBJS) $(HOST_OBJS))
+-include $(sort $(patsubst %.o,%.d,$(ALL_OBJS) $(KERNEL_OBJS) $(HOST_OBJS)))

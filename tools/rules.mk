@@ -109,18 +109,25 @@ $$(BUILD)/bin/$(1): $$($(1)_OBJS) lib/libanole/user.ld
 	    -Wl,--start-group -lc -lgcc -Wl,--end-group
 endef
 
-# A host test (or program) compiles its sources for itself: each has its own flags.
-define host_test_rules
-$(1)_OBJS := $$(call objects,$$(BUILD)/host/obj/$(1),$$($(1)_SRCS))
-HOST_OBJS += $$($(1)_OBJS)
-$$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
-$$($(1)_OBJS): $$($(1)_DEPS)
+# Host tests (and programs) compile their sources for themselves: most have flags of their own. Those with
+# the same flags share their objects, in a directory that has the flags for its name.
+EMPTY :=
+flags_name = $(or $(subst /,+,$(subst =,~,$(subst $(EMPTY) $(EMPTY),$(,),$(strip $(1))))),plain)
+
+define host_object_rules
 $$(BUILD)/host/obj/$(1)/%.c.o: %.c
 	$$(call say,HOSTCC,$$<)mkdir -p $$(@D) && $$(HOST_CC) $$(HOST_CFLAGS) \
 	    $$(call warnings_for,$$<) -Wno-clobbered $$(EXTRA_CFLAGS) -c -o $$@ $$<
 $$(BUILD)/host/obj/$(1)/deps/%.c.o: $$(BUILD)/deps/%.c
 	$$(call say,HOSTCC,$$<)mkdir -p $$(@D) && $$(HOST_CC) $$(HOST_CFLAGS) -w \
 	    $$(EXTRA_CFLAGS) -c -o $$@ $$<
+endef
+
+define host_test_rules
+$(1)_OBJS := $$(call objects,$$(BUILD)/host/obj/$$(call flags_name,$$($(1)_CFLAGS)),$$($(1)_SRCS))
+HOST_OBJS += $$($(1)_OBJS)
+$$($(1)_OBJS): EXTRA_CFLAGS := $$($(1)_CFLAGS)
+$$($(1)_OBJS): $$($(1)_DEPS)
 $$(BUILD)/host/$(1): $$($(1)_OBJS)
 	$$(call say,HOSTLD,$$@)$$(HOST_CC) $$(HOST_LDFLAGS) $$($(1)_CFLAGS) -o $$@ $$^ \
 	    $$(if $$(filter $(1),$$(HOST_TESTS)),-lcmocka) $$($(1)_LDLIBS)
@@ -158,5 +165,7 @@ libfdt_SRCS := $(LIBFDT_SRCS)
 $(foreach lib,$(LIBS),$(eval $(call library_rules,$(lib))))
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 $(foreach program,$(FLOAT_PROGRAMS),$(eval $(call float_program_rules,$(program))))
+$(foreach name,$(sort $(foreach test,$(HOST_TESTS) $(HOST_PROGRAMS),$(call flags_name,$($(test)_CFLAGS)))),\
+    $(eval $(call host_object_rules,$(name))))
 $(foreach test,$(HOST_TESTS) $(HOST_PROGRAMS),$(eval $(call host_test_rules,$(test))))
 $(foreach fuzzer,$(FUZZERS),$(eval $(call fuzzer_rules,$(fuzzer))))

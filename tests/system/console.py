@@ -12,10 +12,11 @@ PATIENCE = 30.0  # seconds, for a command or a text
 
 
 class Console:
-    """with Console(options...) as machine: ends with the block, by power-off if all went well."""
+    """with Console(options...) as machine: ends with the block, by power-off if all went well. root is
+    the tree whose system boots."""
 
-    def __init__(self, *arguments, timeout=BOOT_TIMEOUT):
-        command = [str(ROOT / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
+    def __init__(self, *arguments, timeout=BOOT_TIMEOUT, root=ROOT):
+        command = [str(root / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.shown = ""
