@@ -25,12 +25,17 @@ uint64_t datagrams_dropped(void)
     return dropped;
 }
 
+static bool has_room(const struct socket *socket, uint32_t len)
+{
+    return socket->datagrams_bytes + len <= DATAGRAMS_BYTES_MAX;
+}
+
 /* Takes the packet over, or drops it. */
 static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *from, uint16_t port)
 {
     struct datagram *datagram = NULL;
 
-    if (socket->datagrams_bytes + data->tot_len <= DATAGRAMS_BYTES_MAX)
+    if (has_room(socket, data->tot_len))
         datagram = malloc(sizeof(*datagram));
     if (!datagram) {
         dropped++;
@@ -48,6 +53,8 @@ static void enqueue(struct socket *socket, struct pbuf *data, const ip_addr_t *f
 
     waiters_serve(socket, WAITS_RECEIVE, datagram_receive);
     socket_changed(socket);
+    if (socket->datagrams_bytes > DATAGRAMS_BEHIND)
+        intake_behind(socket);
 }
 
 static void on_datagram(void *argument, struct udp_pcb *udp, struct pbuf *data,
@@ -55,6 +62,23 @@ static void on_datagram(void *argument, struct udp_pcb *udp, struct pbuf *data,
 {
     (void)udp;
     enqueue(argument, data, from, port);
+}
+
+/* All who might get it are such sockets, and none has room. */
+bool datagram_is_futile(uint16_t port, uint32_t len)
+{
+    bool any = false;
+
+    for (const struct udp_pcb *udp = udp_pcbs; udp; udp = udp->next) {
+        if (udp->local_port != port)
+            continue;
+        if (udp->recv != on_datagram || has_room(udp->recv_arg, len))
+            return false;
+        intake_behind(udp->recv_arg);
+        any = true;
+    }
+    dropped += any;
+    return any;
 }
 
 /* ICMP and ICMPv6 have the same layout as far as this goes. */
@@ -220,6 +244,9 @@ static void drop_first(struct socket *socket)
     socket->datagrams_bytes -= datagram->data->tot_len + (uint32_t)sizeof(*datagram);
     pbuf_free(datagram->data);
     free(datagram);
+    socket->reads = true;
+    if (socket->datagrams_bytes <= DATAGRAMS_CAUGHT_UP)
+        intake_caught_up(socket);
 }
 
 int datagram_receive(struct socket *socket, struct message *message)

@@ -180,6 +180,11 @@ void frames_received(struct interface *interface, const struct net_event *event)
     }
     traffic->rx_frames++;
     traffic->rx_bytes += event->bytes;
+    intake_frame();
+    if (sieve_is_futile(event->part[0].data, event->part[0].bytes)) {
+        give_back(interface, event);
+        return;
+    }
     /* What the device vouches for, or what never left this machine, isn't summed again. */
     checksums(interface, (event->flags & (NET_RX_CSUM_GOOD | NET_RX_CSUM_PARTIAL)) != 0);
     struct pbuf *packet = interface->rx_kept < RX_KEPT_MAX ? rx_chain(interface, event)

@@ -11,6 +11,7 @@
  *   resolve.c    names
  *   list.c       what netstat shows of sockets
  *   halfopen.c   floods of half-open connections
+ *   intake.c     floods of datagrams
  *
  * and interface.h is about what carries their packets.
  *
@@ -33,6 +34,8 @@
 #define WAITERS_A_PROCESS 64u
 #define OWNERS 128u
 #define DATAGRAMS_BYTES_MAX (256u * 1024u)    /* unread ones of a socket */
+#define DATAGRAMS_BEHIND (64u * 1024u)        /* with so many a reader is behind ... */
+#define DATAGRAMS_CAUGHT_UP (48u * 1024u)     /* ... until there are no more than these */
 #define OWNER_BYTES_MAX (8u * 1024u * 1024u)  /* unread and unsent ones of all its sockets */
 #define ORPHAN_BYTES_MAX (8u * 1024u * 1024u) /* unsent ones of sockets that were closed */
 #define ROOM_TO_WRITE (8u * 1024u)            /* that a stream has to have to be writable */
@@ -94,7 +97,9 @@ struct socket {
     bool peer_done; /* the peer sends no more */
     bool write_shut;
     bool read_shut;
-    int error; /* -ANOLE_E*, to be told once */
+    bool reads;  /* its datagrams were being read lately */
+    bool behind; /* and frames aren't taken in until more of them are (intake.c) */
+    int error;   /* -ANOLE_E*, to be told once */
     union {
         struct tcp_pcb *tcp; /* NULL: closed, reset, or none yet */
         struct udp_pcb *udp;
@@ -212,6 +217,8 @@ int datagram_receive(struct socket *socket, struct message *message);
 void datagram_close(struct socket *socket);
 /* How many came and were dropped since nobody read. */
 uint64_t datagrams_dropped(void);
+/* Whether a datagram of so many bytes to that port would only be dropped; then it is counted as that. */
+bool datagram_is_futile(uint16_t port, uint32_t len);
 /* Serves those who wait to send. */
 void datagram_serve(struct socket *socket);
 
@@ -227,6 +234,18 @@ extern const unsigned inet_entry_count;
 /* After packets came: there is room for the next request to connect. */
 void half_open_shed(void);
 uint64_t half_open_count(void);
+
+/* ---- intake.c ---- */
+/* Whether frames are to be taken in now. */
+bool intake_open(void);
+/* One was. */
+void intake_frame(void);
+/* A socket has much unread, or little again. */
+void intake_behind(struct socket *socket);
+void intake_caught_up(struct socket *socket);
+/* Before each wait, and when to wait no longer: a pause may be over. */
+void intake_check(void);
+uint64_t intake_deadline(void);
 
 /* ---- interface.c ---- */
 #define INTERFACES 4u

@@ -189,7 +189,8 @@ static void interface_step(struct interface *interface)
 
     offload_flush(interface);
     net_step(interface->client);
-    for (unsigned taken = 0; taken < EVENTS_A_ROUND && net_next(interface->client, &event); taken++)
+    for (unsigned taken = 0;
+         taken < EVENTS_A_ROUND && intake_open() && net_next(interface->client, &event); taken++)
         happened(interface, &event);
     frames_drained(interface);
     offload_flush(interface);
@@ -200,10 +201,11 @@ bool interfaces_step(void)
 {
     bool more = false;
 
-    for (unsigned i = 0; i < interface_count; i++) {
+    for (unsigned i = 0; i < interface_count; i++)
         interface_step(interfaces[i]);
+    /* In a pause nobody is told of what comes. */
+    for (unsigned i = 0; i < interface_count && intake_open(); i++)
         more |= net_arm(interfaces[i]->client);
-    }
     return more;
 }
 

@@ -113,6 +113,8 @@ void offload_flush(struct interface *interface);
 /* ---- sieve.c ---- */
 /* Whether lwIP may have that frame. */
 bool sieve_passes(const struct pbuf *frame);
+/* Whether a frame, of which that is the first part, is a datagram that nobody would have room for. */
+bool sieve_is_futile(const uint8_t *data, size_t len);
 
 /* ---- resume.c ---- */
 /* Frames travel again: every connection over the interface goes on at once. */

@@ -46,6 +46,7 @@ static void before_wait(void)
 {
     sockets_relieve();
     netif_poll_all();
+    intake_check();
     more = interfaces_step();
 }
 
@@ -61,7 +62,9 @@ static uint64_t deadline(void)
                         ? DEADLINE_NEVER
                         : deadline_in_us((uint64_t)sleep_ms * 1000);
 
-    return more ? DEADLINE_POLL : earlier(lwip, earlier(waiters_deadline(), interfaces_deadline()));
+    return more ? DEADLINE_POLL
+                : earlier(earlier(lwip, intake_deadline()),
+                          earlier(waiters_deadline(), interfaces_deadline()));
 }
 
 /* Interfaces have their step before the wait that follows. */

@@ -17,7 +17,7 @@ liblwip_DEPS := $(LWIP_PORT)
 PROGRAMS += inet
 # All that knows of no frame, and what moves frames: the fuzzer takes them, too.
 INET_SERVER := $(addprefix servers/inet/,requests.c socket.c waiter.c stream.c received.c \
-    datagram.c address.c options.c resolve.c list.c halfopen.c interface.c frames.c offload.c resume.c \
+    datagram.c address.c options.c resolve.c list.c halfopen.c intake.c interface.c frames.c offload.c resume.c \
     configure.c arguments.c status.c checksum.c sieve.c)
 inet_SRCS := servers/inet/main.c $(INET_SERVER)
 inet_CFLAGS := $(LWIP_INCLUDES)

@@ -4,6 +4,9 @@
  * before it looks where the packet ends. Here a frame whose headers don't fit into its first part is
  * dropped before. A first fragment must have the whole chain (RFC 7112, 5), so that what is put together
  * of fragments is safe, too. A segment whose options don't fit into its header is dropped as well.
+ *
+ * And what lwIP would look at in vain: datagrams for sockets that are full. A flood of them is to cost
+ * as little as it can.
  */
 #include "interface.h"
 
@@ -13,6 +16,7 @@
 #include <lwip/prot/ieee.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/ip6.h>
+#include <lwip/prot/udp.h>
 #include <lwip/stats.h>
 
 #define UNIT 8u /* bytes: extension headers are multiples of it (RFC 8200, 4) */
@@ -80,6 +84,35 @@ bool sieve_passes(const struct pbuf *frame)
     default:
         return true;
     }
+}
+
+static unsigned word_at(const uint8_t *data)
+{
+    return (unsigned)(data[0] << 8 | data[1]);
+}
+
+/* Where UDP's header begins, in a frame that has nothing unusual before it; 0: elsewhere, or nowhere. */
+static size_t udp_offset(const uint8_t *data, size_t len)
+{
+    const uint8_t *ip = data + SIZEOF_ETH_HDR;
+
+    if (len < SIZEOF_ETH_HDR + IP_HLEN + UDP_HLEN)
+        return 0;
+    if (word_at(data + 12) == ETHTYPE_IP && ip[0] == (4 << 4 | IP_HLEN / 4) &&
+        (word_at(ip + 6) & (IP_MF | IP_OFFMASK)) == 0 && ip[9] == IP_PROTO_UDP)
+        return SIZEOF_ETH_HDR + IP_HLEN;
+    if (word_at(data + 12) == ETHTYPE_IPV6 && ip[6] == IP6_NEXTH_UDP &&
+        len >= SIZEOF_ETH_HDR + IP6_HLEN + UDP_HLEN)
+        return SIZEOF_ETH_HDR + IP6_HLEN;
+    return 0;
+}
+
+bool sieve_is_futile(const uint8_t *data, size_t len)
+{
+    size_t offset = udp_offset(data, len);
+
+    return offset != 0 &&
+           datagram_is_futile((uint16_t)word_at(data + offset + 2), word_at(data + offset + 4));
 }
 
 /* Options end with their list, or with the header (RFC 9293, 3.1); the first `near` bytes of them are

@@ -11,7 +11,7 @@ import pytest
 from machine import Machine
 from peer import PATIENCE, Peer, exactly, free_port, receive_all, sha256
 from qmp import Monitor
-from rawhost import RawHost
+from rawhost import RawHost, udp
 from vhost import VhostNet
 
 TIMEOUT = 60
@@ -249,6 +249,30 @@ def test_segments_left_to_device(tmp_path):
 
 
 # ---- hostility ----
+
+def test_datagrams_faster_than_they_are_read(tmp_path):
+    """They come as fast as the machine takes them in, and the program that reads them has its part of the
+    one hart: most would be lost, as on any hart that its interrupts have for themselves. (The clock counts
+    instructions: how much of this machine's time is others' makes no difference.)"""
+    count, host = 10000, RawHost(tmp_path)
+
+    def datagram(number):
+        body = struct.pack(">iIIi", number, 0, 0, 0) + bytes(200)
+        return host.to_guest(udp("10.0.9.2", host.guest, (5000, 5001), body))
+
+    machine = Machine(f"ifconfig eth0 {host.guest}/24; netbench -s -n 1; netstat -s", "--net",
+                      host.net(), "--qemu-arg=-icount", "--qemu-arg=shift=1", timeout=TIMEOUT)
+    machine.wait_for("listening at port")
+    for number in range(count):
+        assert host.send(datagram(number)), machine.output
+    while "udp from" not in machine.output and host.send(datagram(-count)):
+        time.sleep(0.1)
+    result = machine.join()
+    host.end()
+    lost = int(re.search(r"(\d+) of \d+ datagrams lost", result.output).group(1))
+    assert lost < count // 10, str(result)
+    assert counter(result, "UDP datagrams dropped") < count // 10, str(result)
+
 
 def test_floods(tmp_path, passes):
     """All kinds of what is wrong come at one interface while data comes at the other: it is dropped and

@@ -428,7 +428,7 @@ bool wire_deliver(unsigned wire, const void *frame, size_t len, uint32_t flags)
     size_t part_max = wires[wire].part_bytes != 0 ? wires[wire].part_bytes : RX_BUFFER_BYTES;
     size_t at = 0;
 
-    if (part_max * NET_CLIENT_PARTS_MAX < len ||
+    if (client->in || part_max * NET_CLIENT_PARTS_MAX < len ||
         wires[wire].handed_out + len / part_max >= client->options.rx_buffers)
         return false;
     struct frame_in *in = calloc(1, sizeof(*in));
@@ -479,6 +479,7 @@ void inet_go(void)
     do {
         sockets_relieve();
         netif_poll_all();
+        intake_check();
     } while (interfaces_step());
 }
 

@@ -42,7 +42,7 @@ void inet_pass(uint64_t ms);
 
 void wire_driver(unsigned wire, bool up);
 void wire_link(unsigned wire, bool up);
-/* A frame comes. False: it has no buffer for it, and the frame is lost. */
+/* A frame comes. False: it has no buffer for it, or hasn't taken the one before; the frame is lost. */
 bool wire_deliver(unsigned wire, const void *frame, size_t len, uint32_t flags);
 /* The oldest frame that was sent: to be freed. False: there is none. */
 bool wire_take(unsigned wire, struct wire_frame *frame);

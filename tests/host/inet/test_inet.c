@@ -425,6 +425,120 @@ static void test_unread(void **state)
     peer_send(&reader, PEER_RST | PEER_ACK, NULL, 0);
 }
 
+/* ---- floods of datagrams ---- */
+
+#define FLOOD_BYTES 1000u
+
+static bool flood_one(uint16_t port)
+{
+    return wire_deliver(0, frame, peer_datagram(frame, 1000, port, bytes, FLOOD_BYTES), 0);
+}
+
+/* How many of at most so many are taken in. */
+static unsigned flood(uint16_t port, unsigned count)
+{
+    unsigned taken = 0;
+
+    while (taken < count && flood_one(port))
+        taken++;
+    return taken;
+}
+
+static int read_one(uint64_t socket)
+{
+    return ask(1, SOCK_RECVFROM, socket, 0, (uint64_t)sizeof(client_buffer) << 32, 0);
+}
+
+/* Who reads has the processor before more of what he can't read in time comes in. */
+static void test_reader_behind(void **state)
+{
+    const unsigned behind = DATAGRAMS_BEHIND / FLOOD_BYTES,
+                   most = DATAGRAMS_BYTES_MAX / FLOOD_BYTES;
+    uint64_t socket = bound(1, SOCK_TYPE_DATAGRAM, 53), dropped = datagrams_dropped();
+    (void)state;
+    assert_true(flood_one(53));
+    assert_int_equal(read_one(socket), 0);
+    for (unsigned round = 0; round < 3; round++) {
+        assert_in_range(flood(53, most), 1, behind + 1);
+        assert_false(flood_one(53));
+        assert_int_not_equal(intake_deadline(), DEADLINE_NEVER);
+        while (!intake_open())
+            assert_int_equal(read_one(socket), 0);
+        assert_int_equal(read_one(socket),
+                         0); /* there is more, for the time that the next ones take */
+        assert_int_equal(intake_deadline(), DEADLINE_NEVER);
+        inet_go();
+    }
+    assert_int_equal(datagrams_dropped(), dropped);
+    assert_in_range(flood(53, most), 1, behind + 1);
+    client_die(1);
+    assert_true(intake_open());
+    inet_go();
+}
+
+/* But others have their turn, and who reads nothing holds nobody up. */
+static void test_slow_reader(void **state)
+{
+    const unsigned most = DATAGRAMS_BYTES_MAX / FLOOD_BYTES;
+    uint64_t socket = bound(1, SOCK_TYPE_DATAGRAM, 53), other = bound(1, SOCK_TYPE_DATAGRAM, 54);
+    (void)state;
+    assert_true(flood_one(53));
+    assert_int_equal(read_one(socket), 0);
+    (void)flood(53, most);
+    assert_false(flood_one(53));
+    assert_int_equal(read_one(socket), 0); /* one isn't enough */
+    assert_false(flood_one(53));
+    inet_pass(10);
+    assert_int_equal(read_one(socket), 0);
+    assert_int_equal(flood(53, EVENTS_A_ROUND - 1), EVENTS_A_ROUND - 1);
+    /* Now he holds up again; and once more, but then he doesn't read. */
+    assert_in_range(flood(53, 10), 0, 2);
+    assert_false(flood_one(54));
+    inet_pass(10);
+    assert_int_equal(flood(53, 4 * most), 4 * most);
+    assert_true(flood_one(54));
+    assert_int_equal(read_one(other), 0);
+    client_die(1);
+}
+
+/* What would only be dropped is dropped before lwIP has had any work with it. */
+static void test_full_socket(void **state)
+{
+    const unsigned most = DATAGRAMS_BYTES_MAX / FLOOD_BYTES;
+    uint64_t socket = bound(1, SOCK_TYPE_DATAGRAM, 53), dropped = datagrams_dropped();
+    (void)state;
+    assert_int_equal(flood(53, 2 * most), 2 * most);
+    uint64_t now = datagrams_dropped();
+    assert_in_range(now - dropped, most, 2 * most);
+    STAT_COUNTER seen = lwip_stats.udp.recv;
+    assert_int_equal(flood(53, 10), 10);
+    assert_int_equal(datagrams_dropped(), now + 10);
+    assert_int_equal(lwip_stats.udp.recv, seen);
+    assert_int_equal(wires[0].handed_out, RX_BUFFERS / 4);
+    /* Not what is for others, or for nobody, or can't be told from its first part. */
+    assert_int_equal(flood(55, 10), 10);
+    assert_true(lwip_stats.udp.recv >= seen + 10);
+    seen = lwip_stats.ip_frag.recv;
+    size_t len = peer_datagram(frame, 1000, 53, bytes, FLOOD_BYTES);
+    frame[20] |= 0x20; /* there are more fragments */
+    peer_sums(frame, len);
+    assert_true(wire_deliver(0, frame, len, 0));
+    assert_int_equal(lwip_stats.ip_frag.recv, seen + 1);
+    /* Whose room is still too small, but who reads, has a pause, too. */
+    now = datagrams_dropped();
+    assert_int_equal(read_one(socket), 0);
+    assert_true(wire_deliver(0, frame, peer_datagram(frame, 1000, 53, bytes, 1400), 0));
+    assert_int_equal(datagrams_dropped(), now + 1);
+    assert_false(intake_open());
+    inet_pass(10);
+    assert_true(intake_open());
+    now = datagrams_dropped();
+    assert_int_equal(read_one(socket), 0);
+    assert_true(flood_one(53));
+    assert_int_equal(datagrams_dropped(), now);
+    client_die(1);
+}
+
 /* ---- configuration ---- */
 
 static int set(unsigned client, const char *name, enum inet_setting setting,
@@ -529,6 +643,9 @@ int main(void)
         INET_TEST(recovery),
         INET_TEST(full_interface),
         INET_TEST(unread),
+        INET_TEST(reader_behind),
+        INET_TEST(slow_reader),
+        INET_TEST(full_socket),
         INET_TEST(settings),
         INET_TEST(arguments),
     };
