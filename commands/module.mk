@@ -92,7 +92,7 @@ httpd_LIBS := libcommand libhttp libsha256 libsock librs libanole
 
 PROGRAMS += hexdump
 hexdump_SRCS := commands/hexdump.c
-hexdump_LIBS := libcommand libblk libchan libanole
+hexdump_LIBS := libcommand libblk libpeer libchan libanole
 
 PROGRAMS += host
 host_SRCS := commands/host.c

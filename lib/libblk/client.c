@@ -111,7 +111,7 @@ int client_allocate(struct blk_client *client)
 
 void client_dispose(struct blk_client *client)
 {
-    if (client_driver_alive(client))
+    if (peer_alive(client->session.driver))
         (void)session_quit(client);
     (void)session_release(client, deadline_in_us(CLOSE_WAIT_US));
     replay_free(&client->replay);

@@ -16,9 +16,8 @@
 #include <libanole/anole.h>
 #include <libblk/client.h>
 #include <libblk/client_replay.h>
-#include <libchan/channel.h>
+#include <libpeer/peer.h>
 #include <proto/blk.h>
-#include <proto/rs.h>
 
 #define LOGICAL_BLOCK_MAX 65536u
 /* Each synchronous piece has its own part of the memory behind the program's pool; it holds a block. */
@@ -33,12 +32,8 @@ struct blk_session {
     bool attached; /* ... and its channel */
     handle_t watch;
     handle_t info_grant, pool_grant, copies_grant;
-    handle_t region, offer, doorbell;
-    handle_t change_bell;     /* rung by the driver when INFO has changed */
-    handle_t driver_doorbell; /* the driver's, made for us */
-    void *channel_memory;
-    size_t channel_bytes;
-    struct channel channel;
+    handle_t change_bell; /* rung by the driver when INFO has changed */
+    struct peer_channel channel;
 };
 
 struct blk_client {
@@ -65,7 +60,6 @@ struct blk_client {
     handle_t subscription;     /* ... to its name; HANDLE_NONE: not yet */
     uint64_t call_us;          /* how long a call to the driver may take */
     uint64_t held_until;       /* the driver was too busy; when to try again. 0: it wasn't */
-    bool ring_owed;            /* the driver asked to be rung for what was published */
     uint64_t complained_ticks; /* in this session; 0: not yet */
     uint64_t recovery_began;   /* 0: requests have been answered since */
     struct blk_client_stats stats;
@@ -91,9 +85,6 @@ static inline uint64_t client_call_deadline(const struct blk_client *client)
 {
     return deadline_in_us(client->call_us);
 }
-
-/* Does the driver's process live? */
-bool client_driver_alive(const struct blk_client *client);
 
 /* ---- client_session.c ---- */
 /* Watches the driver and reads what the disk is. */

@@ -62,9 +62,7 @@ static void first_answer_of_epoch(struct blk_client *client)
     if (took > client->stats.longest_recovery_ticks)
         client->stats.longest_recovery_ticks = took;
     client->recovery_began = 0;
-    struct message message = {.word = {client->session.driver}};
-    /* For RS's log of phases; nothing depends on it. */
-    (void)anole_call(startup_page()->rs, RS_SERVED, &message, client_deadline(client));
+    peer_served(client->session.driver, client_deadline(client));
 }
 
 static void take_answer(struct blk_client *client, const struct message *answer)
@@ -96,7 +94,6 @@ static void take_answer(struct blk_client *client, const struct message *answer)
 
 static void channel_send(struct blk_client *client)
 {
-    struct blk_session *session = &client->session;
     struct replay_send send;
     uint64_t now = ticks_now();
     /* Too busy: after the next answer, or if there is none to come after a while. */
@@ -109,23 +106,18 @@ static void channel_send(struct blk_client *client)
     while (replay_next(&client->replay, &send, now)) {
         struct message message = request_message(client, &send, deadline);
         /* The ring holds all that can be in flight: only a broken one refuses. */
-        if (channel_put(&session->channel, &message) != 0) {
+        if (channel_put(&client->session.channel.channel, &message) != 0) {
             client->broken = true;
             return;
         }
     }
-    int published = channel_publish(&session->channel);
-    client->broken = published < 0;
-    client->ring_owed = client->ring_owed || published == 1;
+    client->broken = peer_channel_publish(&client->session.channel) != 0;
 }
 
-/* Rings the driver if what was published asks for it; who is about to sleep does both in one trap. */
+/* Rings the driver if that is owed; who is about to sleep does both in one trap. */
 static void channel_ring(struct blk_client *client)
 {
-    struct blk_session *session = &client->session;
-    if (client->ring_owed && ipc_notify(session->driver, session->driver_doorbell) != 0)
-        client->broken = true;
-    client->ring_owed = false;
+    client->broken |= peer_channel_ring(&client->session.channel) != 0;
 }
 
 static bool channel_receive(struct blk_client *client)
@@ -133,7 +125,8 @@ static bool channel_receive(struct blk_client *client)
     struct message answer;
     bool any = false;
     int taken = 0;
-    while (!client->broken && (taken = channel_take(&client->session.channel, &answer)) == 1) {
+    while (!client->broken &&
+           (taken = channel_take(&client->session.channel.channel, &answer)) == 1) {
         take_answer(client, &answer);
         any = true;
     }
@@ -153,7 +146,7 @@ static void channel_overdue(struct blk_client *client)
 {
     uint64_t limit = replay_oldest_sent(&client->replay) +
                      ticks_from_us(client->options.timeout_us);
-    client->broken = client->complained_ticks >= limit || !client_driver_alive(client);
+    client->broken = client->complained_ticks >= limit || !peer_alive(client->session.driver);
     client_complain(client, RS_COMPLAINT_TIMEOUT);
 }
 
@@ -173,7 +166,7 @@ static uint64_t channel_deadline(const struct blk_client *client)
 
 void client_event(struct blk_client *client)
 {
-    client->broken = !client_driver_alive(client) || session_read_info(client) != 0;
+    client->broken = !peer_alive(client->session.driver) || session_read_info(client) != 0;
 }
 
 void client_look(struct blk_client *client)
@@ -190,7 +183,7 @@ void client_look(struct blk_client *client)
 
 bool client_arm(struct blk_client *client)
 {
-    return channel_arm(&client->session.channel) != 0;
+    return channel_arm(&client->session.channel.channel) != 0;
 }
 
 uint64_t client_look_deadline(const struct blk_client *client)
@@ -204,19 +197,19 @@ static void channel_sleep(struct blk_client *client)
 {
     uint64_t mask = NOTIFY_BIT(client_channel_bit(client)) | NOTIFY_BIT(client_event_bit(client));
     struct ipc_delivery delivery;
-    const struct blk_session *session = &client->session;
+    struct peer_channel *channel = &client->session.channel;
     uint64_t deadline = channel_deadline(client);
     int error;
-    if (channel_arm(&client->session.channel) != 0) {
+    if (channel_arm(&channel->channel) != 0) {
         channel_ring(client);
         return; /* an answer is there, or the channel is broken: the next look finds out */
     }
-    if (client->ring_owed)
-        error = ipc_ring_receive(&delivery, session->driver, session->driver_doorbell, mask,
+    if (channel->ring_owed)
+        error = ipc_ring_receive(&delivery, channel->service, channel->service_doorbell, mask,
                                  deadline, RECEIVE_NO_REQUESTS);
     else
         error = ipc_receive(&delivery, mask, deadline, RECEIVE_NO_REQUESTS);
-    client->ring_owed = false;
+    channel->ring_owed = false;
     if (error && error != -ANOLE_ETIMEDOUT)
         client->broken = true; /* there is no one to ring */
     else if (error && replay_in_flight(&client->replay) > 0)

@@ -12,13 +12,6 @@
 #define STALE_NAME_US 500u /* RS may hear of a death after us */
 #define RETRY_US 10000u
 
-static bool alive(endpoint_t driver)
-{
-    endpoint_t process;
-    unsigned service_id;
-    return kcall_endpoint_info(driver, &process, &service_id) == 0;
-}
-
 int client_find_driver(struct blk_client *client, endpoint_t *driver)
 {
     uint64_t deadline = client_deadline(client);
@@ -30,7 +23,7 @@ int client_find_driver(struct blk_client *client, endpoint_t *driver)
         int error = name_wait(client->driver_name, driver, client_event_bit(client), deadline);
         if (error == -ANOLE_ETIMEDOUT && known == -ANOLE_ENOENT)
             return -ANOLE_ENOENT;
-        if (error || alive(*driver))
+        if (error || peer_alive(*driver))
             return error;
         if (ticks_now() >= deadline)
             return -ANOLE_ETIMEDOUT;
@@ -40,10 +33,8 @@ int client_find_driver(struct blk_client *client, endpoint_t *driver)
 
 void client_complain(struct blk_client *client, enum rs_complaint complaint)
 {
-    struct message message = {.word = {client->session.driver, complaint}};
     client->complained_ticks = ticks_now();
-    /* RS judges; that it may refuse to listen changes nothing here. */
-    (void)anole_call(startup_page()->rs, RS_COMPLAIN, &message, client_deadline(client));
+    peer_complain(client->session.driver, complaint, client_deadline(client));
 }
 
 void client_give_up(struct blk_client *client, int error)
@@ -72,7 +63,7 @@ static bool worth_another_try(int error)
 
 int client_leave(struct blk_client *client)
 {
-    if (!client_driver_alive(client))
+    if (!peer_alive(client->session.driver))
         return 0;
     int error = session_quit(client);
     if (error == -ANOLE_ETIMEDOUT)

@@ -7,14 +7,6 @@
 
 #define QUIT_RETRY_US 1000u
 
-bool client_driver_alive(const struct blk_client *client)
-{
-    endpoint_t process;
-    unsigned service_id;
-    return client->session.driver != ENDPOINT_NONE &&
-           kcall_endpoint_info(client->session.driver, &process, &service_id) == 0;
-}
-
 static int call_driver(struct blk_client *client, uint32_t type, struct message *message)
 {
     return anole_call(client->session.queue, type, message, client_call_deadline(client));
@@ -92,49 +84,20 @@ static int grant_memory(struct blk_client *client)
                        &session->copies_grant);
 }
 
-/* The smallest ring that holds all requests that can be in flight. */
-static uint32_t ring_entries(const struct blk_client *client)
-{
-    uint32_t entries = CHANNEL_ENTRIES_MIN;
-    while (entries < client->replay.slots)
-        entries *= 2;
-    return entries;
-}
-
-static int make_channel(struct blk_client *client, uint32_t entries)
-{
-    struct blk_session *session = &client->session;
-    size_t bytes = (channel_size(entries) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-    int error = kcall_region_create(bytes, 0, &session->region);
-    if (!error)
-        error = kcall_region_map(ENDPOINT_SELF, session->region, 0, bytes,
-                                 PROT_READ_BIT | PROT_WRITE_BIT, &session->channel_memory);
-    if (error)
-        return error;
-    session->channel_bytes = bytes;
-    error = channel_init(&session->channel, CHANNEL_CLIENT, session->channel_memory, bytes,
-                         entries);
-    if (!error)
-        error = kcall_region_offer(session->region, session->driver, PROT_READ_BIT | PROT_WRITE_BIT,
-                                   &session->offer);
-    if (!error)
-        error = kcall_doorbell(session->driver, client_channel_bit(client), &session->doorbell);
-    return error;
-}
-
 static int attach_channel(struct blk_client *client)
 {
     struct blk_session *session = &client->session;
-    uint32_t entries = ring_entries(client);
-    int error = make_channel(client, entries);
+    struct peer_channel *channel = &session->channel;
+    uint32_t entries = peer_ring_entries(client->replay.slots);
+    int error = peer_channel_open(channel, session->driver, entries, client_channel_bit(client));
     if (error)
         return error;
-    struct message message = {.word = {BLK_ID(0, 0), session->id, session->offer, session->doorbell,
+    struct message message = {.word = {BLK_ID(0, 0), session->id, channel->offer, channel->doorbell,
                                        session->pool_grant, client->pool_mapped, entries}};
     error = call_driver(client, BLK_ATTACH, &message);
     if (error)
         return error;
-    session->driver_doorbell = message.word[1];
+    channel->service_doorbell = message.word[1];
     session->attached = true;
     return 0;
 }
@@ -177,7 +140,6 @@ int session_establish(struct blk_client *client)
     if (error)
         return error;
     client->broken = false;
-    client->ring_owed = false;
     client->held_until = 0;
     client->complained_ticks = 0;
     client->stats.epochs++;
@@ -225,20 +187,18 @@ static int revoke(const struct blk_client *client, handle_t *grant, uint64_t dea
 {
     unsigned bit = client_event_bit(client);
     struct ipc_delivery delivery;
-    while (*grant != HANDLE_NONE && kcall_revoke(*grant, (int)bit) == -ANOLE_EBUSY) {
-        if (ipc_receive(&delivery, NOTIFY_BIT(bit), deadline_ticks, RECEIVE_NO_REQUESTS) != 0)
-            return -ANOLE_EBUSY;
-    }
-    *grant = HANDLE_NONE;
-    return 0;
+    int error;
+    while ((error = peer_revoke(grant, bit)) != 0 &&
+           ipc_receive(&delivery, NOTIFY_BIT(bit), deadline_ticks, RECEIVE_NO_REQUESTS) == 0)
+        continue;
+    return error;
 }
 
 /* Handles of our own making; one that the kernel closed already is as good as closed. */
-static void close_handle(handle_t *handle)
+static void close_handle(handle_t handle)
 {
-    if (*handle != HANDLE_NONE)
-        (void)kcall_close(*handle);
-    *handle = HANDLE_NONE;
+    if (handle != HANDLE_NONE)
+        (void)kcall_close(handle);
 }
 
 int session_release(struct blk_client *client, uint64_t deadline_ticks)
@@ -252,13 +212,9 @@ int session_release(struct blk_client *client, uint64_t deadline_ticks)
     if (error)
         return error;
 
-    if (session->channel_memory)
-        (void)kcall_unmap(session->channel_memory, session->channel_bytes);
-    close_handle(&session->watch);
-    close_handle(&session->doorbell);
-    close_handle(&session->change_bell);
-    close_handle(&session->offer);
-    close_handle(&session->region);
+    peer_channel_close(&session->channel);
+    close_handle(session->watch);
+    close_handle(session->change_bell);
     *session = (struct blk_session){.driver = ENDPOINT_NONE};
     return 0;
 }

@@ -5,7 +5,7 @@ ipcbench_LIBS := libbench libanole
 
 PROGRAMS += blkbench
 blkbench_SRCS := tests/bench/guest/blkbench.c tests/bench/guest/blkbench_queues.c
-blkbench_LIBS := libbench libblk libchan libanole
+blkbench_LIBS := libbench libblk libpeer libchan libanole
 
 PROGRAMS += filebench
 filebench_SRCS := tests/bench/guest/filebench.c
@@ -13,11 +13,11 @@ filebench_LIBS := libbench libanole
 
 PROGRAMS += recoverybench
 recoverybench_SRCS := tests/bench/guest/recoverybench.c tests/bench/guest/recovery_load.c
-recoverybench_LIBS := libbench librs libblk libchan libanole
+recoverybench_LIBS := libbench librs libblk libpeer libchan libanole
 
 PROGRAMS += writebench
 writebench_SRCS := tests/bench/guest/writebench.c
-writebench_LIBS := libbench librs libblk libchan libanole
+writebench_LIBS := libbench librs libblk libpeer libchan libanole
 
 PROGRAMS += boottime
 boottime_SRCS := tests/bench/guest/boottime.c

@@ -1,6 +1,6 @@
 PROGRAMS += blktest
 blktest_SRCS := $(wildcard tests/guest/blktest*.c)
-blktest_LIBS := libblk libchan libsha256 libanole
+blktest_LIBS := libblk libpeer libchan libsha256 libanole
 
 PROGRAMS += corotest
 corotest_SRCS := tests/guest/corotest.c $(wildcard tests/guest/testkit*.c)
