@@ -306,6 +306,8 @@ int file_cut(struct node *node, uint64_t first);
 int file_unnamed(struct node *node);
 /* Inside: what is to be finished later, also by the next instance or by e2fsck. */
 int orphan_add(struct node *node);
+/* Inside: it isn't any more. */
+int orphan_remove(struct node *node);
 /* Cuts it to its size, or frees it if it has no name and nobody has it open, in as many
  * transactions as it takes. */
 int orphan_finish(struct node *node);

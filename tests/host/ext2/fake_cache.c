@@ -44,6 +44,7 @@ struct cache {
 };
 
 static struct cache *only; /* kept over deaths */
+static struct cache *then; /* what it will have been at a death */
 static int image_fd = -1;
 static uint8_t *image;
 static uint64_t image_len;
@@ -225,6 +226,59 @@ int cache_sync(struct cache *cache)
     return 0;
 }
 
+/* ---- deaths ---- */
+
+static void forget_all(struct cache *cache)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
+            next = block->next;
+            free(block->data);
+            free(block->changed);
+            free(block);
+        }
+    free(cache->freed);
+    free(cache);
+}
+
+static struct cache *copy_of(const struct cache *cache)
+{
+    struct cache *copy = malloc(sizeof(*copy));
+
+    *copy = *cache;
+    copy->freed = NULL;
+    memset(copy->buckets, 0, sizeof(copy->buckets));
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (const struct cache_block *block = cache->buckets[i]; block; block = block->next) {
+            struct cache_block *made = add(copy, block->number);
+
+            made->dirty = block->dirty;
+            memcpy(made->data, block->data, cache->block_size);
+        }
+    return copy;
+}
+
+static void committed(struct cache *cache)
+{
+    if (fake_cache.commits_until_death && --fake_cache.commits_until_death == 0) {
+        assert(!then);
+        then = copy_of(cache);
+    }
+}
+
+bool fake_cache_go_back(void)
+{
+    fake_cache.commits_until_death = 0;
+    if (!then)
+        return false;
+    assert(!only->open);
+    forget_all(only);
+    only = then;
+    only->open = false;
+    then = NULL;
+    return true;
+}
+
 /* ---- transactions ---- */
 
 void cache_begin(struct cache *cache)
@@ -302,6 +356,7 @@ void cache_commit(struct cache *cache, struct fs_operation operation, int result
             .operation = operation, .result = result, .value = value};
     }
     end(cache, true);
+    committed(cache);
 }
 
 void cache_abort(struct cache *cache)
@@ -327,19 +382,6 @@ bool cache_done(const struct cache *cache, struct fs_operation operation, int *r
 }
 
 /* ---- opening and closing ---- */
-
-static void forget_all(struct cache *cache)
-{
-    for (unsigned i = 0; i < BUCKETS; i++)
-        for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
-            next = block->next;
-            free(block->data);
-            free(block->changed);
-            free(block);
-        }
-    free(cache->freed);
-    free(cache);
-}
 
 uint32_t cache_found(const void *memory, size_t memory_len, const char *disk)
 {
@@ -390,7 +432,9 @@ void fake_cache_reset(void)
 {
     if (only)
         forget_all(only);
-    only = NULL;
+    if (then)
+        forget_all(then);
+    only = then = NULL;
     fake_cache = (struct fake_cache_behaviour){0};
 }
 
@@ -429,6 +473,14 @@ int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t 
         return -ANOLE_EBADHANDLE;
     memcpy(to, data->bytes + offset, len);
     return 0;
+}
+
+uint64_t fs_data_at_end(struct fs_data *data, uint64_t end)
+{
+    if (!data->placed)
+        data->position = end;
+    data->placed = true;
+    return data->position;
 }
 
 /* ---- the rest of the world ---- */
