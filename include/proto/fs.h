@@ -202,8 +202,8 @@ static_assert(sizeof(struct fs_attributes) == 40, "shared layout");
 
 struct fs_statvfs {
     uint32_t block_size;
-    uint32_t flags; /* FS_MOUNT_* */
-    uint64_t blocks, blocks_free, blocks_available;
+    uint32_t flags;                                 /* FS_MOUNT_* */
+    uint64_t blocks, blocks_free, blocks_available; /* available: free and not reserved */
     uint64_t files, files_free;
     uint32_t name_max;
     char type[12]; /* "ext2", "mem" ... */

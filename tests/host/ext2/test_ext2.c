@@ -496,6 +496,30 @@ static void test_full_disk(void **state)
     }
 }
 
+/* As Linux shows them to all, and gives them to the superuser. */
+static void test_reserved_blocks(void **state)
+{
+    static uint8_t bytes[65536];
+    struct fs_statvfs statvfs;
+    uint64_t node;
+    uint64_t at = 0;
+    int64_t count;
+
+    (void)state;
+    mount_new("-t ext2 -b 1024 -m 10", "8M");
+    assert_int_equal(fs_statvfs(&statvfs), 0);
+    assert_int_equal(statvfs.blocks, 8192);
+    assert_int_equal(statvfs.blocks_available, statvfs.blocks_free - 819);
+    node = new_file(root, "file");
+    while ((count = fs_write(node, at, bytes, sizeof(bytes))) > 0)
+        at += (uint64_t)count;
+    assert_int_equal(count, -ANOLE_ENOSPC);
+    assert_int_equal(fs_statvfs(&statvfs), 0);
+    assert_int_equal(statvfs.blocks_free, 0);
+    assert_int_equal(statvfs.blocks_available, 0);
+    unmount_clean();
+}
+
 static void test_no_inodes(void **state)
 {
     uint64_t node;
@@ -812,6 +836,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_indexed_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_of_any_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reserved_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_inodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_client_without_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_without_name, set_up, tear_down),
