@@ -19,6 +19,7 @@ struct cache_block {
     struct cache_block *next;
     uint64_t number;
     bool dirty;
+    bool ahead; /* being read */
     uint8_t *data;
     uint8_t *changed; /* the transaction's copy */
 };
@@ -115,6 +116,11 @@ static void drop(struct cache *cache, struct cache_block *block)
     free(block);
 }
 
+uint64_t cache_block_count(const struct cache *cache)
+{
+    return image_len / cache->block_size;
+}
+
 /* As the disk would: others run meanwhile. */
 static void wait_for_disk(void)
 {
@@ -132,10 +138,13 @@ static int get(struct cache *cache, uint64_t number, bool is_new, struct cache_b
         return -ANOLE_EIO;
     if (fake_cache.bad_block && number == fake_cache.bad_block)
         return -ANOLE_EIO;
-    if (!block) {
+    if (!block || block->ahead) {
+        fake_cache.reads += !block && !is_new;
         if (!is_new)
             wait_for_disk();
         block = find(cache, number);
+        if (block)
+            block->ahead = false;
     }
     if (!block) {
         block = add(cache, number);
@@ -178,11 +187,23 @@ bool cache_has(const struct cache *cache, uint64_t block)
 
 unsigned cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
 {
+    /* Block 0 is nobody's but the superblock's, which comes first. */
     for (unsigned i = 0; i < count; i++)
-        assert(blocks[i] != 0 && blocks[i] < image_len / cache->block_size);
+        assert(blocks[i] != 0 || (i == 0 && (count == 1 || blocks[1] == 1)));
     if (fake_cache.ahead_room > 0 && count > fake_cache.ahead_room)
         count = fake_cache.ahead_room;
     fake_cache.ahead += count;
+    for (unsigned i = 0; i < count; i++) {
+        struct cache_block *block;
+
+        if (find(cache, blocks[i]) || (fake_cache.bad_block && blocks[i] == fake_cache.bad_block) ||
+            blocks[i] >= cache_block_count(cache))
+            continue;
+        block = add(cache, blocks[i]);
+        block->ahead = true;
+        if (disk_read(blocks[i] * cache->block_size, block->data, cache->block_size) != 0)
+            drop(cache, block);
+    }
     return count;
 }
 
@@ -383,6 +404,17 @@ bool cache_done(const struct cache *cache, struct fs_operation operation, int *r
 
 /* ---- opening and closing ---- */
 
+/* What is on the disk is read again there. */
+static void forget_clean(struct cache *cache)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
+            next = block->next;
+            if (!block->dirty)
+                drop(cache, block);
+        }
+}
+
 uint32_t cache_found(const void *memory, size_t memory_len, const char *disk)
 {
     (void)memory;
@@ -402,6 +434,7 @@ int cache_open(struct cache **cache, const struct cache_options *options)
         snprintf(only->disk, sizeof(only->disk), "%s", options->disk);
     }
     assert(!only->open && only->block_size == options->block_size);
+    forget_clean(only);
     only->open = true;
     only->read_only = options->read_only;
     *cache = only;

@@ -19,6 +19,7 @@ struct fake_cache_behaviour {
     unsigned writes_until_error;  /* cache_write fails at that one; 0: never */
     unsigned ahead_room;          /* blocks that are read ahead at a time; 0: no limit */
     unsigned ahead;               /* so far */
+    unsigned reads;               /* of one block, so far */
     unsigned commits_until_death; /* see fake_cache_go_back; 0: never */
 };
 extern struct fake_cache_behaviour fake_cache;
