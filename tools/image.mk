@@ -23,14 +23,16 @@ $(BUILD)/kernel/deps/%.c.o: $(BUILD)/deps/%.c tools/rules.mk tools/image.mk
 
 # What goes into the boot image: every program, the checked system description, the start script.
 BOOT_PROGRAMS := $(patsubst %,$(BUILD)/bin/%,$(PROGRAMS) $(FLOAT_PROGRAMS))
-BOOT_FILES := $(patsubst etc/%,%=etc/%,$(wildcard etc/rc))
+START_SCRIPT := $(wildcard etc/rc)
+BOOT_FILES := $(foreach file,$(START_SCRIPT),$(file)=$(file))
 
 $(BUILD)/system.dtb: etc/system.dts tools/check-system include/anole/kcall.h \
     include/anole/process.h $(MODULE_FILES)
 	$(call say,DTC,$<)mkdir -p $(@D) && tools/check-system --programs "$(PROGRAMS) $(FLOAT_PROGRAMS)" $< && \
 	    dtc -q -I dts -O dtb -o $@ $<
 
-$(BUILD)/boot.img: tools/mkimage $(BOOT_PROGRAMS) $(BUILD)/system.dtb $(wildcard etc/rc) \
+# The directory's time changes when the script is removed.
+$(BUILD)/boot.img: tools/mkimage $(BOOT_PROGRAMS) $(BUILD)/system.dtb etc $(START_SCRIPT) \
     $(MODULE_FILES)
 	$(call say,IMAGE,$@)tools/mkimage -o $@ $(BOOT_PROGRAMS) system.dtb=$(BUILD)/system.dtb \
 	    $(BOOT_FILES)

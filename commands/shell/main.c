@@ -2,7 +2,7 @@
  * The shell: a service that RS starts and restarts, and the operator of the system. With commands in
  * the boot arguments it runs them between two marks that the launcher looks for and powers the
  * machine off with their status; without, it reads lines from the console. Before either, the start
- * script runs, if there is one.
+ * script runs, if the boot image has one.
  *
  * It owns nothing that outlives it. When it dies, pm ends the programs that it started and RS brings
  * a new shell up; commands from the boot arguments are not run a second time then.
@@ -14,14 +14,19 @@
 #include "script.h"
 #include "terminal.h"
 
+#include "../common/files.h"
+
+#include <errno.h>
 #include <libanole/anole.h>
 #include <libanole/service.h>
 #include <librs/rs_client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BOOT_ARGUMENTS_MAX 65536u
+#define START_SCRIPT "/boot/etc/rc"
 #define STATUS_RESTARTED 125 /* the shell died while it ran the boot arguments' commands */
 
 /* The boot arguments, terminated; from malloc. Panics if they can't be had: nothing could be run. */
@@ -42,18 +47,19 @@ static char *read_boot_arguments(void)
     return arguments;
 }
 
-/* Its failures are said, and are not those of the commands in the boot arguments. */
+/* Its failures are said, and are not those of the commands in the boot arguments; the directory that
+ * it ends in isn't theirs. */
 static void run_start_script(void)
 {
-    static const char *const paths[] = {"/etc/rc", "/boot/etc/rc"};
     struct shell shell = {0};
-    int status = -1;
+    int status = script_run(&shell, START_SCRIPT);
 
-    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]) && status < 0; i++) {
-        status = script_run(&shell, paths[i]);
-        if (status > 0)
-            fprintf(stderr, "shell: %s ended with status %d\n", paths[i], status);
-    }
+    if (status < 0 && errno != ENOENT)
+        complain("shell", START_SCRIPT);
+    if (status > 0)
+        fprintf(stderr, "shell: %s ended with status %d\n", START_SCRIPT, status);
+    if (status >= 0 && chdir("/") != 0)
+        complain("shell", "/");
 }
 
 static _Noreturn void run_boot_commands(const char *commands)
@@ -62,6 +68,7 @@ static _Noreturn void run_boot_commands(const char *commands)
 
     if (startup_page()->instance == 0) {
         printf("==anole-begin==\n");
+        run_start_script();
         shell_run(&shell, commands);
     } else {
         shell.first_failure = STATUS_RESTARTED;
@@ -137,10 +144,10 @@ int main(void)
     char *arguments = read_boot_arguments();
     const char *commands = boot_commands(arguments);
 
-    if (startup_page()->instance == 0)
-        run_start_script();
     if (commands != NULL)
         run_boot_commands(commands);
     free(arguments);
+    if (startup_page()->instance == 0)
+        run_start_script();
     run_interactive();
 }

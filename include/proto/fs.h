@@ -31,12 +31,15 @@
 #define FS_NAME_MAX 255u  /* bytes of one name: any but '/' and NUL; not "." and ".." */
 #define FS_PATH_MAX 4096u /* bytes of a path, its NUL included */
 #define FS_HERE (~(uint64_t)0)
+#define FS_LENGTH_MAX 0x40000000u /* of one read or write; what is asked beyond isn't done */
 
 enum fs_request {
     /* Of programs, for a file of theirs */
     FS_READ = MESSAGE_TYPE(PROTO_FS, 1),  /* -> w0 bytes; 0: the end. EISDIR */
-    FS_WRITE = MESSAGE_TYPE(PROTO_FS, 2), /* -> w0 bytes. A file opened with FS_APPEND is written at
-                                             its end. ENOSPC, EFBIG */
+    FS_WRITE = MESSAGE_TYPE(PROTO_FS, 2), /* -> w0 bytes: all, up to FS_LENGTH_MAX, unless there is
+                                             no room or no grant for more. A file opened with
+                                             FS_O_APPEND is written at its end, in one piece that
+                                             nobody else writes into. ENOSPC, EFBIG */
     FS_SEEK = MESSAGE_TYPE(PROTO_FS, 3),  /* w1 offset (signed), w2 FS_SEEK_* -> w0 position */
     FS_STAT = MESSAGE_TYPE(PROTO_FS, 4),  /* w1-2 grant (write) and offset for struct fs_stat */
     FS_TRUNCATE = MESSAGE_TYPE(PROTO_FS, 5), /* w1 length; what is added reads as zeroes */
@@ -199,8 +202,8 @@ static_assert(sizeof(struct fs_attributes) == 40, "shared layout");
 
 struct fs_statvfs {
     uint32_t block_size;
-    uint32_t flags; /* FS_MOUNT_* */
-    uint64_t blocks, blocks_free, blocks_available;
+    uint32_t flags;                                 /* FS_MOUNT_* */
+    uint64_t blocks, blocks_free, blocks_available; /* available: free and not reserved */
     uint64_t files, files_free;
     uint32_t name_max;
     char type[12]; /* "ext2", "mem" ... */

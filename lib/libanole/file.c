@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #define SERVER_WAIT_US                                                                             \
-    60000000u                  /* for the next instance; RS gives up, or brings one, much sooner */
-#define LENGTH_MAX 0x40000000u /* of one request */
+    60000000u /* for the next instance; RS gives up, or brings one, much sooner */
 
 uint64_t operation_next(void)
 {
@@ -82,7 +81,7 @@ int file_call(struct file *file, uint32_t type, struct message *message)
 static ssize_t transfer(struct file *file, uint32_t type, const void *buffer, size_t len,
                         uint64_t position)
 {
-    size_t part = len < LENGTH_MAX ? len : LENGTH_MAX;
+    size_t part = len < FS_LENGTH_MAX ? len : FS_LENGTH_MAX;
     struct message message = {.word = {[3] = part, [4] = position}};
     int error = file_call_buffer(file, type, buffer, part,
                                  type == FS_READ ? GRANT_WRITE : GRANT_READ, 1, &message);

@@ -10,6 +10,10 @@
 #define ENTRIES_BYTES 4096u
 
 struct fs_data {
+    const struct request *request;
+    struct kept_file *file;
+    uint64_t begins; /* what is written at the end */
+    bool again;
     endpoint_t client;
     handle_t grant;
     uint64_t offset;
@@ -35,9 +39,13 @@ int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t 
     return copy(data, offset, to, len, COPY_FROM_GRANT);
 }
 
-static struct fs_data data_of(const struct message *message, uint64_t len)
+static struct fs_data data_of(const struct request *request, struct kept_file *file, uint64_t len)
 {
-    return (struct fs_data){.client = message->endpoint,
+    const struct message *message = &request->delivery.message;
+
+    return (struct fs_data){.request = request,
+                            .file = file,
+                            .client = message->endpoint,
                             .grant = message->word[1],
                             .offset = message->word[2],
                             .len = len};
@@ -57,29 +65,32 @@ static int length_of(const struct message *message, uint64_t *len)
     return !wants_here(message) && message->word[4] > POSITION_MAX ? -ANOLE_EINVAL : 0;
 }
 
-/* Noted, unless another thread of the process closed the file meanwhile. */
-static uint64_t note(const struct request *request, struct kept_file *file, uint64_t here)
+/* Noted, unless another thread of the process closed the file meanwhile. True: it was before. */
+static bool begins(const struct request *request, struct kept_file *file, uint64_t *position)
 {
     const struct message *message = &request->delivery.message;
 
-    return file_find(request->process, message->word[0]) == file
-               ? beginning_note(file, message->word[6], here)
-               : here;
+    return file_find(request->process, message->word[0]) == file &&
+           beginning_note(file, message->word[6], position);
 }
 
-static uint64_t begin(const struct request *request, struct kept_file *file, uint64_t here)
+uint64_t fs_data_at_end(struct fs_data *data, uint64_t end)
 {
-    return note(request, file, here) & ~BEGINNING_APPEND;
+    uint64_t position = end | BEGINNING_AT_END;
+
+    data->again = begins(data->request, data->file, &position);
+    data->begins = position & ~BEGINNING_AT_END;
+    return data->begins;
 }
 
 /* ---- reading ---- */
 
-static int64_t read_at(const struct request *request, const struct kept_open *open,
-                       uint64_t position, uint64_t len)
+static int64_t read_at(const struct request *request, struct kept_file *file, uint64_t position,
+                       uint64_t len)
 {
-    struct fs_data data = data_of(&request->delivery.message, len);
+    struct fs_data data = data_of(request, file, len);
 
-    return request->mount->ops->read(request->mount->fs, open->node, position, &data, len);
+    return request->mount->ops->read(request->mount->fs, open_of(file)->node, position, &data, len);
 }
 
 int data_read(struct request *request, struct kept_file *file)
@@ -99,13 +110,14 @@ int data_read(struct request *request, struct kept_file *file)
         return error;
     if (wants_here(message)) {
         coro_lock(lock);
-        uint64_t position = begin(request, file, open->position);
-        count = read_at(request, open, position, len);
-        if (count > 0)
+        uint64_t position = open->position;
+        bool again = begins(request, file, &position);
+        count = read_at(request, file, position, len);
+        if (count > 0 && !again)
             open->position = position + (uint64_t)count;
         coro_unlock(lock);
     } else {
-        count = read_at(request, open, message->word[4], len);
+        count = read_at(request, file, message->word[4], len);
     }
     message->word[0] = count > 0 ? (uint64_t)count : 0;
     return count < 0 ? (int)count : 0;
@@ -113,51 +125,46 @@ int data_read(struct request *request, struct kept_file *file)
 
 /* ---- writing ---- */
 
-static int64_t write_at(const struct request *request, const struct kept_open *open,
-                        uint64_t position, uint64_t len)
+static int64_t write_at(const struct request *request, struct fs_data *data, uint64_t position,
+                        uint64_t len)
 {
-    struct fs_data data = data_of(&request->delivery.message, len);
+    const struct kept_open *open = open_of(data->file);
 
-    if (position > POSITION_MAX - len)
+    if (position != FS_END && position > POSITION_MAX - len)
         return -ANOLE_EFBIG;
-    return request->mount->ops->write(request->mount->fs, open->node, position, &data, len);
+    return request->mount->ops->write(request->mount->fs, open->node, position, data, len);
 }
 
-/* At the file's end, wherever other files put it. */
-static int64_t append(const struct request *request, struct kept_file *file, struct kept_open *open,
-                      uint64_t len)
+static int64_t write_synced(const struct request *request, struct fs_data *data, uint64_t position,
+                            uint64_t len)
 {
-    struct coro_lock *lock = &fs_state.append[open->node % 16];
-    struct fs_stat stat;
-    int64_t count;
+    const struct kept_open *open = open_of(data->file);
+    int64_t count = write_at(request, data, position, len);
+    int error = 0;
 
-    coro_lock(lock);
-    count = request->mount->ops->stat(request->mount->fs, open->node, &stat);
-    if (count == 0) {
-        uint64_t end = begin(request, file, stat.size | BEGINNING_APPEND);
-        count = write_at(request, open, end, len);
-        if (count > 0)
-            open->position = end + (uint64_t)count;
-    }
-    coro_unlock(lock);
-    return count;
+    if (count > 0 && (open->flags & FS_O_SYNC) && request->mount->ops->sync)
+        error = request->mount->ops->sync(request->mount->fs, open->node);
+    return error ? error : count;
 }
 
+/* Nobody else is at this open until it is done: see beginnings_look. */
 static int64_t write_here(const struct request *request, struct kept_file *file, uint64_t len)
 {
+    struct fs_data data = data_of(request, file, len);
     struct kept_open *open = open_of(file);
     struct coro_lock *lock = &open_state(open)->lock;
     int64_t count;
 
     coro_lock(lock);
     if (open->flags & FS_O_APPEND) {
-        count = append(request, file, open, len);
+        count = write_synced(request, &data, FS_END, len);
     } else {
-        uint64_t position = begin(request, file, open->position);
-        count = write_at(request, open, position, len);
-        if (count > 0)
-            open->position = position + (uint64_t)count;
+        data.begins = open->position;
+        data.again = begins(request, file, &data.begins);
+        count = write_synced(request, &data, data.begins, len);
     }
+    if (count > 0 && !data.again)
+        open->position = data.begins + (uint64_t)count;
     coro_unlock(lock);
     return count;
 }
@@ -183,14 +190,14 @@ int data_write(struct request *request, struct kept_file *file)
         error = may_change(request, open);
     if (error)
         return error;
-    if (wants_here(message) || (open->flags & FS_O_APPEND))
+    if (wants_here(message) || (open->flags & FS_O_APPEND)) {
         count = write_here(request, file, len);
-    else
-        count = write_at(request, open, message->word[4], len);
-    if (count > 0 && (open->flags & FS_O_SYNC) && request->mount->ops->sync)
-        error = request->mount->ops->sync(request->mount->fs, open->node);
+    } else {
+        struct fs_data data = data_of(request, file, len);
+        count = write_synced(request, &data, message->word[4], len);
+    }
     message->word[0] = count > 0 ? (uint64_t)count : 0;
-    return count < 0 ? (int)count : error;
+    return count < 0 ? (int)count : 0;
 }
 
 /* ---- the rest ---- */
@@ -222,14 +229,17 @@ int data_seek(struct request *request, struct kept_file *file)
     uint64_t base = 0, position;
 
     coro_lock(lock);
-    uint64_t here = begin(request, file, open->position);
+    uint64_t here = open->position;
+    bool again = begins(request, file, &here);
     int error = seek_base(request, open, here, message->word[2], &base);
     position = base + message->word[1];
     if (!error && (base > POSITION_MAX || position > POSITION_MAX ||
                    ((int64_t)message->word[1] > 0 && position < base)))
         error = -ANOLE_EINVAL;
     if (!error)
-        message->word[0] = open->position = position;
+        message->word[0] = position;
+    if (!error && !again)
+        open->position = position;
     coro_unlock(lock);
     return error;
 }
@@ -318,7 +328,8 @@ static int entries_read(struct request *request, struct kept_file *file, struct 
                         struct entries *entries)
 {
     const struct message *message = &request->delivery.message;
-    uint64_t cookie = note(request, file, open->position);
+    uint64_t cookie = open->position;
+    (void)begins(request, file, &cookie);
     int error = request->mount->ops->entries(request->mount->fs, open->node, &cookie, emit,
                                              entries);
 

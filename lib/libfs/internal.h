@@ -28,8 +28,7 @@
 #define FS_REQUESTS_A_PROCESS 16u
 #define FS_TYPES 8u
 #define FS_SOURCE_LEN 32u
-#define FS_MOUNTPOINTS 16u        /* in one mount */
-#define FS_LENGTH_MAX 0x40000000u /* of one read or write; what is asked beyond isn't done */
+#define FS_MOUNTPOINTS 16u /* in one mount */
 
 /* ---- what survives (kept) ---- */
 
@@ -56,8 +55,8 @@ struct kept_beginning {
     uint64_t number; /* the operation; 0: none. Written last */
     uint64_t position;
 };
-/* In a position: it was the file's end then, where something was to be appended. */
-#define BEGINNING_APPEND (1ull << 63)
+/* In a position: it was the file's end then, where something was to be written. */
+#define BEGINNING_AT_END (1ull << 63)
 
 /* A process's file, or (token not 0) an offer of its. */
 struct kept_file {
@@ -114,7 +113,6 @@ struct fs_state {
     struct mount mounts[FS_MOUNTS];
     struct open opens[FS_FILES];
     struct waiting_poll polls[FS_FILES];
-    struct coro_lock append[16]; /* of nodes, by number: who writes at the end */
     bool recovered;
     struct coro_queue recovering;
     bool somebody_died; /* and may have files */
@@ -161,8 +159,9 @@ static inline struct open *open_state(const struct kept_open *open)
 {
     return &fs_state.opens[open - fs_state.kept->opens];
 }
-/* Where this operation begins: here, or where it began when it was asked before. */
-uint64_t beginning_note(struct kept_file *file, uint64_t operation, uint64_t here);
+/* Where this operation begins: at *position, which is noted, or (true) where it began when it was asked
+ * before, which *position is then. What an instance died before it was done was never asked. */
+bool beginning_note(struct kept_file *file, uint64_t operation, uint64_t *position);
 
 /* ---- request.c ---- */
 /* A request on its coroutine: of a program, or of vfs through a channel. */

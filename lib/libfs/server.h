@@ -26,6 +26,12 @@ struct fs_data;
 int fs_data_to_client(struct fs_data *data, uint64_t offset, const void *from, size_t len);
 int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t len);
 
+/* What is written at FS_END goes to the file's end: the file system says where that is, at a time from
+ * which on it stays there until the data is written. Where the data goes: to that end, or, if it was
+ * written before the server's death, to where it was then. */
+uint64_t fs_data_at_end(struct fs_data *data, uint64_t end);
+#define FS_END (~(uint64_t)0)
+
 /* Whose request it is and its number: what a file system that outlives itself writes into its log beside
  * the changes. number 0: it has none (never repeated). */
 struct fs_operation {
@@ -88,7 +94,8 @@ struct fs_ops {
     /* What had the new name is replaced, as POSIX has it (EINVAL: a directory into itself). */
     int (*rename)(void *mount, struct fs_operation operation, uint64_t from, struct fs_name name,
                   uint64_t to, struct fs_name new_name);
-    /* The same bytes at the same position again are the same. */
+    /* The same bytes at the same position again are the same. At FS_END they become part of the file at
+     * once: its size is what it was before, or all that is written is there, also after a death. */
     int64_t (*write)(void *mount, uint64_t node, uint64_t position, struct fs_data *data,
                      uint64_t len);
     int (*set_attributes)(void *mount, uint64_t node, const struct fs_attributes *attributes);

@@ -341,21 +341,24 @@ void wait_buried(void)
         coro_queue_wait(&fs_state.buried);
 }
 
-uint64_t beginning_note(struct kept_file *file, uint64_t operation, uint64_t here)
+bool beginning_note(struct kept_file *file, uint64_t operation, uint64_t *position)
 {
     if (operation == 0)
-        return here;
-    for (unsigned i = 0; i < KEPT_BEGINNINGS; i++)
-        if (file->beginnings[i].number == operation)
-            return file->beginnings[i].position;
+        return false;
+    for (unsigned i = 0; i < KEPT_BEGINNINGS; i++) {
+        if (file->beginnings[i].number == operation) {
+            *position = file->beginnings[i].position;
+            return true;
+        }
+    }
     struct kept_beginning *beginning = &file->beginnings[file->next % KEPT_BEGINNINGS];
     file->next = (file->next + 1) % KEPT_BEGINNINGS;
     beginning->number = 0;
     in_order();
-    beginning->position = here;
+    beginning->position = *position;
     in_order();
     beginning->number = operation;
-    return here;
+    return false;
 }
 
 /* ---- taking over ---- */
@@ -403,31 +406,35 @@ int table_init(void *memory, size_t len)
     return error;
 }
 
-/* What was to be appended and wasn't before the death isn't bound to where the end was: others may
- * append there before it is asked for again. Appending is one at a time, so what has begun was done
- * if the file is longer now. */
-static void forget_appending(struct kept_file *file, uint64_t size)
+/* What was not done before the death isn't bound to where it was to begin: others may read or write there
+ * before it is asked for again. On each open one is done at a time, which moves the position when it is
+ * done. At a file's end one is done at a time, and all at once, so that the file is longer then. */
+static void beginnings_look(struct kept_file *file, uint64_t position, uint64_t size)
 {
     for (unsigned i = 0; i < KEPT_BEGINNINGS; i++) {
         struct kept_beginning *beginning = &file->beginnings[i];
+        bool was_done = beginning->position & BEGINNING_AT_END
+                            ? (beginning->position & ~BEGINNING_AT_END) < size
+                            : beginning->position != position;
 
-        if (beginning->position & BEGINNING_APPEND &&
-            (beginning->position & ~BEGINNING_APPEND) >= size)
+        if (!was_done)
             beginning->number = 0;
     }
 }
 
-static void files_look_at_ends(void)
+static void files_look_at_beginnings(void)
 {
     for (unsigned i = 0; i < FS_FILES; i++) {
         struct kept_file *file = &fs_state.kept->files[i];
         const struct kept_open *open = file->process != 0 ? open_of(file) : NULL;
         const struct mount *mount = open ? mount_find(open->mount) : NULL;
-        struct fs_stat stat;
+        struct fs_stat stat = {0};
 
-        if (mount && mount->up && open->flags & FS_O_APPEND &&
-            mount->ops->stat(mount->fs, open->node, &stat) == 0)
-            forget_appending(file, stat.size);
+        /* A directory's positions are what its file system makes of them. */
+        if (!mount || !mount->up || open->type == FS_TYPE_DIRECTORY)
+            continue;
+        if (!(open->flags & FS_O_APPEND) || mount->ops->stat(mount->fs, open->node, &stat) == 0)
+            beginnings_look(file, open->position, stat.size);
     }
 }
 
@@ -473,7 +480,7 @@ void table_recover(void *nothing)
                        mount->kept->source, anole_error_text(error));
     }
     files_take_over();
-    files_look_at_ends();
+    files_look_at_beginnings();
     fs_state.recovered = true;
     coro_queue_wake_all(&fs_state.recovering);
 }

@@ -90,12 +90,6 @@ int blocks_give(struct mount *mount, uint64_t block, uint64_t count)
     return note_blocks(mount, block, count, false);
 }
 
-bool inode_used(const struct mount *mount, uint32_t ino)
-{
-    return ino > 0 && ino <= mount->fs->super->s_inodes_count &&
-           ext2fs_test_inode_bitmap2(mount->fs->inode_map, ino);
-}
-
 static int change_inode(struct mount *mount, uint32_t ino, bool is_directory, bool used)
 {
     int error = transaction_group(mount, (uint32_t)ext2fs_group_of_ino(mount->fs, ino));

@@ -62,6 +62,8 @@ int cache_get(struct cache *cache, uint64_t block, unsigned flags, struct cache_
 /* Gives it back; dirty: its bytes were changed. One that was new (ZERO, OVERWRITE) and isn't dirty
  * is forgotten. */
 void cache_put(struct cache *cache, struct cache_block *block, bool dirty);
+/* Blocks of the disk. */
+uint64_t cache_block_count(const struct cache *cache);
 /* Whether it is here now. */
 bool cache_has(const struct cache *cache, uint64_t block);
 /* Starts reading, without waiting, those of count blocks that aren't here, in few large requests:

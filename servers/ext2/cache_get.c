@@ -109,6 +109,11 @@ void cache_put(struct cache *cache, struct cache_block *block, bool dirty)
     block_put(cache, slot);
 }
 
+uint64_t cache_block_count(const struct cache *cache)
+{
+    return cache->block_count;
+}
+
 bool cache_has(const struct cache *cache, uint64_t number)
 {
     uint32_t slot = slot_find(cache, number);

@@ -214,7 +214,19 @@ int blocks_give(struct mount *mount, uint64_t block, uint64_t count);
 bool blocks_valid(const struct mount *mount, uint64_t block, uint64_t count);
 int inode_take(struct mount *mount, uint32_t near, bool is_directory, uint32_t *ino);
 int inode_give(struct mount *mount, uint32_t ino, bool is_directory);
-bool inode_used(const struct mount *mount, uint32_t ino);
+
+/* ---- bitmaps (bitmaps.c); inside ---- */
+
+/* All of them into memory, unless they are there: before anything is changed. */
+int bitmaps_load(struct mount *mount);
+/* As the bitmap in memory, or on the disk, says. */
+int inode_used(struct mount *mount, uint32_t ino, bool *used);
+/* A flag of the group's that says that there is nothing on the disk yet. Groups without checksums
+ * have none. */
+static inline bool group_uninitialized(ext2_filsys fs, uint32_t group, uint16_t flag)
+{
+    return ext2fs_has_group_desc_csum(fs) && ext2fs_bg_flags_test(fs, group, flag);
+}
 
 /* ---- nodes ---- */
 
@@ -306,6 +318,8 @@ int file_cut(struct node *node, uint64_t first);
 int file_unnamed(struct node *node);
 /* Inside: what is to be finished later, also by the next instance or by e2fsck. */
 int orphan_add(struct node *node);
+/* Inside: it isn't any more. */
+int orphan_remove(struct node *node);
 /* Cuts it to its size, or frees it if it has no name and nobody has it open, in as many
  * transactions as it takes. */
 int orphan_finish(struct node *node);

@@ -163,18 +163,25 @@ int file_entries(void *on, uint64_t in, uint64_t *cookie,
     return error;
 }
 
+static uint64_t at_most(uint64_t number, uint64_t limit)
+{
+    return number < limit ? number : limit;
+}
+
+/* What is reserved for the superuser is no one's to count on, but every program here may take it. */
 int file_statvfs(void *on, struct fs_statvfs *statvfs)
 {
     const struct mount *mount = on;
     struct ext2_super_block *super = mount->fs->super;
+    uint64_t reserved = ext2fs_r_blocks_count(super);
 
     statvfs->block_size = mount->block_size;
     statvfs->flags = mount->read_only ? FS_MOUNT_READ_ONLY : 0;
     statvfs->blocks = ext2fs_blocks_count(super);
-    statvfs->blocks_free = ext2fs_free_blocks_count(super);
-    statvfs->blocks_available = statvfs->blocks_free;
+    statvfs->blocks_free = at_most(ext2fs_free_blocks_count(super), statvfs->blocks);
+    statvfs->blocks_available = statvfs->blocks_free - at_most(reserved, statvfs->blocks_free);
     statvfs->files = super->s_inodes_count;
-    statvfs->files_free = super->s_free_inodes_count;
+    statvfs->files_free = at_most(super->s_free_inodes_count, statvfs->files);
     statvfs->name_max = EXT2_NAME_LEN;
     return 0;
 }

@@ -12,8 +12,8 @@ EXT2FS_PORT := $(wildcard servers/ext2/port/*.h servers/ext2/port/ext2fs/*.h)
 libext2fs_DEPS := $(EXT2FS_PORT)
 
 # All but its loop and its cache: host tests have others.
-ext2_FILES_SRCS := $(addprefix servers/ext2/,allocate.c data.c directory.c extents.c files.c \
-    indirect.c io.c map.c mount.c names.c namespace.c node.c orphan.c places.c sync.c \
+ext2_FILES_SRCS := $(addprefix servers/ext2/,allocate.c bitmaps.c data.c directory.c extents.c \
+    files.c indirect.c io.c map.c mount.c names.c namespace.c node.c orphan.c places.c sync.c \
     transaction.c write.c port/absent.c)
 
 PROGRAMS += ext2

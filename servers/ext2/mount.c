@@ -123,6 +123,19 @@ static const char *not_in_order(const struct ext2_super_block *super)
 
 /* ---- the cache ---- */
 
+#define SUPER_AHEAD_BYTES 32768u
+
+/* The superblock, and behind it what is read next: the descriptors. */
+static void read_begin(struct cache *cache, uint32_t block_size)
+{
+    uint64_t blocks[SUPER_AHEAD_BYTES / EXT2_MIN_BLOCK_SIZE];
+    unsigned count = block_size < SUPER_AHEAD_BYTES ? SUPER_AHEAD_BYTES / block_size : 1;
+
+    for (unsigned i = 0; i < count; i++)
+        blocks[i] = SUPERBLOCK_OFFSET / block_size + i;
+    (void)cache_read_ahead(cache, blocks, count);
+}
+
 /* Opens the cache with the block size of the file system, which stands in its superblock. */
 static int open_cache(struct place_of_mount *place, struct mount *mount, uint32_t block_size)
 {
@@ -140,6 +153,8 @@ static int open_cache(struct place_of_mount *place, struct mount *mount, uint32_
     mount->block_size = block_size;
     error = cache_open(&place->cache, &options);
     mount->cache = error ? NULL : place->cache;
+    if (!error)
+        read_begin(mount->cache, block_size);
     return error;
 }
 
@@ -226,10 +241,10 @@ static bool super_sane(const struct ext2_super_block *super, uint32_t block_size
            super->s_reserved_gdt_blocks <= block_size / 4;
 }
 
-/* All inside mount_enter: libext2fs reads by the transaction. */
-static int open_inside(struct mount *mount)
+/* All inside mount_enter: libext2fs reads by the transaction. found: an earlier instance had it, and had
+ * checked the bitmaps. */
+static int open_inside(struct mount *mount, bool found)
 {
-    const uint8_t *data;
     int error;
 
     io_open_for(mount);
@@ -242,14 +257,13 @@ static int open_inside(struct mount *mount)
     if (!super_sane(mount->fs->super, mount->block_size))
         return mount_corrupt(mount, "the superblock isn't valid");
     /* The disk is as large as it says. */
-    error = metadata_read(mount, ext2fs_blocks_count(mount->fs->super) - 1, &data);
-    if (error)
+    if (ext2fs_blocks_count(mount->fs->super) > cache_block_count(mount->cache))
         return mount_corrupt(mount, "it has %llu blocks, the disk fewer",
                              (unsigned long long)ext2fs_blocks_count(mount->fs->super));
     mount->fs->default_bitmap_type = EXT2FS_BMAP64_BITARRAY;
     error = reserve(mount);
-    if (!error)
-        error = error_from(mount, ext2fs_read_bitmaps(mount->fs), "a bitmap");
+    if (!error && !found)
+        error = bitmaps_load(mount);
     if (error)
         return error;
     allocate_watch(mount);
@@ -297,7 +311,7 @@ static int open_all(struct place_of_mount *place, struct mount *mount)
     /* What an earlier instance had changed may not be durable yet. */
     mount->changed.all = found;
     mount_enter(mount);
-    error = open_inside(mount);
+    error = open_inside(mount, found);
     if (!error)
         error = node_get_ino(mount, EXT2_ROOT_INO, false, &root);
     if (!error) {

@@ -321,6 +321,7 @@ int node_get_ino(struct mount *mount, uint32_t ino, bool orphan, struct node **g
 {
     uint32_t first = EXT2_FIRST_INODE(mount->fs->super);
     struct node *node = find(mount, ino);
+    bool used;
     int error;
 
     if (node) {
@@ -330,8 +331,11 @@ int node_get_ino(struct mount *mount, uint32_t ino, bool orphan, struct node **g
         *got = node;
         return 0;
     }
-    if ((ino < first && ino != EXT2_ROOT_INO) || !inode_used(mount, ino))
+    if (ino < first && ino != EXT2_ROOT_INO)
         return -ANOLE_ESTALE;
+    error = inode_used(mount, ino, &used);
+    if (error || !used)
+        return error ? error : -ANOLE_ESTALE;
     node = new_node(mount, ino);
     if (!node)
         return -ANOLE_ENOMEM;

@@ -1,8 +1,9 @@
 /*
  * Files that lose their blocks. One that is large does so in several transactions; until the last
  * one it is in the list of orphans, which begins in the superblock and goes on in the inodes'
- * deletion times, as in ext3 and ext4. So is one without a name that is still open. Whoever mounts
- * the file system next finishes what stands there.
+ * deletion times, as in ext3 and ext4. So is one without a name that is still open, and one that
+ * much is being added to, in blocks behind its end. Whoever mounts the file system next finishes
+ * what stands there: it is cut to its size, and freed if it has no name.
  */
 #include "ext2.h"
 
@@ -129,7 +130,7 @@ int orphan_add(struct node *node)
     return 0;
 }
 
-static int remove_from_list(struct node *node)
+int orphan_remove(struct node *node)
 {
     struct mount *mount = node->mount;
     struct node *before;
@@ -181,17 +182,18 @@ static int finish_some(struct node *node)
 {
     struct mount *mount = node->mount;
     bool unnamed = node->inode.i_links_count == 0;
+    bool unused = unnamed && node->opens == 0;
     uint64_t blocks = (node_size(node) + mount->block_size - 1) / mount->block_size;
     int more = transaction_node(mount, node);
     int error = 0;
 
-    if (more == 0 && (!unnamed || node->opens == 0))
-        more = file_cut(node, unnamed ? 0 : blocks);
+    if (more == 0)
+        more = file_cut(node, unused ? 0 : blocks);
     if (more < 0)
         return more;
-    if (more == 0 && !(unnamed && node->opens > 0))
-        error = remove_from_list(node);
-    if (!error && more == 0 && unnamed && node->opens == 0)
+    if (more == 0 && (!unnamed || unused))
+        error = orphan_remove(node);
+    if (!error && more == 0 && unused)
         error = free_inode(node);
     if (!error)
         error = mount_commit(mount, operation_none(), 0);
@@ -222,7 +224,8 @@ int orphan_finish(struct node *node)
     return error;
 }
 
-/* The first one after `after` that isn't open and unnamed: 0: there is none. */
+/* The one after *after (0: the first one), held, or NULL: there is none. *after is 0 if it isn't in
+ * the list any more: it was closed meanwhile. */
 static int next_orphan(struct mount *mount, uint32_t *after, struct node **node)
 {
     uint32_t next = mount->fs->super->s_last_orphan;
@@ -240,6 +243,8 @@ static int next_orphan(struct mount *mount, uint32_t *after, struct node **node)
         node_put(*node);
     }
     *node = NULL;
+    if (!passed)
+        *after = 0;
     return 0;
 }
 
@@ -250,22 +255,24 @@ void orphans_clear(struct mount *mount)
     int error = 0;
 
     while (!error) {
+        uint32_t before = after;
         struct node *node;
 
         mount_enter(mount);
         error = next_orphan(mount, &after, &node);
         mount_leave(mount);
-        if (error || !node)
+        if (error || (!node && after == before))
             break;
-        if (node->inode.i_links_count == 0 && node->opens > 0) {
+        if (!node)
+            continue; /* from the beginning: what is done takes no time */
+        error = orphan_finish(node);
+        if (!node->gone && node->inode.i_links_count == 0)
             after = node->ino;
-        } else {
-            error = orphan_finish(node);
+        else
             cleared++;
-        }
         node_put(node);
     }
     if (cleared > 0)
-        log_printf(LOG_INFO, "%s: finished %u files that were being cut or freed", mount->disk,
-                   cleared);
+        log_printf(LOG_INFO, "%s: finished %u files that were being written, cut or freed",
+                   mount->disk, cleared);
 }

@@ -188,12 +188,6 @@ static int write_inode_bitmap(struct mount *mount, uint32_t group)
                       "the inode bitmap");
 }
 
-/* Groups without checksums have no such flags. */
-static bool uninitialized(ext2_filsys fs, uint32_t group, uint16_t flag)
-{
-    return ext2fs_has_group_desc_csum(fs) && ext2fs_bg_flags_test(fs, group, flag);
-}
-
 static int write_descriptors(struct mount *mount, uint32_t group)
 {
     ext2_filsys fs = mount->fs;
@@ -217,9 +211,9 @@ static int write_groups(struct mount *mount)
     for (unsigned i = 0; i < transaction->group_count && !error; i++) {
         uint32_t group = transaction->groups[i];
 
-        if (!uninitialized(mount->fs, group, EXT2_BG_BLOCK_UNINIT))
+        if (!group_uninitialized(mount->fs, group, EXT2_BG_BLOCK_UNINIT))
             error = write_block_bitmap(mount, group);
-        if (!error && !uninitialized(mount->fs, group, EXT2_BG_INODE_UNINIT))
+        if (!error && !group_uninitialized(mount->fs, group, EXT2_BG_INODE_UNINIT))
             error = write_inode_bitmap(mount, group);
         ext2fs_group_desc_csum_set(mount->fs, group);
     }
@@ -433,7 +427,9 @@ int mount_enter_clearing(struct mount *mount)
     mount_enter(mount);
     if (mount->read_only)
         error = mount->corrupt ? -ANOLE_EIO : -ANOLE_EROFS;
-    else if (mount->super.s_state & EXT2_VALID_FS)
+    else
+        error = bitmaps_load(mount);
+    if (!error && (mount->super.s_state & EXT2_VALID_FS))
         error = begin_use(mount);
     if (error)
         mount_leave(mount);

@@ -2,11 +2,23 @@
  * Writing: from the client into the cache. Blocks that the file has are changed in place; others
  * are taken in one transaction for all of them, after their data is in the cache, so that a file
  * never shows what was in its blocks before.
+ *
+ * What begins at the file's end or behind it becomes part of the file at once, however many
+ * transactions it takes: only the last one changes the size. Meanwhile the file is in the list of
+ * orphans, so that whoever finds it so cuts off what is behind its end.
  */
 #include "ext2.h"
 
 #define BYTES_AT_ONCE (1024u * 1024u)
 #define RUNS_AT_ONCE 32u
+
+struct writing {
+    struct node *node;
+    struct fs_data *data;
+    uint64_t position; /* of its first byte */
+    uint64_t len, done;
+    bool at_end; /* of the file, or behind it */
+};
 
 /* ---- one block's bytes ---- */
 
@@ -214,10 +226,22 @@ static int write_planned(struct node *node, struct plan *plan, uint64_t position
     return 0;
 }
 
-static int64_t write_inside(struct node *node, uint64_t position, struct fs_data *data,
-                            uint64_t offset, uint64_t len)
+/* What was written up to there is part of the file now. */
+static int becomes_part(struct writing *writing, uint64_t end)
 {
+    struct node *node = writing->node;
+
+    if (end > node_size(node))
+        grow(node, end);
+    /* Without a name it stays in the list. */
+    return writing->at_end && node->inode.i_links_count > 0 ? orphan_remove(node) : 0;
+}
+
+static int64_t write_inside(struct writing *writing, uint64_t len)
+{
+    struct node *node = writing->node;
     struct mount *mount = node->mount;
+    uint64_t position = writing->position + writing->done;
     uint64_t end_block = (position + len + mount->block_size - 1) / mount->block_size;
     uint64_t done = 0;
     struct plan plan;
@@ -225,16 +249,20 @@ static int64_t write_inside(struct node *node, uint64_t position, struct fs_data
 
     if (!error)
         error = make_plan(node, position / mount->block_size, end_block, &plan);
-    if (!error && position > node_size(node))
+    if (!error && writing->done == 0 && position > node_size(node))
         error = clear_tail(node);
     if (error)
         return error;
-    error = write_planned(node, &plan, position, data, offset, len, &done);
+    error = write_planned(node, &plan, position, writing->data, writing->done, len, &done);
     /* What fits into a full disk is written; anything else undoes all. */
     if (error && !(error == -ANOLE_ENOSPC && done > 0))
         return error;
-    if (position + done > node_size(node))
-        grow(node, position + done);
+    if (writing->at_end && writing->done + done < writing->len)
+        error = orphan_add(node);
+    else
+        error = becomes_part(writing, position + done);
+    if (error)
+        return error;
     modified(node);
     error = mount_commit(mount, operation_none(), 0);
     if (error)
@@ -245,17 +273,16 @@ static int64_t write_inside(struct node *node, uint64_t position, struct fs_data
 }
 
 /* A disk that is nearly full may lack room for the maps of so much: then less is written. */
-static int64_t write_new(struct node *node, uint64_t position, struct fs_data *data,
-                         uint64_t offset, uint64_t len)
+static int64_t write_new(struct writing *writing, uint64_t len)
 {
-    struct mount *mount = node->mount;
+    struct mount *mount = writing->node->mount;
     int64_t result;
 
     for (;; len = len / 4 < mount->block_size ? mount->block_size : len / 4) {
         result = mount_enter_change(mount);
         if (result)
             return result;
-        result = write_inside(node, position, data, offset, len);
+        result = write_inside(writing, len);
         mount_leave(mount);
         if (result != -ANOLE_ENOSPC || len <= mount->block_size ||
             ext2fs_free_blocks_count(mount->fs->super) == 0)
@@ -263,9 +290,11 @@ static int64_t write_new(struct node *node, uint64_t position, struct fs_data *d
     }
 }
 
-static int64_t write_some(struct node *node, uint64_t position, struct fs_data *data,
-                          uint64_t offset, uint64_t len)
+static int64_t write_some(struct writing *writing)
 {
+    struct node *node = writing->node;
+    uint64_t position = writing->position + writing->done;
+    uint64_t len = writing->len - writing->done;
     struct run run;
     int64_t here;
     int error;
@@ -278,36 +307,77 @@ static int64_t write_some(struct node *node, uint64_t position, struct fs_data *
         return node->mount->corrupt ? -ANOLE_EIO : -ANOLE_EROFS;
     here = len_in_place(node, position, len, &run);
     if (here == 0)
-        return write_new(node, position, data, offset, len);
+        return write_new(writing, len);
     if (here < 0)
         return here;
-    error = write_run(node, &run, false, position, data, offset, (uint64_t)here);
+    error = write_run(node, &run, false, position, writing->data, writing->done, (uint64_t)here);
     modified(node);
     return error ? error : here;
 }
 
-int64_t write_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
+/* What was written at the end without coming to an end, because the disk is full or the client's
+ * memory has gone, becomes part of the file, or is cut off. */
+static int end_early(struct writing *writing)
 {
-    uint64_t limit = map_limit(node) * node->mount->block_size;
-    uint64_t done = 0;
+    struct node *node = writing->node;
+    struct mount *mount = node->mount;
+    int error = mount_enter_change(mount);
+
+    if (error)
+        return error;
+    error = transaction_node(mount, node);
+    if (!error)
+        error = becomes_part(writing, writing->position + writing->done);
+    modified(node);
+    if (!error)
+        error = mount_commit(mount, operation_none(), 0);
+    mount_leave(mount);
+    if (error)
+        (void)file_finish(node); /* if not now, then after the next mount */
+    return error;
+}
+
+static int64_t write_all(struct writing *writing)
+{
     int64_t part = 0;
 
-    if (len == 0)
-        return 0;
-    if (position >= limit)
-        return -ANOLE_EFBIG;
-    if (len > limit - position)
-        len = limit - position;
-    coro_lock(&node->change);
-    while (done < len && part >= 0) {
-        part = write_some(node, position + done, data, done, len - done);
+    while (writing->done < writing->len && part >= 0) {
+        part = write_some(writing);
         if (part == 0)
             part = -ANOLE_ENOSPC;
         if (part > 0)
-            done += (uint64_t)part;
+            writing->done += (uint64_t)part;
+    }
+    if (part < 0 && writing->done > 0 && writing->at_end) {
+        int error = end_early(writing);
+
+        if (error)
+            return error;
+    }
+    return writing->done > 0 ? (int64_t)writing->done : part;
+}
+
+int64_t write_data(struct node *node, uint64_t position, struct fs_data *data, uint64_t len)
+{
+    struct writing writing = {.node = node, .data = data, .position = position, .len = len};
+    uint64_t limit = map_limit(node) * node->mount->block_size;
+    int64_t result = -ANOLE_EFBIG;
+
+    if (len == 0)
+        return 0;
+    /* This file may be one of them: they are finished while nobody has its lock. */
+    mount_finish_orphans(node->mount);
+    coro_lock(&node->change);
+    if (position == FS_END)
+        writing.position = fs_data_at_end(data, node_size(node));
+    if (writing.position < limit) {
+        if (len > limit - writing.position)
+            writing.len = limit - writing.position;
+        writing.at_end = writing.position >= node_size(node);
+        result = write_all(&writing);
     }
     coro_unlock(&node->change);
-    return done > 0 ? (int64_t)done : part;
+    return result;
 }
 
 /* ---- the size ---- */
@@ -341,6 +411,7 @@ int truncate_data(struct node *node, uint64_t size)
 
     if (size > map_limit(node) * node->mount->block_size)
         return -ANOLE_EFBIG;
+    mount_finish_orphans(node->mount); /* see write_data */
     coro_lock(&node->change);
     result = mount_enter_change(node->mount);
     if (!result) {

@@ -150,6 +150,8 @@ int64_t disk_write(uint64_t node, uint64_t position, struct fs_data *data, uint6
 {
     struct disk *disk = disk_use(node, true);
 
+    if (disk && position == FS_END) /* where nothing can be written */
+        position = fs_data_at_end(data, disk_bytes(blk_client_info(disk->client)));
     return disk ? move(disk, position, data, len, true) : -ANOLE_EBADF;
 }
 

@@ -340,6 +340,8 @@ static int64_t mem_write(void *mount, uint64_t number, uint64_t position, struct
     struct mem_node *file;
     int64_t count = file_of(mount, number, &file);
 
+    if (count == 0 && position == FS_END)
+        position = fs_data_at_end(data, file->bytes.size);
     if (count == 0)
         count = bytes_write(&file->bytes, position, data, len);
     if (count > 0)

@@ -1,6 +1,6 @@
 /*
- * Several programs at once on the same files: each appends its own records to one file, writes its own
- * stripes of another, fights for names, and moves a file to and fro. What must hold whatever their
+ * Several programs at once on the same files: each appends its own records to one file, and a few long
+ * ones to a second, writes its own stripes of another, fights for names, and moves a file to and fro. What must hold whatever their
  * order is looked at when they have ended.
  */
 #include "fstest.h"
@@ -24,10 +24,21 @@
 #define ROUNDS 200u
 #define STRIPE 777u /* bytes: across the blocks' bounds */
 
+#define LONG_EVERY 50u           /* rounds */
+#define LONG_MAX (1200u * 1024u) /* bytes: more than a file server writes at a time */
+#define LONG_USUAL (200u * 1024u)
+
 struct record {
     uint32_t worker, round;
     uint64_t check; /* of both */
 };
+
+/* A record and more bytes, which go on from its check. */
+struct long_record {
+    struct record record;
+    uint8_t bytes[LONG_MAX];
+};
+static struct long_record long_record, long_found;
 
 static uint64_t record_check(uint32_t worker, uint32_t round)
 {
@@ -47,6 +58,29 @@ static bool append_record(int fd, unsigned worker, unsigned round)
     const struct record record = {worker, round, record_check(worker, round)};
 
     return write(fd, &record, sizeof(record)) == (ssize_t)sizeof(record);
+}
+
+/* As long as it is, without the record. One of each worker's is longer than all others. */
+static size_t long_len(unsigned worker, unsigned round)
+{
+    return round / LONG_EVERY % 4 == worker % 4 ? LONG_MAX
+                                                : record_check(worker, round) % LONG_USUAL;
+}
+
+static void long_make(unsigned worker, unsigned round)
+{
+    long_record.record = (struct record){worker, round, record_check(worker, round)};
+    operation_bytes(long_record.record.check, long_record.bytes, long_len(worker, round));
+}
+
+static bool append_long(int fd, unsigned worker, unsigned round)
+{
+    size_t len = sizeof(struct record) + long_len(worker, round);
+
+    if (round % LONG_EVERY != 0)
+        return true;
+    long_make(worker, round);
+    return write(fd, &long_record, len) == (ssize_t)len;
 }
 
 static bool write_stripe(int fd, const struct fstest *test, unsigned worker, unsigned round)
@@ -89,18 +123,20 @@ bool shared_worker(const struct fstest *test, unsigned number)
 
     shared_path(test, "records", path);
     int records = open(path, O_WRONLY | O_APPEND);
+    shared_path(test, "long", path);
+    int longs = open(path, O_WRONLY | O_APPEND);
     shared_path(test, "stripes", path);
     int stripes = open(path, O_RDWR);
-    if (records < 0 || stripes < 0)
+    if (records < 0 || longs < 0 || stripes < 0)
         return group_failed("shared", "worker %u: open", number);
     for (unsigned round = 0; round < ROUNDS && well; round++) {
-        well = append_record(records, number, round) &&
+        well = append_record(records, number, round) && append_long(longs, number, round) &&
                write_stripe(stripes, test, number, round) && fight(test, number, round) &&
                play(test, round + number);
         if (!well)
             group_failed("shared", "worker %u, round %u", number, round);
     }
-    if (close(records) != 0 || close(stripes) != 0)
+    if (close(records) != 0 || close(longs) != 0 || close(stripes) != 0)
         well = group_failed("shared", "worker %u: close", number);
     return well;
 }
@@ -108,7 +144,7 @@ bool shared_worker(const struct fstest *test, unsigned number)
 static bool shared_prepare(const struct fstest *test)
 {
     static const char *const directories[] = {"", "left", "right"};
-    static const char *const files[] = {"records", "stripes", "left/ball"};
+    static const char *const files[] = {"records", "long", "stripes", "left/ball"};
     char path[300];
 
     for (unsigned i = 0; i < 3; i++) {
@@ -116,7 +152,7 @@ static bool shared_prepare(const struct fstest *test)
         if (mkdir(path, 0755) != 0)
             return group_failed("shared", "mkdir %s", path);
     }
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         shared_path(test, files[i], path);
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
         if (fd < 0 || close(fd) != 0)
@@ -183,6 +219,37 @@ static bool check_records(const struct fstest *test)
     return well;
 }
 
+/* Each is in one piece, whatever others appended at the same time. */
+static bool check_long(const struct fstest *test)
+{
+    unsigned next[WORKERS_MAX] = {0};
+    struct record *record = &long_found.record;
+    char path[300];
+    bool well = true;
+
+    shared_path(test, "long", path);
+    int fd = open(path, O_RDONLY);
+    if (fd < 0)
+        return group_failed("shared", "long: open");
+    for (unsigned i = 0; i < test->workers * (ROUNDS / LONG_EVERY) && well; i++) {
+        well = read(fd, record, sizeof(*record)) == (ssize_t)sizeof(*record) &&
+               record->worker < test->workers && record->round == next[record->worker];
+        if (well) {
+            size_t len = long_len(record->worker, record->round);
+            next[record->worker] += LONG_EVERY;
+            long_make(record->worker, record->round);
+            well = read(fd, long_found.bytes, len) == (ssize_t)len &&
+                   memcmp(&long_found, &long_record, sizeof(*record) + len) == 0;
+        }
+        if (!well)
+            group_failed("shared", "long record %u is not as it was appended", i);
+    }
+    if (well && read(fd, record, 1) != 0)
+        well = group_failed("shared", "there are more long records than were appended");
+    close(fd);
+    return well;
+}
+
 static bool check_stripes(const struct fstest *test)
 {
     static uint8_t found[STRIPE], wanted[STRIPE];
@@ -229,7 +296,7 @@ bool group_shared(const struct fstest *test)
     if (test->workers > WORKERS_MAX)
         return group_failed("shared", "at most %u workers", WORKERS_MAX);
     bool well = shared_prepare(test) && shared_run(test) && check_records(test) &&
-                check_stripes(test) && check_names(test);
+                check_long(test) && check_stripes(test) && check_names(test);
     shared_path(test, "", path);
     well = remove_tree("fstest", path) && well;
     if (well)

@@ -13,3 +13,7 @@ test_ext2_CFLAGS := $(EXT2_TEST_CFLAGS)
 HOST_TESTS += test_ext2_random
 test_ext2_random_SRCS := tests/host/ext2/test_ext2_random.c $(EXT2_TEST_SRCS)
 test_ext2_random_CFLAGS := $(EXT2_TEST_CFLAGS)
+
+HOST_TESTS += test_ext2_deaths
+test_ext2_deaths_SRCS := tests/host/ext2/test_ext2_deaths.c $(EXT2_TEST_SRCS)
+test_ext2_deaths_CFLAGS := $(EXT2_TEST_CFLAGS)

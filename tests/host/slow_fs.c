@@ -69,10 +69,24 @@ static int64_t slow_write(void *mount, uint64_t node, uint64_t position, struct 
 {
     (void)mount;
     (void)node;
-    (void)data;
+    if (position == FS_END)
+        position = fs_data_at_end(data, 100 + slow.grown);
     slow_down();
+    if (slow.die)
+        return -ANOLE_EIO; /* nobody hears of it */
     slow.written[slow.writes++ % 8] = position;
+    if (position + len > 100 + slow.grown)
+        slow.grown = position + len - 100;
     return (int64_t)len;
+}
+
+static int slow_sync(void *mount, uint64_t node)
+{
+    (void)mount;
+    (void)node;
+    slow_down();
+    slow.syncs++;
+    return 0;
 }
 
 static int slow_create(void *mount, struct fs_operation operation, uint64_t directory,
@@ -116,6 +130,7 @@ static const struct fs_ops slow_ops = {
     .stat = slow_stat,
     .read = slow_read,
     .write = slow_write,
+    .sync = slow_sync,
     .create = slow_create,
     .opened = slow_opened,
     .closed = slow_closed,

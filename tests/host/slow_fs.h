@@ -16,7 +16,9 @@ struct slow_fs {
     uint64_t written[8], reads[8]; /* positions */
     unsigned writes, read_count;
     uint64_t created_by;
-    uint64_t grown; /* by appending */
+    uint64_t grown; /* by writing */
+    bool die;       /* in the middle of a write, before anything is written */
+    unsigned syncs;
 };
 extern struct slow_fs slow;
 /* As it was when a file was closed last. */

@@ -39,6 +39,12 @@ int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t 
     return 0;
 }
 
+uint64_t fs_data_at_end(struct fs_data *data, uint64_t end)
+{
+    (void)data;
+    return end;
+}
+
 /* ---- requests, each on a coroutine ---- */
 
 enum what { OPEN, READ, WRITE, FLUSH };
@@ -204,6 +210,7 @@ static void the_end(void **state)
     assert_int_equal(move(WRITE, size - 1000, bytes, sizeof(bytes)), 1000);
     assert_int_equal(move(WRITE, size, bytes, sizeof(bytes)), -ANOLE_ENOSPC);
     assert_int_equal(move(WRITE, INT64_MAX - 5, bytes, 1), -ANOLE_ENOSPC);
+    assert_int_equal(move(WRITE, FS_END, bytes, 1), -ANOLE_ENOSPC); /* appended */
     assert_int_equal(move(READ, 0, bytes, 0), 0);
     assert_int_equal(move(WRITE, 0, bytes, 0), 0);
 }

@@ -43,29 +43,99 @@ static void files_survive_the_server(void **state)
     assert_int_equal(file_call_numbered(BOB, FS_TAKE, 7, taken), 0);
     assert_int_equal(world_reply.word[0], inherited);
     assert_int_equal(file_call_numbered(BOB, FS_TAKE, 8, take), -ANOLE_EBADF);
-    /* Appending: where it began, even if the file has grown by it. */
-    uint64_t end = world_opened(ALICE, "file", FS_O_WRITE | FS_O_APPEND);
-    const uint64_t append[5] = {end, grant, 0, 5, HERE};
-    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
-    slow.grown = 5;
-    assert_int_equal(world_restart(), 0);
-    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1004, append), 0);
-    assert_int_equal(slow.written[0], 100);
-    assert_int_equal(slow.written[1], 100);
-    /* What the death undid comes behind what others appended meanwhile. */
-    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
-    assert_int_equal(slow.written[2], 105);
-    assert_int_equal(world_restart(), 0);
-    slow.grown = 12;
-    assert_int_equal(file_call_numbered(ALICE, FS_WRITE, 1005, append), 0);
-    assert_int_equal(slow.written[3], 112);
     /* Who died meanwhile has nothing. */
     fake_process_die(BOB);
     slow.opens = 0;
     assert_int_equal(world_restart(), 0);
-    assert_int_equal(slow.opens, 2);
-    assert_int_equal(file_call(ALICE, FS_CLOSE, file, 0, 0, 0, 0), 0);
     assert_int_equal(slow.opens, 1);
+    assert_int_equal(file_call(ALICE, FS_CLOSE, file, 0, 0, 0, 0), 0);
+    assert_int_equal(slow.opens, 0);
+}
+
+static int asked(endpoint_t process, uint64_t number, uint64_t file)
+{
+    static char bytes[5];
+    handle_t grant = fake_grant(process, bytes, sizeof(bytes), GRANT_READ);
+    const uint64_t write[5] = {file, grant, 0, sizeof(bytes), HERE};
+
+    return file_call_numbered(process, FS_WRITE, number, write);
+}
+
+/* What the server's death undid isn't bound to the end that it had. */
+static void appending_survives_the_server(void **state)
+{
+    uint64_t one = world_opened(ALICE, "file", FS_O_WRITE | FS_O_APPEND);
+    uint64_t two = world_opened(BOB, "file", FS_O_WRITE | FS_O_APPEND);
+
+    (void)state;
+    assert_int_equal(asked(ALICE, 1, one), 0);
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(asked(BOB, 1, two), 0);
+    assert_int_equal(asked(ALICE, 1, one), 0); /* it was done */
+    assert_int_equal(slow.written[0], 100);
+    assert_int_equal(slow.written[1], 105);
+    assert_int_equal(slow.written[2], 100);
+    slow.die = true;
+    assert_int_equal(asked(ALICE, 2, one), -ANOLE_EIO);
+    slow.die = false;
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(asked(BOB, 2, two), 0);
+    assert_int_equal(asked(ALICE, 2, one), 0);
+    assert_int_equal(slow.written[3], 110);
+    assert_int_equal(slow.written[4], 115);
+}
+
+/* Who shares a position may be the first to ask: nobody writes where somebody else did. */
+static void sharing_survives_the_server(void **state)
+{
+    uint64_t one = world_opened(ALICE, "file", FS_O_WRITE);
+    uint64_t two;
+
+    (void)state;
+    assert_int_equal(file_call(ALICE, FS_OFFER, one, 0, 0, 0, 0), 0);
+    assert_int_equal(file_call(BOB, FS_TAKE, world_reply.word[0], 0, 0, 0, 0), 0);
+    two = world_reply.word[0];
+    slow.die = true;
+    assert_int_equal(asked(ALICE, 1, one), -ANOLE_EIO);
+    slow.die = false;
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(asked(BOB, 1, two), 0);
+    assert_int_equal(asked(ALICE, 1, one), 0);
+    assert_int_equal(slow.written[0], 0);
+    assert_int_equal(slow.written[1], 5);
+    /* Done, it is done where it was, and doesn't move the position back. */
+    assert_int_equal(asked(ALICE, 2, one), 0);
+    assert_int_equal(world_restart(), 0);
+    assert_int_equal(asked(BOB, 2, two), 0);
+    assert_int_equal(asked(ALICE, 2, one), 0);
+    assert_int_equal(asked(ALICE, 3, one), 0);
+    assert_int_equal(slow.written[2], 10);
+    assert_int_equal(slow.written[3], 15);
+    assert_int_equal(slow.written[4], 10);
+    assert_int_equal(slow.written[5], 20);
+}
+
+/* Until it is durable nobody else's is done there: should the server die, it may be asked for again. */
+static void synchronous_writes_keep_their_order(void **state)
+{
+    uint64_t one = world_opened(ALICE, "file", FS_O_WRITE | FS_O_SYNC);
+
+    (void)state;
+    assert_int_equal(asked(ALICE, 1, one), 0);
+    assert_int_equal(slow.syncs, 1);
+    slow.wait = true;
+    assert_int_equal(asked(ALICE, 2, one), SERVICE_NO_REPLY);
+    coro_wake(slow.waiting);
+    fs_server_step();
+    assert_int_equal(slow.writes, 2); /* and waits for its sync */
+    slow.wait = false;
+    assert_int_equal(asked(ALICE, 3, one), SERVICE_NO_REPLY);
+    assert_int_equal(slow.writes, 2);
+    coro_wake(slow.waiting);
+    fs_server_step();
+    assert_int_equal(slow.writes, 3);
+    assert_int_equal(slow.syncs, 3);
+    assert_int_equal(slow.written[2], 10);
 }
 
 static void kept_nonsense_is_refused(void **state)
@@ -251,6 +321,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SLOW(files_survive_the_server),
+        SLOW(appending_survives_the_server),
+        SLOW(sharing_survives_the_server),
+        SLOW(synchronous_writes_keep_their_order),
         SLOW(kept_nonsense_is_refused),
         SLOW(who_waits_delays_nobody_else),
         SLOW(the_dead_are_buried),

@@ -40,10 +40,10 @@ def launch(*arguments, timeout=BOOT_TIMEOUT, text_input="", root=ROOT):
                   done.stderr.decode(errors="replace"))
 
 
-def converse(*turns, arguments=(), timeout=BOOT_TIMEOUT):
+def converse(*turns, arguments=(), timeout=BOOT_TIMEOUT, root=ROOT):
     """An interactive session: for each (text, answer[, pause]) waits until the console shows the
     text, and that many seconds more, then types the answer."""
-    command = [str(ROOT / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
+    command = [str(root / "tools" / "run"), "--timeout", str(timeout), *map(str, arguments)]
     shown, looked_at = b"", 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as machine:

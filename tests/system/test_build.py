@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+import images
+from conftest import ROOT, converse, launch
 from console import Console
 from test_boot import service_rows
 
@@ -82,3 +83,43 @@ def test_driver_that_dies_at_once(tmp_path):
     assert " backoff " in log and " given-up " in log, log
     assert "hexdump: vda: " in dump and dump.endswith("\n1\n"), dump
     assert "\nPASS " in ipc and "\nFAIL " not in "\n" + ipc, ipc
+
+
+START_SCRIPT = """\
+# What is wrong is said, and the rest goes on.
+no-such-program
+mount /dev/vda /mnt && sh /mnt/rc || echo no disk
+cd /mnt
+"""
+
+
+def test_start_script(tmp_path):
+    """etc/rc runs once, before commands and prompt; what fails in it isn't their failure. It goes on
+    on a disk here. Ctrl-C ends one that doesn't end; without the file there is none."""
+    tree = copy_tree(tmp_path / "started", "cache", "obj", "kernel", "lib", "bin")
+    script = tree / "etc" / "rc"
+    script.write_text(START_SCRIPT, encoding="utf-8")
+    assert make(tree, "all").returncode == 0
+    disk = images.make(tmp_path / "disk.img", 16)
+    (tmp_path / "rc").write_text("echo started >>/mnt/log\nservice restart httpd\nfails\n",
+                                 encoding="utf-8")
+    images.debugfs_write(disk, f"write {tmp_path / 'rc'} rc")
+    result = launch("-e", "pwd; cat /mnt/log; service kill shell", "--disk", disk, root=tree)
+    assert result.status == 125, str(result)  # the shell died: nothing is run again
+    lines = result.output.splitlines()
+    assert lines.pop(1).startswith("httpd: up"), str(result)
+    assert lines[:5] == ["shell: no such program: no-such-program",
+                         "shell: no such program: fails", "no disk", "/", "started"], str(result)
+    assert result.output.count("no disk") == 1, str(result)
+
+    script.write_text("echo in vain\ndd if=/dev/zero of=/dev/null\necho on\n", encoding="utf-8")
+    assert make(tree, "all").returncode == 0
+    result = converse(("dd: ", "\x03"), ("anole> ", "ls /boot/etc\n"), ("rc", "poweroff 3\n"),
+                      timeout=60, root=tree)
+    assert result.status == 3 and "\non\n" not in result.output, str(result)
+    assert "shell: /boot/etc/rc ended with status" in result.output, str(result)
+
+    script.unlink()
+    assert make(tree, "all").returncode == 0
+    result = launch("-e", "ls /boot/etc; pwd", root=tree)
+    assert result.output.endswith("No such file or directory\n/\n"), str(result)

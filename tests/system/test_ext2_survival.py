@@ -20,3 +20,15 @@ def test_deaths_on_a_slow_disk(passes, tmp_path, harts):
     kills = re.search(r"killing: ext2: (\d+) kills", output)
     assert kills and int(kills[1]) >= 3, output
     images.check(disk)
+
+
+def test_a_successor_reads_little(passes, tmp_path):
+    """Before it answers, two or three times, however many groups the disk has; the bitmaps when
+    something is changed."""
+    disk = images.make(tmp_path / "disk.img", 256, "-b", 1024)
+    output = passes("mount /dev/vda /mnt && stat /mnt && virtio dump virtio_blk && service kill ext2 && "
+                    "stat /mnt && virtio dump virtio_blk && echo x >/mnt/x && umount /mnt",
+                    "--disk", disk).output
+    before, after = map(int, re.findall(r"^operations +(\d+),", output, re.MULTILINE))
+    assert 0 < after - before <= 4, output
+    images.check(disk)

@@ -19,6 +19,7 @@ struct cache_block {
     struct cache_block *next;
     uint64_t number;
     bool dirty;
+    bool ahead; /* being read */
     uint8_t *data;
     uint8_t *changed; /* the transaction's copy */
 };
@@ -44,6 +45,7 @@ struct cache {
 };
 
 static struct cache *only; /* kept over deaths */
+static struct cache *then; /* what it will have been at a death */
 static int image_fd = -1;
 static uint8_t *image;
 static uint64_t image_len;
@@ -114,6 +116,11 @@ static void drop(struct cache *cache, struct cache_block *block)
     free(block);
 }
 
+uint64_t cache_block_count(const struct cache *cache)
+{
+    return image_len / cache->block_size;
+}
+
 /* As the disk would: others run meanwhile. */
 static void wait_for_disk(void)
 {
@@ -131,10 +138,13 @@ static int get(struct cache *cache, uint64_t number, bool is_new, struct cache_b
         return -ANOLE_EIO;
     if (fake_cache.bad_block && number == fake_cache.bad_block)
         return -ANOLE_EIO;
-    if (!block) {
+    if (!block || block->ahead) {
+        fake_cache.reads += !block && !is_new;
         if (!is_new)
             wait_for_disk();
         block = find(cache, number);
+        if (block)
+            block->ahead = false;
     }
     if (!block) {
         block = add(cache, number);
@@ -177,11 +187,23 @@ bool cache_has(const struct cache *cache, uint64_t block)
 
 unsigned cache_read_ahead(struct cache *cache, const uint64_t *blocks, unsigned count)
 {
+    /* Block 0 is nobody's but the superblock's, which comes first. */
     for (unsigned i = 0; i < count; i++)
-        assert(blocks[i] != 0 && blocks[i] < image_len / cache->block_size);
+        assert(blocks[i] != 0 || (i == 0 && (count == 1 || blocks[1] == 1)));
     if (fake_cache.ahead_room > 0 && count > fake_cache.ahead_room)
         count = fake_cache.ahead_room;
     fake_cache.ahead += count;
+    for (unsigned i = 0; i < count; i++) {
+        struct cache_block *block;
+
+        if (find(cache, blocks[i]) || (fake_cache.bad_block && blocks[i] == fake_cache.bad_block) ||
+            blocks[i] >= cache_block_count(cache))
+            continue;
+        block = add(cache, blocks[i]);
+        block->ahead = true;
+        if (disk_read(blocks[i] * cache->block_size, block->data, cache->block_size) != 0)
+            drop(cache, block);
+    }
     return count;
 }
 
@@ -223,6 +245,59 @@ int cache_sync(struct cache *cache)
         for (struct cache_block *block = cache->buckets[i]; block; block = block->next)
             write_block(cache, block);
     return 0;
+}
+
+/* ---- deaths ---- */
+
+static void forget_all(struct cache *cache)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
+            next = block->next;
+            free(block->data);
+            free(block->changed);
+            free(block);
+        }
+    free(cache->freed);
+    free(cache);
+}
+
+static struct cache *copy_of(const struct cache *cache)
+{
+    struct cache *copy = malloc(sizeof(*copy));
+
+    *copy = *cache;
+    copy->freed = NULL;
+    memset(copy->buckets, 0, sizeof(copy->buckets));
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (const struct cache_block *block = cache->buckets[i]; block; block = block->next) {
+            struct cache_block *made = add(copy, block->number);
+
+            made->dirty = block->dirty;
+            memcpy(made->data, block->data, cache->block_size);
+        }
+    return copy;
+}
+
+static void committed(struct cache *cache)
+{
+    if (fake_cache.commits_until_death && --fake_cache.commits_until_death == 0) {
+        assert(!then);
+        then = copy_of(cache);
+    }
+}
+
+bool fake_cache_go_back(void)
+{
+    fake_cache.commits_until_death = 0;
+    if (!then)
+        return false;
+    assert(!only->open);
+    forget_all(only);
+    only = then;
+    only->open = false;
+    then = NULL;
+    return true;
 }
 
 /* ---- transactions ---- */
@@ -302,6 +377,7 @@ void cache_commit(struct cache *cache, struct fs_operation operation, int result
             .operation = operation, .result = result, .value = value};
     }
     end(cache, true);
+    committed(cache);
 }
 
 void cache_abort(struct cache *cache)
@@ -328,17 +404,15 @@ bool cache_done(const struct cache *cache, struct fs_operation operation, int *r
 
 /* ---- opening and closing ---- */
 
-static void forget_all(struct cache *cache)
+/* What is on the disk is read again there. */
+static void forget_clean(struct cache *cache)
 {
     for (unsigned i = 0; i < BUCKETS; i++)
         for (struct cache_block *block = cache->buckets[i], *next; block; block = next) {
             next = block->next;
-            free(block->data);
-            free(block->changed);
-            free(block);
+            if (!block->dirty)
+                drop(cache, block);
         }
-    free(cache->freed);
-    free(cache);
 }
 
 uint32_t cache_found(const void *memory, size_t memory_len, const char *disk)
@@ -360,6 +434,7 @@ int cache_open(struct cache **cache, const struct cache_options *options)
         snprintf(only->disk, sizeof(only->disk), "%s", options->disk);
     }
     assert(!only->open && only->block_size == options->block_size);
+    forget_clean(only);
     only->open = true;
     only->read_only = options->read_only;
     *cache = only;
@@ -390,7 +465,9 @@ void fake_cache_reset(void)
 {
     if (only)
         forget_all(only);
-    only = NULL;
+    if (then)
+        forget_all(then);
+    only = then = NULL;
     fake_cache = (struct fake_cache_behaviour){0};
 }
 
@@ -429,6 +506,14 @@ int fs_data_from_client(struct fs_data *data, uint64_t offset, void *to, size_t 
         return -ANOLE_EBADHANDLE;
     memcpy(to, data->bytes + offset, len);
     return 0;
+}
+
+uint64_t fs_data_at_end(struct fs_data *data, uint64_t end)
+{
+    if (!data->placed)
+        data->position = end;
+    data->placed = true;
+    return data->position;
 }
 
 /* ---- the rest of the world ---- */

@@ -270,6 +270,22 @@ int64_t fs_write_failing(uint64_t node, uint64_t position, const void *from, uin
     return call.status;
 }
 
+int64_t fs_append(uint64_t node, const void *from, uint64_t len, uint64_t *position)
+{
+    struct call call = {.a = node,
+                        .position = FS_END,
+                        .len = len,
+                        .data = {.bytes = (uint8_t *)(uintptr_t)from,
+                                 .len = len,
+                                 .fails_at = UINT64_MAX,
+                                 .placed = *position != UINT64_MAX,
+                                 .position = *position}};
+
+    run_to_end(do_write, &call);
+    *position = call.data.position;
+    return call.status;
+}
+
 int fs_set(uint64_t node, const struct fs_attributes *attributes)
 {
     struct fs_attributes copy = *attributes;

@@ -45,6 +45,8 @@ int64_t fs_write(uint64_t node, uint64_t position, const void *from, uint64_t le
 /* The client's memory ends at fails_at. */
 int64_t fs_write_failing(uint64_t node, uint64_t position, const void *from, uint64_t len,
                          uint64_t fails_at);
+/* At its end, wherever that is; *position: where it was, or (UINT64_MAX: not yet) where it is again. */
+int64_t fs_append(uint64_t node, const void *from, uint64_t len, uint64_t *position);
 int fs_truncate(uint64_t node, uint64_t size);
 int fs_stat(uint64_t node, struct fs_stat *stat);
 int fs_statvfs(struct fs_statvfs *statvfs);

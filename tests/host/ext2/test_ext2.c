@@ -496,6 +496,30 @@ static void test_full_disk(void **state)
     }
 }
 
+/* As Linux shows them to all, and gives them to the superuser. */
+static void test_reserved_blocks(void **state)
+{
+    static uint8_t bytes[65536];
+    struct fs_statvfs statvfs;
+    uint64_t node;
+    uint64_t at = 0;
+    int64_t count;
+
+    (void)state;
+    mount_new("-t ext2 -b 1024 -m 10", "8M");
+    assert_int_equal(fs_statvfs(&statvfs), 0);
+    assert_int_equal(statvfs.blocks, 8192);
+    assert_int_equal(statvfs.blocks_available, statvfs.blocks_free - 819);
+    node = new_file(root, "file");
+    while ((count = fs_write(node, at, bytes, sizeof(bytes))) > 0)
+        at += (uint64_t)count;
+    assert_int_equal(count, -ANOLE_ENOSPC);
+    assert_int_equal(fs_statvfs(&statvfs), 0);
+    assert_int_equal(statvfs.blocks_free, 0);
+    assert_int_equal(statvfs.blocks_available, 0);
+    unmount_clean();
+}
+
 static void test_no_inodes(void **state)
 {
     uint64_t node;
@@ -640,6 +664,67 @@ static void test_done_once(void **state)
     assert_int_equal(fs_remove(root, "renamed", false), 0);
     fs_operation = (struct fs_operation){0};
     unmount_clean();
+}
+
+/* ---- what it costs to come back ---- */
+
+/* Of a disk with many groups: at first all bitmaps, together; by the next instance only what is
+ * looked at, until something is changed. */
+static void test_few_reads(void **state)
+{
+    uint8_t *bytes = pattern(100000, 3);
+    uint64_t node;
+    uint64_t found;
+    enum fs_type type;
+
+    (void)state;
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        fake_cache.reads = 0;
+        mount_new(KINDS[i], "200M");
+        assert_in_range(fake_cache.reads, 0, 4);
+        node = new_file(root, "file");
+        assert_int_equal(fs_write(node, 0, bytes, 100000), 100000);
+        assert_int_equal(fs_sync(0), 0);
+        fs_die();
+        fake_cache.reads = fake_cache.ahead = 0;
+        assert_int_equal(fs_mount(false), 0);
+        assert_in_range(fake_cache.ahead, 2, 40);
+        assert_int_equal(fs_lookup(root, "file", &found, &type), 0);
+        assert_int_equal(found, node);
+        assert_in_range(fake_cache.reads, 0, 4);
+        check_contents(node, 0, bytes, 100000);
+        assert_int_equal(fs_remove(root, "file", false), 0);
+        assert_in_range(fake_cache.reads, 1, 12);
+        assert_int_equal(fs_lookup(root, "file", &found, &type), -ANOLE_ENOENT);
+        unmount_clean();
+    }
+    free(bytes);
+}
+
+/* The next instance looks at what it reads as the first one did. */
+static void test_wrong_bitmaps_later(void **state)
+{
+    struct fs_stat stat;
+    uint64_t node;
+    uint64_t found;
+
+    (void)state;
+    mount_new("-t ext4 -b 4096 -O metadata_csum", "16M");
+    node = new_file(root, "file");
+    assert_int_equal(fs_sync(0), 0);
+    fs_die();
+    /* The block bitmap of the only group. */
+    assert_int_equal(image_command("B=$(dumpe2fs %1$s 2>/dev/null | sed -n "
+                                   "'s/.*Block bitmap at \\([0-9]*\\).*/\\1/p') && "
+                                   "printf wrong | dd bs=4096 seek=$B conv=notrunc of=%1$s "
+                                   "2>/dev/null"),
+                     0);
+    assert_int_equal(fs_mount(false), 0);
+    assert_int_equal(fs_stat(node, &stat), 0);
+    assert_int_equal(fs_create(root, "another", FILE_MODE, &found), -ANOLE_EIO);
+    assert_int_equal(fs_create(root, "another", FILE_MODE, &found), -ANOLE_EIO);
+    assert_int_equal(fs_stat(node, &stat), 0);
+    assert_int_equal(fs_unmount(), 0);
 }
 
 /* ---- which are taken ---- */
@@ -812,11 +897,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_indexed_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_of_any_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reserved_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_inodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_client_without_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_without_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_open_without_name_over_a_death, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_done_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_few_reads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_wrong_bitmaps_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_features, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_only_if_not_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sync_makes_clean, set_up, tear_down),
