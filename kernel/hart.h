@@ -26,9 +26,9 @@ struct hart {
     uint32_t index;        /* 0.. in order of start */
     uint32_t hart_id;      /* the machine's */
     bool idle;
-    bool drop_space; /* the loaded space is being torn down: load the kernel's */
-    bool fence_i;    /* new code was mapped since this hart last ran it */
-    bool started;
+    bool drop_space;     /* the loaded space is being torn down: load the kernel's */
+    bool fence_i;        /* new code was mapped since this hart last ran it */
+    bool started;        /* it takes part in scheduling */
     uint32_t ready_mask; /* bit p: ready[p] isn't empty */
     struct list ready[PRIORITIES];
     struct counters counters;
@@ -41,6 +41,7 @@ struct hart {
 
 extern struct hart *harts[MAX_HARTS];
 extern unsigned hart_count;
+extern uint64_t harts_usable; /* a bit for each that runs, or will when it has started */
 
 /* The big lock: around everything the kernel does, held for bounded work. */
 void kernel_lock(void);

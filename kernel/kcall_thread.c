@@ -28,12 +28,12 @@ int kcall_exit(struct thread *caller)
 int kcall_thread_create(struct thread *caller)
 {
     struct process *process = caller->process;
-    uint64_t mask = kcall_arg(caller, 3), all = ((uint64_t)1 << hart_count) - 1;
+    uint64_t mask = kcall_arg(caller, 3);
     struct thread *thread;
     paddr_t frame;
     int status;
 
-    if (mask != 0 && (mask & all) == 0)
+    if (mask != 0 && (mask & harts_usable) == 0)
         return -ANOLE_EINVAL;
     if (process->thread_count >= process->max_threads)
         return -ANOLE_ENOMEM;
@@ -74,11 +74,11 @@ int kcall_thread_exit(struct thread *caller)
 /* hart mask */
 int kcall_thread_pin(struct thread *caller)
 {
-    uint64_t mask = kcall_arg(caller, 0), all = ((uint64_t)1 << hart_count) - 1;
+    uint64_t mask = kcall_arg(caller, 0);
 
     if (mask == 0)
         mask = ~(uint64_t)0;
-    if ((mask & all) == 0)
+    if ((mask & harts_usable) == 0)
         return -ANOLE_EINVAL;
     sched_pin_current(mask);
     return 0;

@@ -12,16 +12,13 @@ static unsigned priority_of(const struct thread *thread)
     return thread->process->throttled ? PRIORITY_BACKGROUND : thread->priority;
 }
 
-void sched_init_hart(void)
+void sched_init_hart(struct hart *hart)
 {
-    struct hart *hart = this_hart();
-
     for (unsigned i = 0; i < PRIORITIES; i++)
         list_init(&hart->ready[i]);
     hart->programmed = ~(uint64_t)0;
     hart->slice_end = ~(uint64_t)0;
     hart->payer = ENDPOINT_NONE;
-    hart->started = true;
 }
 
 /* ---- run queues ---- */
@@ -76,22 +73,31 @@ static unsigned busy_with(const struct hart *hart)
     return queued < running ? queued : running;
 }
 
-/* The hart where the thread runs soonest: its last one if that is free, any free one, else where
- * what runs is least urgent, its last one preferred. */
+/* From 0, it hasn't started, to IDLE. */
+#define IDLE (PRIORITIES + 1)
+
+static unsigned freedom(const struct hart *hart)
+{
+    return hart->started ? busy_with(hart) + 1 : 0;
+}
+
+/* The hart where the thread runs soonest: its last one if that is idle, any idle one, else where
+ * what runs is least urgent, its last one preferred. One that hasn't started only if it may run
+ * nowhere else: it waits there for the hart to come. */
 static struct hart *choose_hart(const struct thread *thread)
 {
     struct hart *best = NULL;
 
-    if (thread->hart && allowed(thread, thread->hart) && busy_with(thread->hart) == PRIORITIES)
+    if (thread->hart && allowed(thread, thread->hart) && freedom(thread->hart) == IDLE)
         return thread->hart;
     for (unsigned i = 0; i < hart_count; i++) {
-        if (!harts[i]->started || !allowed(thread, harts[i]))
+        if (!allowed(thread, harts[i]))
             continue;
-        if (!best || busy_with(harts[i]) > busy_with(best) ||
-            (busy_with(harts[i]) == busy_with(best) && harts[i] == thread->hart))
+        if (!best || freedom(harts[i]) > freedom(best) ||
+            (freedom(harts[i]) == freedom(best) && harts[i] == thread->hart))
             best = harts[i];
     }
-    return best ? best : this_hart();
+    return best; /* nobody is pinned to none of them (kcall_thread.c) */
 }
 
 void sched_ready(struct thread *thread)
@@ -226,7 +232,7 @@ static struct thread *steal(struct hart *hart)
 {
     for (unsigned i = 0; i < hart_count; i++) {
         struct thread *thread;
-        if (harts[i] == hart || !harts[i]->started)
+        if (harts[i] == hart)
             continue;
         thread = queue_first(harts[i], (uint64_t)1 << hart->index);
         if (thread)

@@ -9,7 +9,8 @@
 
 #include "thread.h"
 
-void sched_init_hart(void);
+/* Before anything is made ready, of each hart: it may start later than what waits for it. */
+void sched_init_hart(struct hart *hart);
 /* Makes a thread READY on the hart where it runs soonest, and tells that hart. */
 void sched_ready(struct thread *thread);
 /* The current thread has blocked or is gone: this hart has nothing to run until kernel_exit picks. */

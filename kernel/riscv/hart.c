@@ -34,6 +34,7 @@ bool hart_is_guard_page(uint64_t address)
 
 struct hart *harts[MAX_HARTS];
 unsigned hart_count;
+uint64_t harts_usable;
 uint64_t ticks_per_second;
 
 /*
@@ -205,11 +206,14 @@ void hart_boot_init(uint32_t hart_id)
 void harts_init(void)
 {
     /* machine_read has put the boot hart first. */
-    for (unsigned i = 0; i < machine.hart_count; i++)
+    for (unsigned i = 0; i < machine.hart_count; i++) {
         harts[i] = hart_prepare(i);
+        sched_init_hart(harts[i]);
+        harts_usable |= (uint64_t)1 << i;
+    }
     hart_count = machine.hart_count;
     trap_init_hart();
-    sched_init_hart();
+    this_hart()->started = true;
 }
 
 void harts_start(void)
@@ -217,19 +221,20 @@ void harts_start(void)
     for (unsigned i = 1; i < machine.hart_count; i++) {
         uint64_t entry = direct_to_paddr(secondary_start).raw;
         long error = sbi_hart_start(harts[i]->hart_id, entry, (uint64_t)harts[i]);
-        if (error)
+        if (error) {
+            harts_usable &= ~((uint64_t)1 << i);
             kprintf(LOG_WARNING, "hart %u doesn't start: firmware error %ld", harts[i]->hart_id,
                     error);
+        }
     }
 }
 
 /* Called by start.S on the hart's own stack, with the provisional tables. */
 void secondary_main(struct hart *hart)
 {
-    (void)hart; /* tp is it already */
     mmu_load_kernel();
     trap_init_hart();
     kernel_lock();
-    sched_init_hart();
+    hart->started = true;
     kernel_exit();
 }

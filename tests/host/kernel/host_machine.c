@@ -29,6 +29,7 @@ uint64_t host_now;
 struct machine machine;
 struct hart *harts[MAX_HARTS];
 unsigned hart_count;
+uint64_t harts_usable;
 uint64_t ticks_per_second = 10000000;
 
 static void *arena; /* all RAM; kept from one boot to the next */
@@ -308,7 +309,7 @@ void host_boot(unsigned count)
     host_boot_with(&(struct host_options){.harts = count});
 }
 
-static void boot_harts(unsigned count)
+static void boot_harts(unsigned count, unsigned late)
 {
     memset(hart_memory, 0, sizeof(hart_memory));
     memset(in_kernel, 0, sizeof(in_kernel));
@@ -320,9 +321,10 @@ static void boot_harts(unsigned count)
     for (unsigned i = 0; i < count; i++) {
         harts[i] = &hart_memory[i];
         harts[i]->index = i;
-        host_hart = harts[i];
-        sched_init_hart();
+        sched_init_hart(harts[i]);
+        harts[i]->started = i < count - late;
     }
+    harts_usable = ((uint64_t)1 << count) - 1;
     host_hart = harts[0];
 }
 
@@ -338,7 +340,7 @@ void host_boot_with(const struct host_options *options)
     host_direct_offset = (uint64_t)arena - HOST_RAM_BASE;
     boot_chip(options->identities);
     said_len = 0;
-    boot_harts(options->harts);
+    boot_harts(options->harts, options->late);
     host_now = 1000;
     inside_reset();
     frame_init(paddr(HOST_RAM_BASE), ram_len, paddr(HOST_RAM_BASE), paddr(HOST_RAM_BASE));
@@ -384,6 +386,16 @@ struct thread *host_running(unsigned hart)
 static void poll_work(void)
 {
     interrupts_poll();
+}
+
+static void start_work(void)
+{
+    host_hart->started = true;
+}
+
+void host_start(unsigned hart)
+{
+    enter(hart, start_work);
 }
 
 void host_poll(unsigned hart)

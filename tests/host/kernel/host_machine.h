@@ -20,6 +20,7 @@
 
 struct host_options {
     unsigned harts;
+    unsigned late;             /* the last so many of them haven't started yet */
     uint64_t ram_len;          /* 0: HOST_RAM_LEN */
     uint32_t first_generation; /* of endpoints; 0: 1 */
     uint32_t identities;       /* of each hart, for messages; 0: the machine has none */
@@ -35,6 +36,8 @@ extern uint64_t host_now; /* what time_now() says */
 
 /* Which thread runs on that hart now, NULL if it is idle. */
 struct thread *host_running(unsigned hart);
+/* A late hart starts. */
+void host_start(unsigned hart);
 /* Lets an idle hart look for work, and run what timers are due. */
 void host_poll(unsigned hart);
 /* The current thread of the hart makes a system call with what is in its registers. */

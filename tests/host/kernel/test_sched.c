@@ -145,12 +145,70 @@ static void time_in_answered_calls_is_the_callers(void **state)
     assert_int_equal(ran_since_wait_ms(urgent), 70);
 }
 
+/* ---- harts that start late ---- */
+
+static int setup_late(void **state)
+{
+    (void)state;
+    host_boot_with(&(struct host_options){.harts = 2, .late = 1});
+    slow = host_process("slow", NULL, 1000);
+    urgent = host_process("urgent", slow, 100);
+    return slow && urgent ? 0 : -1;
+}
+
+static void pin(struct thread *thread, uint64_t hart_mask)
+{
+    host_run(0, thread);
+    thread->regs[REG_T0] = SYS_IPC_CALL;
+    thread->regs[REG_A0] = ENDPOINT_KERNEL | (uint64_t)KCALL_THREAD_PIN << 32;
+    thread->regs[REG_A1] = hart_mask;
+    host_system_call(0);
+}
+
+/* Drivers start a thread for each hart as soon as they run, and a hart's first steps may take long. */
+static void a_thread_waits_for_its_hart(void **state)
+{
+    (void)state;
+    pin(&slow->main, 2);
+    assert_int_equal(slow->main.state, THREAD_READY);
+    assert_ptr_not_equal(host_running(0), &slow->main);
+    host_poll(0);
+    assert_ptr_not_equal(host_running(0), &slow->main);
+    host_start(1);
+    assert_ptr_equal(host_running(1), &slow->main);
+    assert_int_equal(slow->main.regs[REG_T0], 0);
+}
+
+/* Who may run elsewhere does. */
+static void nobody_else_waits_for_a_hart(void **state)
+{
+    (void)state;
+    pin(&slow->main, 3);
+    assert_ptr_equal(host_running(0), &slow->main);
+    assert_ptr_equal(urgent->main.hart, harts[0]);
+    host_start(1);
+    assert_ptr_equal(host_running(1), &urgent->main);
+}
+
+static void a_hart_that_never_starts_is_no_place(void **state)
+{
+    (void)state;
+    harts_usable = 1;
+    pin(&slow->main, 2);
+    assert_ptr_equal(host_running(0), &slow->main);
+    assert_int_equal((int)slow->main.regs[REG_T0], -ANOLE_EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_long_call_goes_on_without_foreign_fp_state),
         TEST(time_in_answered_calls_is_the_callers),
+#define TEST_LATE(name) cmocka_unit_test_setup_teardown(name, setup_late, teardown)
+        TEST_LATE(a_thread_waits_for_its_hart),
+        TEST_LATE(nobody_else_waits_for_a_hart),
+        TEST_LATE(a_hart_that_never_starts_is_no_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
