@@ -50,11 +50,7 @@ enum fs_request {
                                              ends with the offering process */
     FS_TAKE = MESSAGE_TYPE(PROTO_FS, 10), /* w0 token -> w0 file, w1 flags that it was opened with,
                                              w2 enum fs_type */
-    FS_POLL = MESSAGE_TYPE(PROTO_FS, 11), /* w1 FS_READABLE ... wanted, w2 doorbell made for the
-                                             server, or HANDLE_NONE -> w0 those that are there. The
-                                             bell is rung once when that changes */
-
-    FS_SET = MESSAGE_TYPE(PROTO_FS, 12), /* w1-2 grant (read) and offset of struct fs_attributes */
+    FS_SET = MESSAGE_TYPE(PROTO_FS, 12),  /* w1-2 grant (read) and offset of struct fs_attributes */
 
     /* Of vfs, through the channel: see struct fs_path_request */
     FS_MOUNT = MESSAGE_TYPE(PROTO_FS, 32),   /* w1 a number of vfs's that no other mount ever has,
@@ -139,9 +135,6 @@ static_assert(sizeof(struct fs_slot) == 64 + 2 * FS_PATH_MAX, "shared layout");
 #define FS_SEEK_SET 0u
 #define FS_SEEK_CURRENT 1u
 #define FS_SEEK_END 2u
-
-#define FS_READABLE 1u
-#define FS_WRITABLE 2u
 
 /* As in the upper four bits of POSIX's and ext2's modes. */
 enum fs_type {

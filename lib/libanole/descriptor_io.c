@@ -6,7 +6,6 @@
 #include <libanole/anole.h>
 #include <libanole/descriptor.h>
 #include <libanole/internal.h>
-#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 

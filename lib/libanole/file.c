@@ -7,7 +7,6 @@
 #include <libanole/descriptor.h>
 #include <libanole/files.h>
 #include <libanole/internal.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,26 +180,6 @@ static int file_flags(void *object, bool set, int flags)
     return set ? 0 : file->flags;
 }
 
-static endpoint_t file_poll_server(void *object)
-{
-    const struct file *file = object;
-
-    return file->server;
-}
-
-static int file_poll(void *object, int events, handle_t doorbell)
-{
-    struct message message = {.word = {[2] = doorbell}};
-    int found = 0;
-
-    message.word[1] = (events & POLLIN ? FS_READABLE : 0) | (events & POLLOUT ? FS_WRITABLE : 0);
-    if (file_call(object, FS_POLL, &message))
-        return POLLERR;
-    found |= message.word[0] & FS_READABLE ? POLLIN : 0;
-    found |= message.word[0] & FS_WRITABLE ? POLLOUT : 0;
-    return found;
-}
-
 /* "memfs:0123456789abcdef" */
 static int file_offer(void *object, char *text, size_t room)
 {
@@ -223,8 +202,6 @@ static const struct descriptor_ops file_ops = {
     .write_at = file_write_at,
     .stat = file_stat,
     .flags = file_flags,
-    .poll_server = file_poll_server,
-    .poll = file_poll,
     .offer = file_offer,
 };
 

@@ -14,7 +14,7 @@
 static_assert(BLK_SESSIONS <= 1u << SESSION_INDEX_BITS, "an index fits its place in an id");
 static_assert(BLK_SESSIONS <= 64, "sessions are bits of a mask");
 
-uint64_t blk_session_id(const struct blk_session *session)
+static uint64_t session_id(const struct blk_session *session)
 {
     return (uint64_t)session->generation << SESSION_INDEX_BITS | blk_session_index(session);
 }
@@ -25,7 +25,7 @@ struct blk_session *blk_session_of(const struct blk_source *source, uint64_t id)
     if (index >= BLK_SESSIONS)
         return NULL;
     struct blk_session *session = &blk_server->session[index];
-    if (session->state != BLK_SESSION_OPEN || blk_session_id(session) != id)
+    if (session->state != BLK_SESSION_OPEN || session_id(session) != id)
         return NULL;
     if (source->channel != NULL)
         return source->channel == session ? session : NULL;
@@ -198,7 +198,7 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
     session->watch = watch;
     session->change_bell = request->word[2];
     blk_server->sessions_open++;
-    reply->word[1] = blk_session_id(session);
+    reply->word[1] = session_id(session);
     reply->word[2] = blk_server->minor_sectors[minor];
     return 0;
 }

@@ -116,7 +116,7 @@ static int texts_in(struct request *request, const struct fs_channel *channel)
     return 0;
 }
 
-void channel_answer(struct request *request)
+static void channel_answer(struct request *request)
 {
     struct fs_channel *channel = request->channel;
     struct message *message = &request->message;

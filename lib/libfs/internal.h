@@ -4,7 +4,6 @@
  *   table.c    what survives: mounts, open files, positions, offers; whose they are
  *   walk.c     paths inside a mount
  *   data.c     requests of programs about open files
- *   poll.c     the same, who waits for a change
  *   paths.c    requests of vfs: looking, opening
  *   names.c    requests of vfs that change names
  *   mounts.c   requests of vfs about mounts
@@ -100,11 +99,6 @@ struct open {
     struct coro_lock lock;
 };
 
-struct waiting_poll {
-    uint32_t events; /* 0: nobody waits */
-    handle_t doorbell;
-};
-
 struct request;
 
 struct fs_state {
@@ -113,7 +107,6 @@ struct fs_state {
     struct kept *kept;
     struct mount mounts[FS_MOUNTS];
     struct open opens[FS_FILES];
-    struct waiting_poll polls[FS_FILES];
     struct coro_lock append[16]; /* of nodes, by number: who writes at the end */
     bool recovered;
     struct coro_queue recovering;
@@ -203,7 +196,7 @@ void wait_recovered(void);
 /* A handler of vfs's requests answers into message and texts: status. */
 typedef int (*path_handler)(struct request *request, struct mount *mount);
 
-/* ---- data.c, poll.c: handlers of programs' requests, on coroutines ---- */
+/* ---- data.c: handlers of programs' requests, on coroutines ---- */
 typedef int (*file_handler)(struct request *request, struct kept_file *file);
 int data_read(struct request *request, struct kept_file *file);
 int data_write(struct request *request, struct kept_file *file);
@@ -213,8 +206,6 @@ int data_truncate(struct request *request, struct kept_file *file);
 int data_sync(struct request *request, struct kept_file *file);
 int data_set(struct request *request, struct kept_file *file);
 int data_entries(struct request *request, struct kept_file *file);
-int data_poll(struct request *request, struct kept_file *file);
-void poll_forget(const struct kept_file *file);
 
 /* ---- walk.c ---- */
 struct walk {
@@ -282,6 +273,5 @@ void channels_init(void);
 void channels_vfs_published(void);
 /* Takes what vfs asks for. */
 void channels_step(void);
-void channel_answer(struct request *request);
 
 #endif

@@ -74,11 +74,9 @@ static const struct {
     uint32_t type;
     file_handler handler;
 } file_handlers[] = {
-    {FS_READ, data_read},           {FS_WRITE, data_write},
-    {FS_SEEK, data_seek},           {FS_STAT, data_stat},
-    {FS_ENTRIES, data_entries},     {FS_TRUNCATE, data_truncate},
-    {FS_SYNC, data_sync},           {FS_SET, data_set},
-    {FS_POLL, data_poll},           {FS_OFFER, file_offer_request},
+    {FS_READ, data_read},           {FS_WRITE, data_write},     {FS_SEEK, data_seek},
+    {FS_STAT, data_stat},           {FS_ENTRIES, data_entries}, {FS_TRUNCATE, data_truncate},
+    {FS_SYNC, data_sync},           {FS_SET, data_set},         {FS_OFFER, file_offer_request},
     {FS_CLOSE, file_close_request},
 };
 
@@ -164,7 +162,7 @@ static const struct service_entry entries[] = {
     {FS_READ, program_request},     {FS_WRITE, program_request}, {FS_SEEK, program_request},
     {FS_STAT, program_request},     {FS_CLOSE, program_request}, {FS_ENTRIES, program_request},
     {FS_TRUNCATE, program_request}, {FS_SYNC, program_request},  {FS_SET, program_request},
-    {FS_OFFER, program_request},    {FS_TAKE, program_request},  {FS_POLL, program_request},
+    {FS_OFFER, program_request},    {FS_TAKE, program_request},
 };
 
 void requests_init(void)

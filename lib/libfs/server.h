@@ -100,12 +100,7 @@ struct fs_ops {
      * needs to know. */
     int (*opened)(void *mount, uint64_t node, uint32_t flags);
     void (*closed)(void *mount, uint64_t node, uint32_t flags);
-    /* FS_READABLE ... now; changes are told by fs_changed(). NULL: always both. */
-    uint32_t (*poll)(void *mount, uint64_t node);
 };
-
-/* Whoever polls files on that node looks again. mount: what mount() gave. */
-void fs_changed(void *mount, uint64_t node);
 
 #define FS_FILES 1024u /* open ones, of all processes */
 #define FS_KEPT_LEN (192u * 1024u)

@@ -297,7 +297,6 @@ void file_close(struct kept_file *file)
     struct kept_open *open = open_of(file);
     endpoint_t process = file->process;
 
-    poll_forget(file);
     file->process = 0;
     owner_drop(process);
     open_state(open)->references--;

@@ -71,7 +71,6 @@ void group_raw_files(void)
     EXPECT(raw(server, FS_READ, file | 1ul << 32, grant, 0, 10, 0), -ANOLE_EBADF);
     EXPECT(raw(server, FS_SEEK, file, 0, 7, 0, 0), -ANOLE_EINVAL);
     EXPECT(raw(server, FS_STAT, file, grant, 99, 0, 0), -ANOLE_ERANGE);
-    EXPECT(raw(server, FS_POLL, file, 99, HANDLE_NONE, 0, 0), -ANOLE_EINVAL);
     EXPECT(raw(server, FS_TAKE, 1, 0, 0, 0, 0), -ANOLE_EBADF);
     EXPECT(raw(server, FS_MOUNT, 1, 0, 0, 0, 0), -ANOLE_ENOSYS); /* that is vfs's, by its channel */
     EXPECT(raw(server, MESSAGE_TYPE(PROTO_FS, 250), 0, 0, 0, 0, 0), -ANOLE_ENOSYS);

@@ -1,7 +1,7 @@
 # File servers: libfs and what stands on it, and vfs, over a fake kernel.
 LIBFS_WORLD_SRCS := tests/host/libfs_world.c tests/host/coro_host.c \
     $(addprefix tests/host/virtio/, fake_kernel.c fake_memory.c) \
-    $(addprefix lib/libfs/, walk.c paths.c names.c mounts.c data.c poll.c) \
+    $(addprefix lib/libfs/, walk.c paths.c names.c mounts.c data.c) \
     $(addprefix lib/libcoro/, coro.c sync.c) lib/libchan/channel.c lib/libanole/error.c
 LIBFS_WORLD_CFLAGS := -include tests/host/fake_pages.h -Itests/host
 

@@ -142,9 +142,6 @@ static void access_is_what_it_was_opened_for(void **state)
     assert_int_equal(world_read(ALICE, writer, buffer, 1, 0), -ANOLE_EBADF);
     assert_int_equal(world_read(ALICE, directory, buffer, 1, 0), -ANOLE_EISDIR);
     assert_int_equal(file_call(ALICE, FS_ENTRIES, reader, 0, 0, 4, 0), -ANOLE_ENOTDIR);
-    assert_int_equal(file_call(ALICE, FS_POLL, reader, 7, HANDLE_NONE, 0, 0), -ANOLE_EINVAL);
-    assert_int_equal(file_call(ALICE, FS_POLL, reader, FS_READABLE, HANDLE_NONE, 0, 0), 0);
-    assert_int_equal(world_reply.word[0], FS_READABLE);
 }
 
 static void grants_are_checked(void **state)

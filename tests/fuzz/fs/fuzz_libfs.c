@@ -89,9 +89,9 @@ static void of_vfs(struct input *input)
 
 static void of_program(struct input *input)
 {
-    static const uint32_t requests[] = {FS_READ,  FS_WRITE, FS_SEEK,    FS_STAT,
-                                        FS_CLOSE, FS_OFFER, FS_TAKE,    FS_POLL,
-                                        FS_SYNC,  FS_SET,   FS_ENTRIES, FS_TRUNCATE};
+    static const uint32_t requests[] = {FS_READ,  FS_WRITE,   FS_SEEK,    FS_STAT,
+                                        FS_CLOSE, FS_OFFER,   FS_TAKE,    FS_SYNC,
+                                        FS_SET,   FS_ENTRIES, FS_TRUNCATE};
     endpoint_t process = input_byte(input) % 2 ? ALICE : BOB;
     uint32_t type = requests[input_byte(input) % (sizeof(requests) / sizeof(requests[0]))];
     handle_t grant = fake_grant(ALICE, buffer, sizeof(buffer), input_byte(input) % 4);
