@@ -68,13 +68,10 @@ enum conflict {
 
 static enum conflict conflict_with(const struct blk_session *other, unsigned minor, unsigned flags)
 {
-    endpoint_t process;
-    unsigned service_id;
     if (other->state == BLK_SESSION_FREE || (other->flags & BLK_OPEN_WRITE) == 0 ||
         !minors_overlap(minor, other->minor) || (flags & other->flags & BLK_OPEN_SHARED) != 0)
         return CONFLICT_NONE;
-    bool alive = other->state == BLK_SESSION_ENDING ||
-                 kcall_endpoint_info(other->process, &process, &service_id) == 0;
+    bool alive = other->state == BLK_SESSION_ENDING || endpoint_is_alive(other->process);
     return alive ? CONFLICT_ALIVE : CONFLICT_DEAD;
 }
 
@@ -245,10 +242,7 @@ void blk_session_bury(void)
 {
     for (unsigned i = 0; i < BLK_SESSIONS; i++) {
         struct blk_session *session = &blk_server->session[i];
-        endpoint_t process;
-        unsigned service_id;
-        if (session->state != BLK_SESSION_OPEN ||
-            kcall_endpoint_info(session->process, &process, &service_id) == 0)
+        if (session->state != BLK_SESSION_OPEN || endpoint_is_alive(session->process))
             continue;
         lock_acquire(&blk_shared.sessions);
         session->state = BLK_SESSION_ENDING;
