@@ -183,6 +183,16 @@ static int map_undo(struct thread *caller, struct handle *pin)
     return pin_release(caller->process, pin, &budget) ? status : KCALL_AGAIN;
 }
 
+static int map_failed(struct thread *caller, int status)
+{
+    struct handle *pin = handle_lookup(caller->process, caller->progress_object, HANDLE_PIN);
+
+    if (!pin)
+        return status;
+    caller->progress = UNDOING | (uint16_t)status;
+    return map_undo(caller, pin);
+}
+
 static int map_begin(struct thread *caller, const struct mapping *mapping, struct handle **pin)
 {
     int status = handle_alloc(caller->process, HANDLE_PIN, pin, &caller->progress_object);
@@ -213,10 +223,8 @@ static int map_step(struct thread *caller, const struct mapping *mapping)
     status = pin_step(mapping, pin, &caller->progress);
     if (status == 0)
         status = write_segments(mapping, pin);
-    if (status < 0) {
-        caller->progress = UNDOING | (uint16_t)status;
-        return map_undo(caller, pin);
-    }
+    if (status < 0)
+        return map_failed(caller, status);
     kcall_result(0, caller->progress_object);
     kcall_result(1, pin->pin.extents);
     return status;
@@ -234,14 +242,15 @@ static bool map_is_undoing(struct thread *caller, int *status)
     return true;
 }
 
-static int map_failed(struct thread *caller, int status)
-{
-    struct handle *pin = handle_lookup(caller->process, caller->progress_object, HANDLE_PIN);
+/* What a device does with memory is what its grant and its owner's pages must allow: the same bits. */
+_Static_assert(DMA_DEVICE_READS == GRANT_READ, "of a grant");
+_Static_assert(DMA_DEVICE_WRITES == GRANT_WRITE, "of a grant");
+_Static_assert(DMA_DEVICE_READS == PROT_READ_BIT, "of a page");
+_Static_assert(DMA_DEVICE_WRITES == PROT_WRITE_BIT, "of a page");
 
-    if (!pin)
-        return status;
-    caller->progress = UNDOING | (uint16_t)status;
-    return map_undo(caller, pin);
+static bool is_direction(uint64_t direction)
+{
+    return direction != 0 && direction <= (DMA_DEVICE_READS | DMA_DEVICE_WRITES);
 }
 
 /* maker, grant, offset, len, DMA_*, array of dma_segment, max -> handle, segments used */
@@ -253,22 +262,16 @@ int kcall_dma_map(struct thread *caller)
         .len = kcall_arg(caller, 3),
         .segments = kcall_arg(caller, 5),
         .max_segments = kcall_arg(caller, 6),
-        .prot = direction == DMA_DEVICE_WRITES ? PROT_WRITE_BIT : PROT_READ_BIT,
+        .prot = (unsigned)direction & (DMA_DEVICE_READS | DMA_DEVICE_WRITES),
     };
-    unsigned access = direction == DMA_DEVICE_WRITES ? GRANT_WRITE
-                      : direction == (DMA_DEVICE_READS | DMA_DEVICE_WRITES)
-                          ? GRANT_READ | GRANT_WRITE
-                          : GRANT_READ;
     int status;
 
     if (map_is_undoing(caller, &status))
         return status;
-    if (direction & DMA_DEVICE_WRITES)
-        mapping.prot |= PROT_WRITE_BIT;
-    if (direction == 0 || direction > (DMA_DEVICE_READS | DMA_DEVICE_WRITES) || mapping.len == 0)
+    if (!is_direction(direction) || mapping.len == 0)
         return -ANOLE_EINVAL;
     status = grant_lookup(caller->process, (endpoint_t)kcall_arg(caller, 0), kcall_arg(caller, 1),
-                          access, &mapping.owner, &mapping.grant);
+                          mapping.prot, &mapping.owner, &mapping.grant);
     if (status == 0 && !range_within(offset, mapping.len, mapping.grant->grant.len))
         status = -ANOLE_ERANGE;
     if (status)
@@ -294,7 +297,7 @@ int kcall_dma_map_own(struct thread *caller)
 
     if (map_is_undoing(caller, &status))
         return status;
-    if (direction == 0 || direction > (DMA_DEVICE_READS | DMA_DEVICE_WRITES) || mapping.len == 0)
+    if (!is_direction(direction) || mapping.len == 0)
         return -ANOLE_EINVAL;
     if (!range_within(mapping.address, mapping.len, USER_END))
         return -ANOLE_EFAULT;

@@ -8,27 +8,38 @@
 #include "kcall.h"
 #include "region.h"
 
-/* peer, bit -> handle */
-int kcall_doorbell(struct thread *caller)
+/* A handle with which a bit of the caller is rung; kcall_arg 0 is the other process, 1 the bit. */
+static int bell_make(struct thread *caller, enum handle_kind kind, struct process **other,
+                     struct handle **bell)
 {
-    struct process *peer = process_lookup_live((endpoint_t)kcall_arg(caller, 0));
     uint64_t bit = kcall_arg(caller, 1);
-    struct handle *handle;
     handle_t id;
     int status;
 
-    if (!peer)
+    *other = process_lookup_live((endpoint_t)kcall_arg(caller, 0));
+    if (!*other)
         return -ANOLE_EDEADENDPOINT;
     if (bit >= NOTIFY_OWN_BITS)
         return -ANOLE_EINVAL;
-    status = handle_alloc(caller->process, HANDLE_DOORBELL, &handle, &id);
+    status = handle_alloc(caller->process, kind, bell, &id);
     if (status)
         return status;
-    handle->peer = peer->endpoint;
-    handle->bit = (uint16_t)bit;
-    handle->doorbell.thread = caller->endpoint;
+    (*bell)->peer = (*other)->endpoint;
+    (*bell)->bit = (uint16_t)bit;
     kcall_result(0, id);
     return 0;
+}
+
+/* peer, bit -> handle */
+int kcall_doorbell(struct thread *caller)
+{
+    struct process *peer;
+    struct handle *handle;
+    int status = bell_make(caller, HANDLE_DOORBELL, &peer, &handle);
+
+    if (!status)
+        handle->doorbell.thread = caller->endpoint;
+    return status;
 }
 
 int doorbell_ring(struct thread *caller, endpoint_t maker, handle_t id)
@@ -45,8 +56,7 @@ int doorbell_ring(struct thread *caller, endpoint_t maker, handle_t id)
     thread = thread_lookup_live(doorbell->doorbell.thread);
     if (!thread)
         return -ANOLE_EDEADENDPOINT;
-    caller->process->counters.notifications++;
-    this_hart()->counters.notifications++;
+    COUNT(caller->process, notifications, 1);
     thread_ring(thread, NOTIFY_BIT(doorbell->bit));
     return 0;
 }
@@ -54,24 +64,14 @@ int doorbell_ring(struct thread *caller, endpoint_t maker, handle_t id)
 /* endpoint, bit -> handle */
 int kcall_watch(struct thread *caller)
 {
-    struct process *target = process_lookup_live((endpoint_t)kcall_arg(caller, 0));
-    uint64_t bit = kcall_arg(caller, 1);
+    struct process *target;
     struct handle *handle;
-    handle_t id;
-    int status;
+    int status = bell_make(caller, HANDLE_WATCH, &target, &handle);
 
-    if (!target)
-        return -ANOLE_EDEADENDPOINT;
-    if (bit >= NOTIFY_OWN_BITS)
-        return -ANOLE_EINVAL;
-    status = handle_alloc(caller->process, HANDLE_WATCH, &handle, &id);
     if (status)
         return status;
-    handle->peer = target->endpoint;
-    handle->bit = (uint16_t)bit;
     handle->watch.thread = caller->endpoint;
     list_append(&target->watchers, &handle->watch.link);
-    kcall_result(0, id);
     return 0;
 }
 

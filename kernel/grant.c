@@ -166,8 +166,7 @@ static int copy_step(struct process *user, const struct copy_op *op, uint64_t *d
     if (copied < 0)
         return (int)copied;
     *done += (uint64_t)copied;
-    user->counters.copied_bytes += (uint64_t)copied;
-    this_hart()->counters.copied_bytes += (uint64_t)copied;
+    COUNT(user, copied_bytes, (uint64_t)copied);
     return *done < op->len_bytes ? KCALL_AGAIN : 0;
 }
 

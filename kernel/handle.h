@@ -10,6 +10,7 @@
 #include "process.h"
 #include <anole/handle.h>
 
+struct area_request;
 struct region;
 
 enum handle_kind {
@@ -78,9 +79,10 @@ struct handle *handle_at(const struct process *process, uint32_t index);
 /* Frees the table's pages; nothing may be in use. */
 void handle_table_free(struct process *process);
 
-/* The region that an id of the maker gives `user` to map (own region or offer). */
-int region_lookup(struct process *user, endpoint_t maker, handle_t id, struct region **region,
-                  unsigned *prot);
+/* Makes the request for an area, whose protection is in it, one of that part of a region that an id of the
+ * maker gives `user` to map (own region or offer). */
+int region_request(struct process *user, endpoint_t maker, handle_t id, uint64_t offset,
+                   uint64_t len, struct area_request *request);
 /* The grant that `user` may use. */
 int grant_lookup(const struct process *user, endpoint_t maker, handle_t id, unsigned access,
                  struct process **granter, struct handle **grant);

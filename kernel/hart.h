@@ -39,6 +39,13 @@ struct hart {
     uint64_t lock_ticks;      /* when the big lock was taken */
 };
 
+/* Counts for a process and for this hart. */
+#define COUNT(process, counter, by)                                                                \
+    do {                                                                                           \
+        (process)->counters.counter += (by);                                                       \
+        this_hart()->counters.counter += (by);                                                     \
+    } while (0)
+
 extern struct hart *harts[MAX_HARTS];
 extern unsigned hart_count;
 extern uint64_t harts_usable; /* a bit for each that runs, or will when it has started */

@@ -92,13 +92,12 @@ int kcall_process_info(struct thread *caller)
 
 static void add_counters(struct counters *sum, const struct counters *more)
 {
-    uint64_t longest = sum->longest_lock_ticks > more->longest_lock_ticks
-                           ? sum->longest_lock_ticks
-                           : more->longest_lock_ticks;
+    uint64_t longest = sum->longest_lock_ticks;
 
     for (unsigned i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
         ((uint64_t *)sum)[i] += ((const uint64_t *)more)[i];
-    sum->longest_lock_ticks = longest;
+    sum->longest_lock_ticks = longest > more->longest_lock_ticks ? longest
+                                                                 : more->longest_lock_ticks;
 }
 
 /* endpoint or 0, address of struct counters */
@@ -195,15 +194,12 @@ int kcall_liveness(struct thread *caller)
 {
     uint64_t array = kcall_arg(caller, 0), max = kcall_arg(caller, 1);
 
-    if (caller->progress == 0)
-        caller->progress = 1;
-    for (unsigned i = 0; i < STEP_ITEMS && caller->progress_object < max; i++) {
-        struct thread *thread;
+    for (unsigned i = 0;
+         i < STEP_ITEMS && caller->progress < ENDPOINT_SLOTS && caller->progress_object < max;
+         i++) {
+        struct thread *thread = thread_in_slot((uint32_t)caller->progress++);
         struct liveness entry;
         int status;
-        if (caller->progress >= ENDPOINT_SLOTS)
-            break;
-        thread = thread_in_slot((uint32_t)caller->progress++);
         if (!thread || thread->state == THREAD_DEAD || thread->process->state != PROCESS_RUNNING)
             continue;
         describe(thread, &entry);

@@ -32,12 +32,6 @@ static inline void copy_words(struct thread *to, const struct thread *from)
         to->regs[i] = from->regs[i];
 }
 
-static inline void count_message(struct thread *thread)
-{
-    thread->process->counters.messages++;
-    this_hart()->counters.messages++;
-}
-
 /* ---- delivery ---- */
 
 /* Puts a caller's request into the server's registers. The server isn't waiting any more. */
@@ -49,7 +43,7 @@ HOT static void deliver_request(struct thread *server, struct thread *caller)
     server->notified_last = false;
     caller->call_taken = true;
     list_append(&server->takens, &caller->queue_link);
-    count_message(caller);
+    COUNT(caller->process, messages, 1);
 }
 
 HOT static void deliver_notifications(struct thread *thread, uint64_t bits)
@@ -185,7 +179,7 @@ HOT static struct thread *reply(struct thread *server)
     client->partner = NULL;
     copy_words(client, server);
     set_status(client, 0);
-    count_message(server);
+    COUNT(server->process, messages, 1);
     return client;
 }
 
@@ -251,10 +245,8 @@ HOT static void reply_receive(struct thread *server)
     uint64_t mask = server->regs[REG_T3], deadline = server->regs[REG_T1];
     struct thread *client = reply(server);
 
-    if (!client) {
-        server->process->counters.failed_replies++;
-        this_hart()->counters.failed_replies++;
-    }
+    if (!client)
+        COUNT(server->process, failed_replies, 1);
     if (take_next(server, mask, deadline, false)) {
         if (client)
             sched_ready(client);
@@ -273,8 +265,7 @@ HOT void ipc_system_call(struct thread *caller)
 {
     struct thread *client;
 
-    caller->process->counters.system_calls++;
-    this_hart()->counters.system_calls++;
+    COUNT(caller->process, system_calls, 1);
     switch (caller->regs[REG_T0]) {
     case SYS_IPC_CALL:
         if ((endpoint_t)caller->regs[REG_A0] == ENDPOINT_KERNEL)

@@ -29,76 +29,49 @@ static inline uint64_t kcall_arg(const struct thread *caller, unsigned n)
 /* Results are kept aside until the call is done: its arguments stay as they are meanwhile. */
 void kcall_result(unsigned n, uint64_t value);
 
-/* The handlers, by the file they are in. */
-#define KCALL_HANDLER(name) int kcall_##name(struct thread *caller)
-/* kcall_thread.c */
-KCALL_HANDLER(exit);
-KCALL_HANDLER(thread_create);
-KCALL_HANDLER(thread_exit);
-KCALL_HANDLER(thread_pin);
-KCALL_HANDLER(alarm);
-KCALL_HANDLER(endpoint_info);
-/* vm.c */
-KCALL_HANDLER(map);
-KCALL_HANDLER(unmap);
-/* doorbell.c */
-KCALL_HANDLER(watch);
-KCALL_HANDLER(doorbell);
-KCALL_HANDLER(close);
-/* region.c */
-KCALL_HANDLER(region_create);
-KCALL_HANDLER(region_offer);
-KCALL_HANDLER(region_map);
-KCALL_HANDLER(region_info);
-/* grant.c */
-KCALL_HANDLER(grant);
-KCALL_HANDLER(grant_batch);
-KCALL_HANDLER(revoke);
-KCALL_HANDLER(revoke_batch);
-KCALL_HANDLER(copy);
-KCALL_HANDLER(copy_vector);
-/* orphans.c */
-KCALL_HANDLER(orphans);
-/* info.c */
-KCALL_HANDLER(system_info);
-KCALL_HANDLER(process_info);
-KCALL_HANDLER(counters);
-KCALL_HANDLER(random);
-KCALL_HANDLER(random_mix);
-KCALL_HANDLER(log_write);
-KCALL_HANDLER(log_read);
-KCALL_HANDLER(boot_arguments);
-KCALL_HANDLER(liveness);
-KCALL_HANDLER(console_take);
-KCALL_HANDLER(wall_clock_set);
-KCALL_HANDLER(power);
-/* dma.c */
-KCALL_HANDLER(dma_alloc);
-KCALL_HANDLER(dma_map);
-KCALL_HANDLER(dma_map_own);
-KCALL_HANDLER(dma_unmap);
-KCALL_HANDLER(quarantine_end);
-KCALL_HANDLER(quarantine_info);
-/* device.c */
-KCALL_HANDLER(window_map);
-KCALL_HANDLER(irq_bind);
-KCALL_HANDLER(device_map);
-KCALL_HANDLER(process_resource);
-/* msi.c */
-KCALL_HANDLER(msi_alloc);
-KCALL_HANDLER(msi_info);
-/* kcall_process.c */
-KCALL_HANDLER(process_create);
-KCALL_HANDLER(process_map);
-KCALL_HANDLER(process_write);
-KCALL_HANDLER(process_start);
-KCALL_HANDLER(process_kill);
-KCALL_HANDLER(process_bury);
-KCALL_HANDLER(death_next);
-KCALL_HANDLER(death_record);
-KCALL_HANDLER(process_read);
-KCALL_HANDLER(process_regs);
-KCALL_HANDLER(process_notify);
-KCALL_HANDLER(process_give);
+/* clang-format off */
+/* The handlers, by the file they are in: X(CALL, name) */
+#define KCALL_HANDLERS(X)                                                                          \
+    /* kcall_thread.c */                                                                           \
+    X(EXIT, exit) X(THREAD_CREATE, thread_create) X(THREAD_EXIT, thread_exit)                      \
+    X(THREAD_PIN, thread_pin) X(ALARM, alarm) X(ENDPOINT_INFO, endpoint_info)                      \
+    /* vm.c */                                                                                     \
+    X(MAP, map) X(UNMAP, unmap)                                                                    \
+    /* doorbell.c */                                                                               \
+    X(WATCH, watch) X(DOORBELL, doorbell) X(CLOSE, close)                                          \
+    /* region.c */                                                                                 \
+    X(REGION_CREATE, region_create) X(REGION_OFFER, region_offer) X(REGION_MAP, region_map)        \
+    X(REGION_INFO, region_info)                                                                    \
+    /* grant.c */                                                                                  \
+    X(GRANT, grant) X(GRANT_BATCH, grant_batch) X(REVOKE, revoke) X(REVOKE_BATCH, revoke_batch)    \
+    X(COPY, copy) X(COPY_VECTOR, copy_vector)                                                      \
+    /* orphans.c */                                                                                \
+    X(ORPHANS, orphans)                                                                            \
+    /* info.c */                                                                                   \
+    X(SYSTEM_INFO, system_info) X(PROCESS_INFO, process_info) X(COUNTERS, counters)                \
+    X(RANDOM, random) X(RANDOM_MIX, random_mix) X(BOOT_ARGUMENTS, boot_arguments)                  \
+    X(LIVENESS, liveness) X(WALL_CLOCK_SET, wall_clock_set) X(POWER, power)                        \
+    /* kcall_log.c */                                                                              \
+    X(LOG_WRITE, log_write) X(LOG_READ, log_read) X(CONSOLE_TAKE, console_take)                    \
+    /* dma.c */                                                                                    \
+    X(DMA_ALLOC, dma_alloc) X(DMA_MAP, dma_map) X(DMA_MAP_OWN, dma_map_own)                        \
+    X(DMA_UNMAP, dma_unmap) X(QUARANTINE_END, quarantine_end)                                      \
+    X(QUARANTINE_INFO, quarantine_info)                                                            \
+    /* device.c */                                                                                 \
+    X(WINDOW_MAP, window_map) X(IRQ_BIND, irq_bind) X(DEVICE_MAP, device_map)                      \
+    X(PROCESS_RESOURCE, process_resource)                                                          \
+    /* msi.c */                                                                                    \
+    X(MSI_ALLOC, msi_alloc) X(MSI_INFO, msi_info)                                                  \
+    /* kcall_process.c */                                                                          \
+    X(PROCESS_CREATE, process_create) X(PROCESS_MAP, process_map)                                  \
+    X(PROCESS_WRITE, process_write) X(PROCESS_START, process_start)                                \
+    X(PROCESS_KILL, process_kill) X(PROCESS_BURY, process_bury) X(DEATH_NEXT, death_next)          \
+    X(DEATH_RECORD, death_record) X(PROCESS_READ, process_read) X(PROCESS_REGS, process_regs)      \
+    X(PROCESS_NOTIFY, process_notify) X(PROCESS_GIVE, process_give)
+/* clang-format on */
+
+#define KCALL_HANDLER(call, name) int kcall_##name(struct thread *caller);
+KCALL_HANDLERS(KCALL_HANDLER)
+#undef KCALL_HANDLER
 
 #endif

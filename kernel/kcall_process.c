@@ -89,7 +89,7 @@ static int new_child_lookup(struct thread *caller, struct process **child)
 int kcall_process_map(struct thread *caller)
 {
     uint64_t vaddr = kcall_arg(caller, 1), len = kcall_arg(caller, 2);
-    uint64_t handle = kcall_arg(caller, 5), offset = kcall_arg(caller, 6);
+    uint64_t handle = kcall_arg(caller, 5);
     struct area_request request = {
         .address = vaddr,
         .pages = page_round_up(len) / PAGE_SIZE,
@@ -98,7 +98,6 @@ int kcall_process_map(struct thread *caller)
     };
     struct process *child;
     uint64_t address;
-    unsigned prot;
     int status = new_child_lookup(caller, &child);
 
     if (status)
@@ -106,23 +105,16 @@ int kcall_process_map(struct thread *caller)
     if (!range_within(vaddr, len, USER_END) || vaddr == 0)
         return -ANOLE_EINVAL;
     if (handle != HANDLE_NONE) {
-        status = region_lookup(caller->process, (endpoint_t)kcall_arg(caller, 4), handle,
-                               &request.region, &prot);
+        status = region_request(caller->process, (endpoint_t)kcall_arg(caller, 4), handle,
+                                kcall_arg(caller, 6), len, &request);
         if (status)
             return status;
-        if (request.prot & ~prot)
-            return -ANOLE_EPERM;
-        if (!page_aligned(offset) ||
-            !range_within(offset, len, region_pages(request.region) * PAGE_SIZE))
-            return -ANOLE_EINVAL;
-        request.kind = AREA_REGION;
-        request.region_page = offset / PAGE_SIZE;
     }
     return vm_map_step(child, &request, &caller->progress, &address);
 }
 
-/* Copies a step between the caller and another process, ignoring the other's write protection when
- * `force` (a child's read-only pages are filled before its start). */
+/* Copies a step between the caller and another process. To the other one, write protection is ignored: a
+ * child's read-only pages are filled before its start. */
 static int copy_step(struct thread *caller, struct process *other, bool to_other)
 {
     uint64_t remote = kcall_arg(caller, 1) + caller->progress;

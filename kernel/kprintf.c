@@ -91,7 +91,7 @@ static const char *put_conversion(struct output *out, const char *format, va_lis
     return *format ? format + 1 : format;
 }
 
-size_t kformat(char *buffer, size_t size, const char *format, va_list arguments)
+static size_t kformat(char *buffer, size_t size, const char *format, va_list arguments)
 {
     struct output out = {buffer, size, 0};
     va_list copy;

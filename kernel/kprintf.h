@@ -14,9 +14,6 @@ __attribute__((format(printf, 2, 3))) void kprintf(enum log_level level, const c
 /* Prints, with a backtrace, and powers the machine off with status 70. */
 __attribute__((format(printf, 1, 2))) _Noreturn void kernel_panic(const char *format, ...);
 
-/* Formats into buffer, always terminated; returns the length. */
-size_t kformat(char *buffer, size_t size, const char *format, va_list arguments);
-
 /* Appends text as lines of that level, unprintable bytes made '?'. */
 void log_append(enum log_level level, const char *text, size_t len);
 /* The position after the newest byte. */

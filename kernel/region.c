@@ -288,8 +288,9 @@ static int fixed_region_lookup(const struct process *user, handle_t id, struct r
     return 0;
 }
 
-int region_lookup(struct process *user, endpoint_t maker, handle_t id, struct region **region,
-                  unsigned *prot)
+/* The region that an id of the maker gives `user` to map. */
+static int region_lookup(struct process *user, endpoint_t maker, handle_t id,
+                         struct region **region, unsigned *prot)
 {
     struct process *owner;
     struct handle *handle;
@@ -308,27 +309,37 @@ int region_lookup(struct process *user, endpoint_t maker, handle_t id, struct re
     return 0;
 }
 
+int region_request(struct process *user, endpoint_t maker, handle_t id, uint64_t offset,
+                   uint64_t len, struct area_request *request)
+{
+    unsigned prot;
+    int status = region_lookup(user, maker, id, &request->region, &prot);
+
+    if (status)
+        return status;
+    if (request->prot & ~prot)
+        return -ANOLE_EPERM;
+    if (!page_aligned(offset) || !range_within(offset, len, request->region->pages * PAGE_SIZE))
+        return -ANOLE_EINVAL;
+    request->kind = AREA_REGION;
+    request->pages = page_round_up(len) / PAGE_SIZE;
+    request->region_page = offset / PAGE_SIZE;
+    return 0;
+}
+
 /* maker, handle, offset, len, PROT_* -> address */
 int kcall_region_map(struct thread *caller)
 {
-    uint64_t offset = kcall_arg(caller, 2), len = kcall_arg(caller, 3);
-    struct area_request request = {.kind = AREA_REGION, .prot = (unsigned)kcall_arg(caller, 4)};
+    struct area_request request = {.prot = (unsigned)min_u64(kcall_arg(caller, 4), UINT32_MAX)};
     uint64_t address = 0;
-    unsigned prot;
     int status;
 
     if (caller->progress == 0) {
-        status = region_lookup(caller->process, (endpoint_t)kcall_arg(caller, 0),
-                               kcall_arg(caller, 1), &request.region, &prot);
+        status = region_request(caller->process, (endpoint_t)kcall_arg(caller, 0),
+                                kcall_arg(caller, 1), kcall_arg(caller, 2), kcall_arg(caller, 3),
+                                &request);
         if (status)
             return status;
-        if (kcall_arg(caller, 4) & ~(uint64_t)prot)
-            return -ANOLE_EPERM;
-        if (!page_aligned(offset) ||
-            !range_within(offset, len, region_pages(request.region) * PAGE_SIZE))
-            return -ANOLE_EINVAL;
-        request.pages = page_round_up(len) / PAGE_SIZE;
-        request.region_page = offset / PAGE_SIZE;
     }
     status = vm_map_step(caller->process, &request, &caller->progress, &address);
     kcall_result(0, address);

@@ -17,7 +17,6 @@ struct irq_binding;
 /* Register numbers by ABI name, for regs[]; regs[REG_PC] is the pc. */
 enum reg {
     REG_PC = 0,
-    REG_RA = 1,
     REG_SP = 2,
     REG_TP = 4,
     REG_T0 = 5,

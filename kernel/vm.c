@@ -46,7 +46,7 @@ static uint64_t area_end(const struct area *area)
     return area->start + area->pages * PAGE_SIZE;
 }
 
-struct area *vm_area_at(const struct process *process, uint64_t address)
+static struct area *vm_area_at(const struct process *process, uint64_t address)
 {
     for (struct area *area = process->areas; area; area = area->next)
         if (address >= area->start && address < area_end(area))

@@ -51,7 +51,6 @@ int vm_map_step(struct process *process, const struct area_request *request, uin
                 uint64_t *address);
 /* Takes one area down: KCALL_AGAIN or 0. */
 int vm_unmap_step(struct process *process, struct area *area);
-struct area *vm_area_at(const struct process *process, uint64_t address);
 /* Frees the structures of an address space without areas. */
 void vm_free(struct process *process);
 

@@ -14,7 +14,6 @@
 #define LENGTH_SHIFT 1
 
 /* Flags in the extension. */
-#define UPPER_NO_LAST 0x0008u /* the last datagram from the server isn't answered */
 #define UPPER_PER_DATAGRAM 0x0080u
 #define UPPER_REVERSE 0x0400u
 #define UPPER_BOTH_WAYS 0x0800u

@@ -36,14 +36,6 @@ static void reader_remove(unsigned index)
     }
 }
 
-static bool is_gone(endpoint_t reader)
-{
-    endpoint_t process;
-    unsigned service_id;
-
-    return kcall_endpoint_info(reader, &process, &service_id) != 0;
-}
-
 /* Forgets the caller's own older request, which it stopped waiting for. False: another thread of its
  * process is reading. */
 static bool process_may_read(endpoint_t process, endpoint_t caller)
@@ -52,7 +44,7 @@ static bool process_may_read(endpoint_t process, endpoint_t caller)
         if (readers[i].process == process) {
             endpoint_t reader = readers[i].request.message.endpoint;
 
-            if (reader != caller && !is_gone(reader)) {
+            if (reader != caller && endpoint_is_alive(reader)) {
                 return false;
             }
             reader_remove(i);
@@ -67,7 +59,7 @@ static void readers_purge(void)
     unsigned i = 0;
 
     while (i < reader_count) {
-        if (is_gone(readers[i].request.message.endpoint)) {
+        if (!endpoint_is_alive(readers[i].request.message.endpoint)) {
             reader_remove(i);
         } else {
             i++;

@@ -4,9 +4,7 @@
 #ifndef KERNEL_RISCV_CSR_H
 #define KERNEL_RISCV_CSR_H
 
-#define SSTATUS_SIE (1ul << 1)
 #define SSTATUS_SPIE (1ul << 5)
-#define SSTATUS_SPP (1ul << 8)
 #define SSTATUS_FS_MASK (3ul << 13)
 #define SSTATUS_FS_CLEAN (2ul << 13)
 #define SSTATUS_FS_DIRTY (3ul << 13)
@@ -17,13 +15,10 @@
 #define SIE_EXTERNAL (1ul << 9)
 
 #define SCAUSE_INTERRUPT (1ul << 63)
-#define SCAUSE_FETCH_MISALIGNED 0
 #define SCAUSE_FETCH_ACCESS 1
 #define SCAUSE_ILLEGAL 2
 #define SCAUSE_BREAKPOINT 3
-#define SCAUSE_LOAD_MISALIGNED 4
 #define SCAUSE_LOAD_ACCESS 5
-#define SCAUSE_STORE_MISALIGNED 6
 #define SCAUSE_STORE_ACCESS 7
 #define SCAUSE_ECALL_USER 8
 #define SCAUSE_FETCH_PAGE 12

@@ -49,11 +49,6 @@ void sbi_remote_sfence_asid(uint64_t hart_id_mask, uint64_t asid)
     (void)sbi_call(EXT_RFENCE, 2, hart_id_mask, 0, 0, ~0ul, asid);
 }
 
-void sbi_remote_fence_i(uint64_t hart_id_mask)
-{
-    (void)sbi_call(EXT_RFENCE, 0, hart_id_mask, 0, 0, 0, 0);
-}
-
 long sbi_hart_start(uint64_t hart_id, uint64_t physical_entry, uint64_t opaque)
 {
     return sbi_call(EXT_HSM, 0, hart_id, physical_entry, opaque, 0, 0).error;

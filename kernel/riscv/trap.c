@@ -147,8 +147,7 @@ _Noreturn void trap_from_user(uint64_t scause, uint64_t stval)
 
     kernel_lock();
     thread = this_hart()->current;
-    thread->process->counters.traps++;
-    this_hart()->counters.traps++;
+    COUNT(thread->process, traps, 1);
     if (!process_is_live(thread->process)) {
         kernel_exit(); /* it was killed while it ran: no more calls, no second death */
     } else if (scause == SCAUSE_ECALL_USER) {

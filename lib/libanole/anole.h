@@ -44,6 +44,15 @@ int kcall_watch(endpoint_t endpoint, unsigned bit, handle_t *handle);
 int kcall_doorbell(endpoint_t peer, unsigned bit, handle_t *handle);
 int kcall_close(handle_t handle);
 int kcall_endpoint_info(endpoint_t endpoint, endpoint_t *process, unsigned *service_id);
+
+static inline bool endpoint_is_alive(endpoint_t endpoint)
+{
+    endpoint_t process;
+    unsigned service_id;
+
+    return kcall_endpoint_info(endpoint, &process, &service_id) == 0;
+}
+
 int kcall_region_create(size_t len, unsigned flags, handle_t *handle);
 int kcall_region_offer(handle_t region, endpoint_t peer, unsigned prot, handle_t *offer);
 int kcall_region_map(endpoint_t maker, handle_t handle, size_t offset, size_t len, unsigned prot,

@@ -21,14 +21,13 @@
 static int pm_find(endpoint_t *pm)
 {
     static _Atomic endpoint_t known = ENDPOINT_NONE;
-    endpoint_t candidate = known, process;
-    unsigned service_id;
+    endpoint_t candidate = known;
     int error;
 
     if (candidate == ENDPOINT_NONE) {
         candidate = startup_page()->pm;
     }
-    if (candidate == ENDPOINT_NONE || kcall_endpoint_info(candidate, &process, &service_id)) {
+    if (candidate == ENDPOINT_NONE || !endpoint_is_alive(candidate)) {
         error = name_lookup(PM_NAME, &candidate);
         if (error == -ANOLE_EAGAIN) {
             error = name_wait(PM_NAME, &candidate, ANOLE_NOTIFY_BIT, deadline_in_us(PM_WAIT_US));

@@ -26,10 +26,8 @@ static uintptr_t stack_end(unsigned place)
 static bool stack_reclaim(unsigned place)
 {
     struct stack *stack = &stacks[place];
-    endpoint_t process;
-    unsigned service_id;
 
-    if (stack->len != 0 && kcall_endpoint_info(stack->thread, &process, &service_id) &&
+    if (stack->len != 0 && !endpoint_is_alive(stack->thread) &&
         !kcall_unmap((void *)(stack_end(place) - stack->len), stack->len)) {
         stack->len = 0;
     }

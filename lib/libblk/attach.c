@@ -112,7 +112,7 @@ void blk_channel_reply(struct blk_session *session, const struct message *reply)
         forged.word[0] = ~BLK_ID_OF(reply->word[0]);
         (void)channel_put(&session->attachment.channel, &forged);
     }
-    /* There is room: channel_budget() left it when the request was taken. */
+    /* There is room: attachment_budget() left it when the request was taken. */
     if (channel_put(&session->attachment.channel, reply) < 0)
         channel_broken(session);
     else
@@ -131,15 +131,6 @@ static void channel_handle(const struct blk_source *source, struct message *mess
     blk_channel_reply(session, message);
 }
 
-/* How many messages may be taken, so that each reply will have its place: -EPROTO, or a number. */
-static int channel_budget(struct blk_session *session)
-{
-    int room = channel_room(&session->attachment.channel);
-    if (room < 0)
-        return room;
-    return room > session->channel_slots ? room - session->channel_slots : 0;
-}
-
 /* Takes what one channel has, up to its budget and the session's share of requests. */
 static void channel_take_all(struct blk_session *session)
 {
@@ -148,7 +139,7 @@ static void channel_take_all(struct blk_session *session)
         .endpoint = session->process,
         .now_ticks = ticks_now(),
     };
-    int budget = channel_budget(session);
+    int budget = attachment_budget(&session->attachment, session->channel_slots);
     for (; budget > 0 && blk_job_may(session); budget--) {
         struct message message;
         int rc = channel_take(&session->attachment.channel, &message);

@@ -236,7 +236,6 @@ int blk_queue_tell(const struct blk_source *source, const struct message *reques
                    struct message *reply);
 
 /* ---- session.c ---- */
-uint64_t blk_session_id(const struct blk_session *session);
 /* The session that a source may use under that id, or NULL. */
 struct blk_session *blk_session_of(const struct blk_source *source, uint64_t id);
 int blk_session_open(const struct blk_source *source, const struct message *request,

@@ -14,7 +14,7 @@
 static_assert(BLK_SESSIONS <= 1u << SESSION_INDEX_BITS, "an index fits its place in an id");
 static_assert(BLK_SESSIONS <= 64, "sessions are bits of a mask");
 
-uint64_t blk_session_id(const struct blk_session *session)
+static uint64_t session_id(const struct blk_session *session)
 {
     return (uint64_t)session->generation << SESSION_INDEX_BITS | blk_session_index(session);
 }
@@ -25,7 +25,7 @@ struct blk_session *blk_session_of(const struct blk_source *source, uint64_t id)
     if (index >= BLK_SESSIONS)
         return NULL;
     struct blk_session *session = &blk_server->session[index];
-    if (session->state != BLK_SESSION_OPEN || blk_session_id(session) != id)
+    if (session->state != BLK_SESSION_OPEN || session_id(session) != id)
         return NULL;
     if (source->channel != NULL)
         return source->channel == session ? session : NULL;
@@ -68,13 +68,10 @@ enum conflict {
 
 static enum conflict conflict_with(const struct blk_session *other, unsigned minor, unsigned flags)
 {
-    endpoint_t process;
-    unsigned service_id;
     if (other->state == BLK_SESSION_FREE || (other->flags & BLK_OPEN_WRITE) == 0 ||
         !minors_overlap(minor, other->minor) || (flags & other->flags & BLK_OPEN_SHARED) != 0)
         return CONFLICT_NONE;
-    bool alive = other->state == BLK_SESSION_ENDING ||
-                 kcall_endpoint_info(other->process, &process, &service_id) == 0;
+    bool alive = other->state == BLK_SESSION_ENDING || endpoint_is_alive(other->process);
     return alive ? CONFLICT_ALIVE : CONFLICT_DEAD;
 }
 
@@ -198,7 +195,7 @@ int blk_session_open(const struct blk_source *source, const struct message *requ
     session->watch = watch;
     session->change_bell = request->word[2];
     blk_server->sessions_open++;
-    reply->word[1] = blk_session_id(session);
+    reply->word[1] = session_id(session);
     reply->word[2] = blk_server->minor_sectors[minor];
     return 0;
 }
@@ -245,10 +242,7 @@ void blk_session_bury(void)
 {
     for (unsigned i = 0; i < BLK_SESSIONS; i++) {
         struct blk_session *session = &blk_server->session[i];
-        endpoint_t process;
-        unsigned service_id;
-        if (session->state != BLK_SESSION_OPEN ||
-            kcall_endpoint_info(session->process, &process, &service_id) == 0)
+        if (session->state != BLK_SESSION_OPEN || endpoint_is_alive(session->process))
             continue;
         lock_acquire(&blk_shared.sessions);
         session->state = BLK_SESSION_ENDING;

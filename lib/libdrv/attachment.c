@@ -50,6 +50,14 @@ void attachment_close(struct attachment *attachment)
     (void)kcall_unmap(attachment->memory, attachment->len_bytes);
 }
 
+int attachment_budget(struct attachment *attachment, unsigned waiting)
+{
+    int room = channel_room(&attachment->channel);
+    if (room < 0)
+        return room;
+    return room > (int)waiting ? room - (int)waiting : 0;
+}
+
 _Noreturn static void flood_bells(const struct attachment *attachment)
 {
     while (true)

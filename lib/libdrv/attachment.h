@@ -25,6 +25,9 @@ struct attachment {
 int attachment_open(struct attachment *attachment, endpoint_t process, handle_t offer,
                     uint64_t entries, unsigned bit);
 void attachment_close(struct attachment *attachment);
+/* How many messages may be taken while `waiting` are not answered yet, so that each reply will have its
+ * place: -EPROTO, or a number. */
+int attachment_budget(struct attachment *attachment, unsigned waiting);
 /* Publishes what was put and rings if the client wants it: 0, or -EPROTO: it broke the rules. */
 int attachment_publish(struct attachment *attachment);
 

@@ -148,15 +148,6 @@ int net_vlan(struct net_client *client, unsigned vlan, bool wanted)
     return is_up(client) ? net_client_tell_vlan(client, vlan, wanted) : 0;
 }
 
-int net_address_set(struct net_client *client, const uint8_t address[NET_ADDRESS_BYTES])
-{
-    if ((address[0] & 1) != 0)
-        return -ANOLE_EINVAL;
-    memcpy(client->own_address, address, NET_ADDRESS_BYTES);
-    client->has_own_address = true;
-    return is_up(client) ? net_client_tell_address(client) : 0;
-}
-
 /* ---- frames ---- */
 
 static int fill_pieces(const struct net_client *client, const struct net_frame *frame,

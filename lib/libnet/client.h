@@ -55,7 +55,6 @@ void *net_client_pool(const struct net_client *client, size_t *len);
 int net_mode(struct net_client *client, uint32_t flags,
              const uint8_t (*addresses)[NET_ADDRESS_BYTES], unsigned count);
 int net_vlan(struct net_client *client, unsigned vlan, bool wanted);
-int net_address_set(struct net_client *client, const uint8_t address[NET_ADDRESS_BYTES]);
 
 /* A frame in pieces, whose memory must stay as it is until NET_EVENT_SENT. */
 struct net_frame {

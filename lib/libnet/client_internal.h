@@ -71,8 +71,6 @@ struct net_client {
     unsigned address_count;
     uint8_t address[NET_ADDRESSES_MAX][NET_ADDRESS_BYTES];
     uint8_t vlan[NET_VLANS / 8];
-    bool has_own_address;
-    uint8_t own_address[NET_ADDRESS_BYTES];
 
     /* Memory: the program's part, receive buffers, vectors. */
     uint8_t *pool;
@@ -127,7 +125,6 @@ void net_client_quit(struct net_client *client);
 /* Tells the instance one wish: 0 or its error. */
 int net_client_tell_mode(struct net_client *client);
 int net_client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted);
-int net_client_tell_address(struct net_client *client);
 void net_client_complain(struct net_client *client, enum rs_complaint complaint);
 
 /* ---- client_path.c ---- */

@@ -45,14 +45,6 @@ int net_client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted)
     return call(client, NET_VLAN, &message);
 }
 
-int net_client_tell_address(struct net_client *client)
-{
-    uint64_t address = 0;
-    memcpy(&address, client->own_address, NET_ADDRESS_BYTES);
-    struct message message = {.word = {0, client->session, address}};
-    return call(client, NET_MAC_SET, &message);
-}
-
 /* A device that refuses a wish is used nevertheless; only a driver that is gone isn't. */
 static bool is_fatal(int error)
 {
@@ -61,7 +53,7 @@ static bool is_fatal(int error)
 
 static int tell_wishes(struct net_client *client)
 {
-    int error = client->has_own_address ? net_client_tell_address(client) : 0;
+    int error = 0;
     for (unsigned vlan = 0; vlan < NET_VLANS && !is_fatal(error); vlan++)
         if ((client->vlan[vlan / 8] >> vlan % 8 & 1) != 0)
             error = net_client_tell_vlan(client, vlan, true);

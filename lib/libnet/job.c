@@ -81,7 +81,7 @@ struct net_job *net_list_pop(struct net_list *list)
     return job;
 }
 
-void net_list_remove(struct net_list *list, struct net_job *job)
+static void net_list_remove(struct net_list *list, struct net_job *job)
 {
     uint16_t before = NET_NONE;
     for (uint16_t at = list->first; at != net_job_index(job); at = net_server.job[at].next)

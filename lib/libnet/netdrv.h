@@ -203,7 +203,6 @@ void net_list_push_front(struct net_list *list, struct net_job *job);
 /* The first one, taken off; NULL: it is empty. */
 struct net_job *net_list_pop(struct net_list *list);
 struct net_job *net_list_first(const struct net_list *list);
-void net_list_remove(struct net_list *list, struct net_job *job);
 struct net_job *net_job_find(const struct net_session *session, uint32_t id);
 /* Answers and frees a request that is on no list and not in the device. The words 1 to 6 of answer,
  * and flags for word 0. */

@@ -163,10 +163,7 @@ void net_session_bury(void)
 {
     for (unsigned i = 0; i < NET_SESSIONS; i++) {
         struct net_session *session = &net_server.session[i];
-        endpoint_t process;
-        unsigned service_id;
-        if (session->state == NET_SESSION_OPEN &&
-            kcall_endpoint_info(session->process, &process, &service_id) < 0)
+        if (session->state == NET_SESSION_OPEN && !endpoint_is_alive(session->process))
             bury(session);
     }
 }
@@ -252,7 +249,7 @@ void net_channel_reply(struct net_session *session, const struct message *reply)
         forged.word[0] = ~reply->word[0];
         (void)channel_put(channel, &forged);
     }
-    /* There is room: channel_budget() left it when the request was taken. */
+    /* There is room: attachment_budget() left it when the request was taken. */
     if (channel_put(channel, reply) < 0)
         channel_broken(session);
     else
@@ -271,19 +268,10 @@ static void channel_handle(struct net_session *session, struct message *message)
     net_channel_reply(session, message);
 }
 
-/* How many messages may be taken, so that each reply will have its place: -EPROTO, or a number. */
-static int channel_budget(struct net_session *session)
-{
-    int room = channel_room(&session->attachment.channel);
-    if (room < 0)
-        return room;
-    return room > session->channel_slots ? room - session->channel_slots : 0;
-}
-
 /* Takes what one channel has, up to its budget and the session's share of requests. */
 static void channel_take_all(struct net_session *session)
 {
-    int budget = channel_budget(session);
+    int budget = attachment_budget(&session->attachment, session->channel_slots);
     for (; budget > 0 && net_job_may(session); budget--) {
         struct message message;
         int rc = channel_take(&session->attachment.channel, &message);

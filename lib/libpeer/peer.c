@@ -8,9 +8,7 @@
 
 bool peer_alive(endpoint_t service)
 {
-    endpoint_t process;
-    unsigned service_id;
-    return service != ENDPOINT_NONE && kcall_endpoint_info(service, &process, &service_id) == 0;
+    return service != ENDPOINT_NONE && endpoint_is_alive(service);
 }
 
 uint32_t peer_ring_entries(uint32_t messages)

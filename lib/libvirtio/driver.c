@@ -21,7 +21,8 @@ static struct virtio_device device;
 static uint64_t poll_ticks = DEADLINE_NEVER;
 static uint64_t progress_ticks; /* when the device last gave a buffer back, or got the first one */
 
-_Noreturn void virtio_driver_give_up(const char *why)
+/* Gives the device up for a reset: the process ends here. */
+_Noreturn static void give_up(const char *why)
 {
     virtio_give_up(driver->name, why, 0);
 }
@@ -58,7 +59,7 @@ int virtio_driver_submit(struct virtq *queue, const struct virtq_segment *segmen
     if (rc == 0)
         rc = virtq_kick(queue);
     if (rc == -ANOLE_EPROTO)
-        virtio_driver_give_up("it broke its ring");
+        give_up("it broke its ring");
     virtio_driver_counters.kicks += rc == 1;
     virtio_driver_counters.kicks_suppressed += rc == 0;
     return rc < 0 ? rc : 0;
@@ -79,7 +80,7 @@ static void look_at(struct virtq *queue)
             rc = virtq_arm(queue, 1);
     } while (rc > 0);
     if (rc < 0)
-        virtio_driver_give_up("it broke its ring");
+        give_up("it broke its ring");
 }
 
 static void look(void)
@@ -92,7 +93,7 @@ static void look(void)
 static void check(void)
 {
     if (virtio_device_needs_reset(&device))
-        virtio_driver_give_up("it needs a reset");
+        give_up("it needs a reset");
 }
 
 static void notified(uint64_t bits)
@@ -138,7 +139,7 @@ static void timeout(void)
     check();
     look();
     if (in_flight() > 0 && now - progress_ticks >= ticks_from_us(driver->patience_us))
-        virtio_driver_give_up("it doesn't answer");
+        give_up("it doesn't answer");
 }
 
 static void stop(void)

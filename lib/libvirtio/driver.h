@@ -61,7 +61,4 @@ int virtio_driver_submit(struct virtq *queue, const struct virtq_segment *segmen
                          unsigned readable, unsigned writable, uint16_t token)
     __attribute__((warn_unused_result));
 
-/* Gives the device up for a reset: the process ends here. */
-_Noreturn void virtio_driver_give_up(const char *why);
-
 #endif

@@ -87,6 +87,4 @@
 #define VIRTIO_PCI_MODERN 0x1040u       /* 0x1040..0x107f: plus the virtio id */
 #define VIRTIO_PCI_IDS 0x40u
 
-#define VIRTIO_COMMON_STATUS 20u /* in the common block, 8 bits */
-
 #endif

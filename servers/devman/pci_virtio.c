@@ -5,6 +5,7 @@
 #include "devman.h"
 #include <libanole/anole.h>
 #include <libvirtio/barrier.h>
+#include <libvirtio/pci_regs.h>
 
 #define MSI_KEY 0x10000u /* keys of MSI_ALLOC: this and the function's address */
 #define VECTORS_LEAST 2u /* fewer aren't better than the line */
@@ -110,7 +111,7 @@ static const char *registers_take(struct device *device, const struct pci_capabi
 {
     const struct pci_region *common = &found->parts[DEVICE_PART_COMMON];
     uint64_t at = device->pci.bars[common->bar].base + common->offset;
-    device->registers = registers_map(device->node, at, VIRTIO_COMMON_STATUS + 1);
+    device->registers = registers_map(device->node, at, PCI_DEVICE_STATUS + 1);
     if (!device->registers) {
         return "its common configuration can't be mapped";
     }
@@ -155,7 +156,7 @@ static void command_change(const struct device *device, uint32_t off, uint32_t o
 
 static volatile uint8_t *status_register(const struct device *device)
 {
-    return device->registers + VIRTIO_COMMON_STATUS;
+    return device->registers + PCI_DEVICE_STATUS;
 }
 
 static void reset(struct device *device)

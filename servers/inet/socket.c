@@ -139,14 +139,6 @@ void sockets_relieve(void)
     }
 }
 
-static bool is_dead(endpoint_t process)
-{
-    endpoint_t alive;
-    unsigned service_id;
-
-    return kcall_endpoint_info(process, &alive, &service_id) != 0;
-}
-
 static void owner_bury(endpoint_t process)
 {
     waiters_bury(process);
@@ -159,7 +151,7 @@ static void owner_bury(endpoint_t process)
 void sockets_bury(void)
 {
     for (unsigned i = 0; i < OWNERS; i++)
-        if (owners[i].process != ENDPOINT_NONE && is_dead(owners[i].process))
+        if (owners[i].process != ENDPOINT_NONE && !endpoint_is_alive(owners[i].process))
             owner_bury(owners[i].process);
 }
 

@@ -22,13 +22,6 @@ void result_drop(struct program *program)
     program->state = PROGRAM_FREE;
 }
 
-bool parent_lives(endpoint_t parent)
-{
-    endpoint_t process;
-    unsigned id;
-    return kcall_endpoint_info(parent, &process, &id) == 0;
-}
-
 void children_end(endpoint_t parent)
 {
     struct program *child = NULL;
@@ -78,7 +71,7 @@ void corpse_handle(endpoint_t corpse)
     log_fault(program);
     children_end(corpse);
     result_give(program);
-    if (program->state == PROGRAM_DEAD && !parent_lives(program->parent)) {
+    if (program->state == PROGRAM_DEAD && !endpoint_is_alive(program->parent)) {
         result_drop(program);
     }
 }

@@ -30,7 +30,7 @@ int parent_watch(endpoint_t parent)
 void parents_check(void (*gone)(endpoint_t parent))
 {
     for (unsigned i = 0; i < PM_PARENTS; i++) {
-        if (pm.parents[i].watch != HANDLE_NONE && !parent_lives(pm.parents[i].process)) {
+        if (pm.parents[i].watch != HANDLE_NONE && !endpoint_is_alive(pm.parents[i].process)) {
             (void)kcall_close(pm.parents[i].watch); /* the kernel may have closed it already */
             pm.parents[i].watch = HANDLE_NONE;
             gone(pm.parents[i].process);

@@ -125,8 +125,6 @@ void children_end(endpoint_t parent);
 /* A child of pm's is dead: notes its result, tells who waits, frees what it had. */
 void corpse_handle(endpoint_t corpse);
 void deaths_collect(void);
-/* The parent is a process that lives. */
-bool parent_lives(endpoint_t parent);
 
 /* ---- adopt.c ---- */
 /* Takes over the programs that a former pm left, which RS gave to this one. */

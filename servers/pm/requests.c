@@ -146,7 +146,7 @@ int request_kill(struct ipc_delivery *request)
     }
     const struct program *program = program_find(&pm.table, victim);
     if (!program) {
-        return parent_lives(victim) ? -ANOLE_EPERM : -ANOLE_ENOENT;
+        return endpoint_is_alive(victim) ? -ANOLE_EPERM : -ANOLE_ENOENT;
     }
     if (program->parent != caller.process && !caller.operator) {
         return -ANOLE_EPERM;

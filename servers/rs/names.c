@@ -172,12 +172,9 @@ static struct rs_subscription *subscription_find(const char *name, endpoint_t th
 /* Frees the entries of threads that are no more. */
 static void sweep(void)
 {
-    endpoint_t process;
-    unsigned id;
     for (unsigned i = 0; i < rs.subscription_count; i++) {
         struct rs_subscription *subscription = &rs.subscriptions[i];
-        if (subscription->thread != ENDPOINT_NONE &&
-            kcall_endpoint_info(subscription->thread, &process, &id) != 0) {
+        if (subscription->thread != ENDPOINT_NONE && !endpoint_is_alive(subscription->thread)) {
             subscription->thread = ENDPOINT_NONE;
         }
     }

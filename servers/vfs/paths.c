@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define FLAGS_MAX UINT32_MAX
 #define MODE_BITS 07777u
 
 /* Walks the request's path and asks there. */

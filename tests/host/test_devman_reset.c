@@ -3,9 +3,11 @@
  */
 #include "pci_bus.h"
 
+#include <libvirtio/pci_regs.h>
+
 static uint8_t *status_register(const struct device *device)
 {
-    return device->registers + VIRTIO_COMMON_STATUS;
+    return device->registers + PCI_DEVICE_STATUS;
 }
 
 static void test_reset_with_a_line(void **state)

@@ -21,6 +21,5 @@ struct statvfs {
 };
 
 int statvfs(const char *path, struct statvfs *statvfs);
-int fstatvfs(int fd, struct statvfs *statvfs);
 
 #endif
