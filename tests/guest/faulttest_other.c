@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HOLDERS_MAX 64u
+#define QUIET_US 50000u /* memory that is the same for so long is at rest */
 
 static struct rs_service_info *noted;
 static unsigned noted_count;
@@ -127,6 +128,23 @@ static int list_at_rest(struct rs_service_info **services, unsigned *count)
     return status != 0 ? status : rs_list(services, count);
 }
 
+/* Before the first look: services that have just started still take what they work with. */
+static void memory_rests(void)
+{
+    static bool rested;
+    uint64_t deadline = deadline_in_us(PATIENCE_US), before;
+
+    if (rested)
+        return;
+    look_at_memory(&noted_memory);
+    do {
+        before = memory_left(&noted_memory);
+        sleep_us(QUIET_US);
+        look_at_memory(&noted_memory);
+    } while (memory_left(&noted_memory) != before && ticks_now() < deadline);
+    rested = true;
+}
+
 bool others_note(const char *victim)
 {
     free(noted);
@@ -137,6 +155,7 @@ bool others_note(const char *victim)
         return false;
     }
     snprintf(victim_name, sizeof victim_name, "%s", victim);
+    memory_rests();
     look_at_memory(&noted_memory);
     return true;
 }

@@ -26,6 +26,7 @@
 #define ORDER_TIMEOUT_US 5000000ul
 #define RETURN_TIMEOUT_US 15000000ul
 #define SETTLE_TIMEOUT_US 5000000ul
+#define QUIET_US 20000u /* memory that is the same for so long is at rest */
 
 static struct {
     const char *service;
@@ -199,7 +200,8 @@ static int kill_loaded(const struct death_kind *kind, uint64_t *position)
     return 0;
 }
 
-/* Free frames and this program's own, when nothing is on its way any more. */
+/* Free frames and this program's own, when nothing is on its way any more: services have started, and
+ * the number was the same a while ago. */
 static int memory_now(uint64_t *frames)
 {
     uint64_t deadline = deadline_in_us(SETTLE_TIMEOUT_US);
@@ -207,8 +209,10 @@ static int memory_now(uint64_t *frames)
     struct system_info system;
     struct process_info own;
 
-    for (;;) {
-        int status = service_settle(options.service, &service);
+    for (uint64_t before = 0;; before = *frames) {
+        int status = services_settle();
+        if (status == 0)
+            status = service_settle(options.service, &service);
         if (status == 0)
             status = kcall_system_info(&system);
         if (status == 0)
@@ -216,12 +220,12 @@ static int memory_now(uint64_t *frames)
         if (status != 0)
             return status;
         *frames = system.frames_free + own.frames;
-        if (system.frames_quarantined == 0 && system.frames_orphaned == 0 &&
+        if (*frames == before && system.frames_quarantined == 0 && system.frames_orphaned == 0 &&
             service.spare != RS_SPARE_WANTED)
             return 0;
         if (ticks_now() > deadline)
             return -ANOLE_ETIMEDOUT;
-        sleep_us(POLL_US);
+        sleep_us(QUIET_US);
     }
 }
 
