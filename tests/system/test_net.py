@@ -9,6 +9,7 @@ import time
 import pytest
 
 from conftest import launch
+from peer import free_port
 from qmp import Monitor
 from test_boot import service_rows
 from wire import Wire
@@ -182,7 +183,7 @@ def test_two_interfaces(tmp_path, passes):
 
 def test_user_network():
     """Behind QEMU's own network nobody echoes: what needs a peer is skipped, the rest passes."""
-    result = launch("-e", ALONE + "nettest eth0", "--hostfwd", "tcp:0.0.0.0:18080:80",
+    result = launch("-e", ALONE + "nettest eth0", "--hostfwd", f"tcp:0.0.0.0:{free_port()}:80",
                     timeout=TIMEOUT)
     assert result.status == 0, str(result)
     assert re.search(r"nettest: \d+ passed, 0 failed, \d+ skipped", result.output), str(result)
