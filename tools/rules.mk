@@ -28,7 +28,8 @@ USER_CFLAGS := $(COMMON_CFLAGS) -ftls-model=local-exec -isystem lib/libanole/inc
     -isystem $(PICOLIBC)/include \
     $(INCLUDES) $(DEPS_INCLUDES)
 USER_LDFLAGS := $(RISCV_LINK) -nostdlib -nostartfiles -static -T lib/libanole/user.ld \
-    -Wl,-u,_start,--gc-sections,--build-id=none,-z,max-page-size=4096,--fatal-warnings
+    -Wl,-u,_start,--gc-sections,--build-id=none,-z,max-page-size=4096,--fatal-warnings \
+    -Wl,--wrap=__bufio_put,--wrap=__bufio_flush # lib/libanole/stdio.c
 
 # gcc takes every variable of a function that calls setjmp, as cmocka's macros do, for clobbered.
 HOST_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \

@@ -10,6 +10,8 @@
 #include "parse.h"
 #include "redirect.h"
 
+#include "../common/files.h"
+
 #include <libanole/anole.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,13 +69,25 @@ static int run_program(struct shell *shell, const char *const argv[])
     return report_end(argv[0], &end);
 }
 
+/* What it printed has gone where it should. The stream goes on, so an error of it is not to be found
+ * again. */
+static int run_builtin(struct shell *shell, const struct builtin *builtin, unsigned count,
+                       const char *const argv[])
+{
+    int status = finish_output(builtin->name, builtin->run(shell, count, argv));
+
+    clearerr(stdout);
+    return status;
+}
+
 /* argv: count words and a NULL. */
 static int run_words(struct shell *shell, const char *const argv[], size_t count)
 {
     const struct builtin *builtin = builtin_find(argv[0]);
 
-    return builtin != NULL && builtin->run != NULL ? builtin->run(shell, (unsigned)count, argv)
-                                                   : run_program(shell, argv);
+    return builtin != NULL && builtin->run != NULL
+               ? run_builtin(shell, builtin, (unsigned)count, argv)
+               : run_program(shell, argv);
 }
 
 static void run_command(struct shell *shell, const struct command *command)

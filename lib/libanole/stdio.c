@@ -33,6 +33,35 @@ static int stream_close(int fd)
     return 0;
 }
 
+/* ---- errors of any stream ---- */
+
+/* picolibc tells who happens to fill or flush the buffer, and nobody else: ferror() would know
+ * nothing of a full disk. The linker puts these before its own (tools/rules.mk). */
+int __real___bufio_put(char c, FILE *stream);
+int __real___bufio_flush(FILE *stream);
+int __wrap___bufio_put(char c, FILE *stream);
+int __wrap___bufio_flush(FILE *stream);
+
+int __wrap___bufio_put(char c, FILE *stream)
+{
+    int result = __real___bufio_put(c, stream);
+
+    if (result < 0)
+        stream->flags |= __SERR;
+    return result;
+}
+
+int __wrap___bufio_flush(FILE *stream)
+{
+    int result = __real___bufio_flush(stream);
+
+    if (result < 0)
+        stream->flags |= __SERR;
+    return result;
+}
+
+/* ---- the three ---- */
+
 static char output_buffer[OUTPUT_BUFFER];
 static char error_buffer[ERROR_BUFFER];
 static char input_buffer[INPUT_BUFFER];

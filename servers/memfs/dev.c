@@ -1,5 +1,5 @@
 /*
- * "dev": null, zero, random, disks and their partitions, and the console's name. (Who opened the
+ * "dev": null, zero, full, random, disks and their partitions, and the console's name. (Who opened the
  * console is told so by stat; the C library then reads and writes there by itself.)
  */
 #include "disk.h"
@@ -10,7 +10,14 @@
 #include <string.h>
 
 /* From DEVICE_DISK on: a minor of a disk. */
-enum device { DEVICE_NULL = 1, DEVICE_ZERO, DEVICE_RANDOM, DEVICE_CONSOLE, DEVICE_DISK };
+enum device {
+    DEVICE_NULL = 1,
+    DEVICE_ZERO,
+    DEVICE_FULL,
+    DEVICE_RANDOM,
+    DEVICE_CONSOLE,
+    DEVICE_DISK,
+};
 
 static struct tree tree;
 
@@ -64,8 +71,9 @@ static int dev_mount(uint32_t number, const char *source, uint32_t *flags, void 
         const char *name;
         enum device device;
     } devices[] = {
-        {"null", DEVICE_NULL},      {"zero", DEVICE_ZERO},       {"random", DEVICE_RANDOM},
-        {"urandom", DEVICE_RANDOM}, {"console", DEVICE_CONSOLE}, {"tty", DEVICE_CONSOLE},
+        {"null", DEVICE_NULL},     {"zero", DEVICE_ZERO},      {"full", DEVICE_FULL},
+        {"random", DEVICE_RANDOM}, {"urandom", DEVICE_RANDOM}, {"console", DEVICE_CONSOLE},
+        {"tty", DEVICE_CONSOLE},
     };
     int error = source[0] ? -ANOLE_EINVAL : 0;
 
@@ -127,6 +135,7 @@ static int64_t dev_read(void *mount, uint64_t node, uint64_t position, struct fs
     case DEVICE_NULL:
         return 0;
     case DEVICE_ZERO:
+    case DEVICE_FULL:
         return zero_give(data, len);
     case DEVICE_RANDOM:
         return random_give(data, len < AT_ONCE / 16 ? len : AT_ONCE / 16);
@@ -142,7 +151,14 @@ static int64_t dev_write(void *mount, uint64_t node, uint64_t position, struct f
 
     if (!file || is_disk(file))
         return disk_write(node, position, data, len);
-    return file->what == DEVICE_CONSOLE ? -ANOLE_ENODEV : (int64_t)len;
+    switch (file->what) {
+    case DEVICE_CONSOLE:
+        return -ANOLE_ENODEV;
+    case DEVICE_FULL:
+        return len > 0 ? -ANOLE_ENOSPC : 0;
+    default:
+        return (int64_t)len;
+    }
 }
 
 static int dev_stat(void *mount, uint64_t node, struct fs_stat *stat)

@@ -171,4 +171,10 @@ void group_stdio(void)
     if (file)
         (void)fclose(file);
     CHECK(remove("text") == 0 && access("text", F_OK) < 0);
+    file = fopen("/dev/full", "w");
+    CHECK(file && setvbuf(file, NULL, _IOLBF, sizeof(line)) == 0);
+    CHECK(file && (fprintf(file, "a line\n"), ferror(file) != 0));
+    CHECK(file && fflush(file) == 0); /* it was lost before */
+    CHECK(file && (clearerr(file), fputs("no line", file)) >= 0 && !ferror(file));
+    CHECK(file && fclose(file) == EOF);
 }

@@ -132,6 +132,10 @@ def test_status_of_the_first_failure(line, status, play):
 def test_output_that_is_refused(play):
     done = run([SHELL, "echo lost > /dev/full; echo $?; echo here"], play("root"))
     assert done.stdout == b"1\nhere\n" and b"echo: standard output: No space" in done.stderr
+    done = run([SHELL, "help > /dev/full; echo $?; false; echo $?; pwd > /dev/full || true"],
+               play("other"))
+    assert done.stdout == b"1\n1\n", done.stderr
+    assert done.stderr.count(b"standard output: No space") == 2, done.stderr
 
 
 def test_ctrl_c_ends_the_line_and_its_scripts(play):

@@ -63,9 +63,12 @@ def test_copies_have_no_rights(boot):
 def test_views(passes):
     output = passes("ls /dev /proc && cat /proc/uptime /proc/meminfo /proc/virtio_blk && "
                     "dd if=/dev/zero of=/tmp/z bs=4096 count=3 && stat /tmp/z && "
-                    "dd if=/dev/random of=/dev/null bs=100 count=3").output
+                    "dd if=/dev/random of=/dev/null bs=100 count=3; "
+                    "ls -l /boot >/dev/full || ls /dev >/dev/full || hexdump /boot/ls 0 9000 "
+                    ">/dev/full || echo nowhere >/dev/full || echo all full").output
     assert "program virtio_blk" in output and "quarantined" in output
     assert "12288 bytes" in output and "\nvda\n" in output
+    assert "\nall full\n" in output and output.count(": No space left on device") == 4, output
 
 
 def digest(data):
