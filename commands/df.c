@@ -67,6 +67,7 @@ int main(int argc, char *argv[])
     for (int i = optind; i < argc; i++)
         well = add_path(&table, argv[i]) && well;
     mounts_free(&mounts);
-    well = table_print(&table) == 0 && well;
+    if (table.cell_count > 0)
+        well = table_print(&table) == 0 && well;
     return finish_output("df", well ? EXIT_SUCCESS : EXIT_FAILURE);
 }

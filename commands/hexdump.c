@@ -126,6 +126,8 @@ static bool open_file(struct source *source)
         return complain_text("hexdump", source->name, "no such file or device");
     if (source->fd < 0 || fstat(source->fd, &status) != 0)
         return complain("hexdump", source->name);
+    if (S_ISDIR(status.st_mode))
+        return complain_text("hexdump", source->name, strerror(EISDIR));
     source->size = (uint64_t)status.st_size;
     source->block = 1;
     return true;
@@ -160,7 +162,7 @@ int main(int argc, char **argv)
 {
     uint64_t offset = 0, len = 0;
 
-    if (argc < 2 || argc > 4)
+    if (argc < 2 || argc > 4 || getopt(argc, argv, "") != -1)
         return usage(NULL, NULL);
     if (argc > 2 && !parse_number(argv[2], UINT64_MAX, &offset))
         return usage("OFFSET", argv[2]);

@@ -6,9 +6,12 @@
 #include "common/files.h"
 #include "common/mounts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define USAGE "mount [-r] [-t TYPE] SOURCE DIRECTORY"
@@ -31,6 +34,25 @@ static int list(void)
     return finish_output("mount", EXIT_SUCCESS);
 }
 
+/* What is wrong with which of the words. */
+static int refused(const char *source, const char *directory, const char *type)
+{
+    int error = errno;
+    struct stat status;
+
+    if (stat(directory, &status) != 0)
+        complain("mount", directory);
+    else if (!S_ISDIR(status.st_mode))
+        complain_text("mount", directory, strerror(ENOTDIR));
+    else if (error == ENODEV && type != NULL)
+        complain_text("mount", type, "no such type of file systems");
+    else if (error == EINVAL)
+        complain_text("mount", source, "no file system that can be mounted (the log may say why)");
+    else
+        complain_text("mount", source, strerror(error));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char *argv[])
 {
     const char *type = NULL;
@@ -49,6 +71,5 @@ int main(int argc, char *argv[])
         return print_usage(USAGE);
     if (mount(argv[optind], argv[optind + 1], type, flags, NULL) == 0)
         return EXIT_SUCCESS;
-    complain("mount", argv[optind]);
-    return EXIT_FAILURE;
+    return refused(argv[optind], argv[optind + 1], type);
 }

@@ -16,6 +16,8 @@ static bool move(const char *source, const char *target)
 
     if (rename(source, target) == 0)
         return true;
+    if (errno == EINVAL)
+        return complain_text("mv", source, "a directory can't be moved into itself");
     if (errno != EXDEV)
         return complain("mv", source);
     return copy_path(&copy, source, target) && remove_tree("mv", source);

@@ -73,6 +73,13 @@ def test_cat(run, tmp_path):
     assert done.stdout == big and done.stderr == b"cat: nowhere: No such file or directory\n"
     assert b"Is a directory" in run("cat", ".", status=1).stderr
     run("cat", "-x", status=2)
+    with open(tmp_path / "grows", "ab") as grows:
+        grows.write(b"text")
+        grows.flush()
+        done = subprocess.run([BUILD / "file_cat", "empty", "grows"], cwd=tmp_path, stdout=grows,
+                              stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1 and b"grows: is where the output goes" in done.stderr
+    assert (tmp_path / "grows").read_bytes() == b"text"
 
 
 def test_output_that_is_full(run, tmp_path):
@@ -162,7 +169,7 @@ def test_mv(run, tmp_path):
     assert (tmp_path / "dir/b").read_text() == "a"
     run("mv", "dir/b", "nowhere/x", status=1)
     run("mv", "nowhere", "x", status=1)
-    run("mv", "dir", "dir", status=1)
+    assert b"into itself" in run("mv", "dir", "dir", status=1).stderr
     assert (tmp_path / "dir/b").read_text() == "a"
 
 

@@ -23,6 +23,13 @@ def test_on_the_memory_file_system(passes):
         "echo exit 0 >> s && source s; pwd": "/\n",
         "cat nowhere || echo no": "no\n",
         "stat /tmp": "/tmp: directory\n",
+        "umount /tmp || true": "umount: /tmp: is not mounted\n",
+        "mount -t odd /dev/vda /mnt || true": "mount: odd: no such type of file systems\n",
+        "mount /dev/vda /nowhere || true": "mount: /nowhere: No such file or directory\n",
+        "mount /dev/vda /boot/ls || true": "mount: /boot/ls: Not a directory\n",
+        "mount /dev/vda /mnt || true": "mount: /dev/vda: no file system that can be mounted",
+        "hexdump /dev || hexdump -n || echo $?": "hexdump: /dev: Is a directory\n2\n",
+        "df /nowhere || echo $?": "df: /nowhere: No such file or directory\n1\n",
         "touch /tmp/new && stat /tmp/new": "/tmp/new: file\n",
     }
     output = passes("; echo =; ".join(lines)).output
