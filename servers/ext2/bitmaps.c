@@ -15,7 +15,22 @@ static int compare(const void *a, const void *b)
     return (*one > *other) - (*one < *other);
 }
 
-/* Those that are on the disk, in ascending order. */
+/* The descriptors of groups aren't to be trusted. */
+static bool is_place(const struct mount *mount, uint64_t block)
+{
+    struct ext2_super_block *super = mount->fs->super;
+
+    return block > super->s_first_data_block && block < ext2fs_blocks_count(super);
+}
+
+static unsigned add_place(const struct mount *mount, uint64_t *blocks, unsigned count,
+                          uint64_t block)
+{
+    blocks[count] = block;
+    return count + is_place(mount, block);
+}
+
+/* Those that are on the disk, in ascending order. libext2fs says what is wrong with others. */
 static unsigned list_bitmaps(const struct mount *mount, uint64_t *blocks, unsigned room)
 {
     ext2_filsys fs = mount->fs;
@@ -23,9 +38,9 @@ static unsigned list_bitmaps(const struct mount *mount, uint64_t *blocks, unsign
 
     for (uint32_t group = 0; group < fs->group_desc_count && count + 2 <= room; group++) {
         if (!group_uninitialized(fs, group, EXT2_BG_BLOCK_UNINIT))
-            blocks[count++] = ext2fs_block_bitmap_loc(fs, group);
+            count = add_place(mount, blocks, count, ext2fs_block_bitmap_loc(fs, group));
         if (!group_uninitialized(fs, group, EXT2_BG_INODE_UNINIT))
-            blocks[count++] = ext2fs_inode_bitmap_loc(fs, group);
+            count = add_place(mount, blocks, count, ext2fs_inode_bitmap_loc(fs, group));
     }
     qsort(blocks, count, sizeof(blocks[0]), compare);
     return count;
@@ -71,15 +86,16 @@ static int look(struct mount *mount, uint32_t ino, bool *used)
     uint32_t bit = (ino - 1) % bits;
     uint64_t bitmap = ext2fs_inode_bitmap_loc(fs, group);
     uint64_t offset = (uint64_t)bit * EXT2_INODE_SIZE(fs->super);
-    const uint64_t blocks[] = {bitmap,
-                               ext2fs_inode_table_loc(fs, group) + offset / mount->block_size};
+    uint64_t table = ext2fs_inode_table_loc(fs, group) + offset / mount->block_size;
+    uint64_t blocks[2];
     const uint8_t *data;
     int error;
 
     *used = false;
     if (group_uninitialized(fs, group, EXT2_BG_INODE_UNINIT))
         return 0;
-    (void)cache_read_ahead(mount->cache, blocks, 2);
+    (void)cache_read_ahead(mount->cache, blocks,
+                           add_place(mount, blocks, add_place(mount, blocks, 0, bitmap), table));
     error = metadata_read(mount, bitmap, &data);
     if (error)
         return error;
