@@ -124,7 +124,6 @@ void buffers_free(void);
 void stamp_fill(void *data, uint64_t sector, size_t len, uint64_t generation);
 /* NULL, or what is wrong with them. The text is overwritten by the next call. */
 const char *stamp_check(const void *data, uint64_t sector, size_t len, uint64_t generation);
-uint64_t checksum(const void *data, size_t len); /* len: a multiple of 8 */
 uint64_t generation_next(void); /* a new one, never used before on this disk by this run */
 
 /* ---- sessions and requests (blktest_raw.c) ---- */

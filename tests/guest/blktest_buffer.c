@@ -117,7 +117,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
     return hash ^ (hash >> 32);
 }
 
-uint64_t checksum(const void *data, size_t len)
+static uint64_t checksum(const void *data, size_t len)
 {
     const uint64_t *words = data;
     uint64_t hash = 0x616e6f6c65u;

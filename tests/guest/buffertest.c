@@ -44,7 +44,7 @@ bool expect(bool ok, const char *format, ...)
     return false;
 }
 
-bool expect_status(int found, int expected, const char *what)
+static bool expect_status(int found, int expected, const char *what)
 {
     return expect(found == expected, "%s: expected %s, found %s", what,
                   expected == 0 ? "success" : anole_error_name(expected),

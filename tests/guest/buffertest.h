@@ -23,7 +23,6 @@ enum { BIT_UNPINNED = 0, BIT_NAME = 1 }; /* own notification bits */
 
 /* Prints what is wrong unless ok. Returns ok. */
 __attribute__((format(printf, 2, 3))) bool expect(bool ok, const char *format, ...);
-bool expect_status(int found, int expected, const char *what);
 
 /* ---- the driver (buffertest_disk.c) ---- */
 

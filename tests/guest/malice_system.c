@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum reg { T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A7 = 17, T3 = 28, T4 = 29 };
+enum reg { T0 = 5, T1 = 6, T2 = 7, A0 = 10, A1 = 11, A7 = 17, T4 = 29 };
 #define OWN_POINTER 27 /* of registers_call */
 
 /* A moment that doesn't let a call wait for ever, past or near. */

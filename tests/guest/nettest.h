@@ -65,9 +65,6 @@ bool revoke(handle_t handle);
 
 int port_open(struct port *port);
 int port_close(struct port *port);
-/* Makes a channel and a pool of POOL_LEN bytes, and attaches them. */
-int port_attach(struct port *port, uint32_t entries);
-int port_detach(struct port *port);
 /* Both of them; a failure is a failed check and ends the group. */
 void port_start(struct port *port, uint32_t mode);
 void port_end(struct port *port);

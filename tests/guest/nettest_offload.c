@@ -29,7 +29,6 @@
 static_assert(2 * SEND_SPACE + BUFFERS * BUFFER_LEN <= POOL_LEN, "two of them, and all buffers");
 
 #define MSS 1000u
-#define HEADERS_MOST (ETHERNET + IPV6_HEADER + TCP_HEADER)
 
 /* A kind of packet, and where its parts are. */
 struct packet {

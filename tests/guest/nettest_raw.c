@@ -129,7 +129,8 @@ static void release(struct port *port)
     *port = (struct port){.id = port->id, .last_request = port->last_request};
 }
 
-int port_attach(struct port *port, uint32_t entries)
+/* Makes a channel and a pool of POOL_LEN bytes, and attaches them. */
+static int port_attach(struct port *port, uint32_t entries)
 {
     int status = channel_make(port, entries);
     if (status == 0)
@@ -146,7 +147,7 @@ int port_attach(struct port *port, uint32_t entries)
     return status;
 }
 
-int port_detach(struct port *port)
+static int port_detach(struct port *port)
 {
     struct message message = {.word = {2, port->id}};
     int status = net_call(NET_DETACH, &message);

@@ -41,7 +41,7 @@ static struct {
 static unsigned passed, failures;
 static uint32_t pools; /* of those that were attacked */
 
-const struct target *target_find(const char *name)
+static const struct target *target_find(const char *name)
 {
     for (unsigned i = 0; i < TARGETS; i++) {
         if (strcmp(targets[i].name, name) == 0)

@@ -19,7 +19,6 @@ struct target {
     uint32_t pool;     /* frames that it may keep for the next requests: stacks of coroutines */
 };
 
-const struct target *target_find(const char *name);
 /* 0, or 1 with a line on standard output: what a child's exit status says. */
 #define ATTACK_FAILED 1
 #define ATTACK_DONE 0

@@ -28,7 +28,7 @@ uint16_t port_of(int fd)
     return ntohs(address.sin6_port);
 }
 
-int listener(int backlog)
+static int listener(int backlog)
 {
     struct sockaddr_in any = local();
     int fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -35,7 +35,6 @@ static inline struct sockaddr_in v4(uint32_t ip, uint16_t port)
 
 /* The port that a socket is bound to. */
 uint16_t port_of(int fd);
-int listener(int backlog);
 /* A connected pair through a listener. */
 void pair(int fds[2]);
 /* Which of them come within a while. */

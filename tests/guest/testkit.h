@@ -58,8 +58,7 @@ enum child_request {
                                                      for so long */
     CHILD_RIGHTS = MESSAGE_TYPE(PROTO_TEST, 16),   /* w0 kernel call: makes it with absurd words */
     CHILD_DOORBELL = MESSAGE_TYPE(PROTO_TEST, 17), /* w0 bit from 1 -> w0 doorbell for the caller */
-    CHILD_RUNG = MESSAGE_TYPE(PROTO_TEST, 18),  /* -> w0 the bits that rang since the last time */
-    CHILD_UNMAP = MESSAGE_TYPE(PROTO_TEST, 19), /* unmaps what it mapped */
+    CHILD_RUNG = MESSAGE_TYPE(PROTO_TEST, 18), /* -> w0 the bits that rang since the last time */
     CHILD_COPY_LOOP = MESSAGE_TYPE(PROTO_TEST, 20), /* w0 grant of the caller, w1 length, w2 COPY_*,
                                                        w3 times at most: ends with the first error
                                                        -> w0 times that it was copied */

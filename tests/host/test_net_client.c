@@ -140,12 +140,6 @@ int net_client_tell_vlan(struct net_client *client, unsigned vlan, bool wanted)
     return 0;
 }
 
-int net_client_tell_address(struct net_client *client)
-{
-    (void)client;
-    return 0;
-}
-
 /* ---- the driver ---- */
 
 /* Takes all requests, and asks to be rung for the next one. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define CONNECTIONS 3u
-#define PAYLOAD_MAX 3000u
 
 static uint8_t frame[WIRE_FRAME_MAX], payload[WIRE_FRAME_MAX];
 static struct peer connections[CONNECTIONS];
