@@ -93,12 +93,18 @@ void need_peer(void)
     bool heard = false;
     if (!EXPECT(port_open(&port), 0) || !EXPECT(mode_set(&port, NET_MODE_UNICAST, NULL, 0), 0))
         exit(1);
-    frame_make(frame, sizeof frame, &(struct wish){.kind = 'E'}, 1);
     for (unsigned i = 0; i < PROBES && !heard; i++) {
         size_t len;
+        frame_make(frame, sizeof frame, &(struct wish){.kind = 'E'}, (uint8_t)i);
         listen_start(&listener, &port, FRAME_MOST, PROBE_US);
         EXPECT(send_frame(&port, frame, sizeof frame), 0);
-        heard = listen_end(&listener, &len) == 0;
+        /* The echo of an earlier one may be late: nothing is to come any more when this ends. */
+        while (listen_end(&listener, &len) == 0) {
+            heard = len == sizeof frame && frame_is(listener.frame, len, frame);
+            if (heard)
+                break;
+            listen_start(&listener, &port, FRAME_MOST, PROBE_US);
+        }
     }
     EXPECT(port_close(&port), 0);
     if (!heard)

@@ -16,6 +16,7 @@ from vhost import VhostNet
 
 TIMEOUT = 60
 MIB = 1 << 20
+REACH = "ping -o -c 20 10.0.2.2; "  # until DHCP has given an address
 
 
 @pytest.mark.parametrize("harts", [1, 2, 4])
@@ -28,13 +29,13 @@ def test_socktest(passes, harts):
                          ids=["mmio", "pci-aia"])
 def test_ping(passes, options):
     """The addresses come from QEMU's DHCP server and, a second or more later, its router."""
-    passes("ping -c 1 127.0.0.1; ping -c 1 ::1; ping -c 20 -i 0 10.0.2.2; ping -c 8 fec0::2",
+    passes(f"ping -c 1 127.0.0.1; ping -c 1 ::1; {REACH}ping -c 20 -i 0 10.0.2.2; ping -c 8 fec0::2",
            "--net", "user", *options, timeout=TIMEOUT)
 
 
 def test_driver_death(passes):
     """The interface keeps its address: the next echo finds it, whatever became of the driver."""
-    passes("ping -c 20 -i 0 10.0.2.2; service kill virtio_net; ping -c 1 10.0.2.2; "
+    passes(REACH + "ping -c 20 -i 0 10.0.2.2; service kill virtio_net; ping -c 1 10.0.2.2; "
            "service kill virtio_net; ping -c 3 -i 0 10.0.2.2; service status inet",
            "--net", "user", timeout=TIMEOUT)
 
@@ -55,10 +56,10 @@ def counter(result, text):
 
 def test_ifconfig(passes):
     """What DHCP gave, other things by hand, and DHCP again; the kernel's log tells of the link."""
-    result = passes("ping -c 1 10.0.2.2; ifconfig; "
+    result = passes(REACH + "ifconfig; "
                     "ifconfig eth0 10.0.2.20/24 gw 10.0.2.2 mtu 1400 add fec0::77 dns 10.0.2.9; "
-                    "echo by hand; ping -c 1 10.0.2.2; ifconfig; ifconfig eth0 del fec0::77 dhcp; "
-                    "ping -c 1 10.0.2.2; echo again; ifconfig eth0; dmesg",
+                    f"echo by hand; {REACH}ifconfig; ifconfig eth0 del fec0::77 dhcp; "
+                    f"{REACH}echo again; ifconfig eth0; dmesg",
                     "--net", "user", timeout=TIMEOUT)
     first, rest = result.output.split("by hand\n")
     second, third = rest.split("again\n")
@@ -168,7 +169,7 @@ def test_connections_outlive_drivers(passes):
     long before TCP's own timers would have it do so three times over."""
     down, up = Peer(receive_timed), Peer(send_noise)
     kills = " -- ".join(["service kill virtio_net"] * 3)
-    result = passes(f"together --apart 150 nc -d --send {24 * MIB} 10.0.2.2 {down.port} -- {kills}; "
+    result = passes(f"{REACH}together --apart 150 nc -d --send {24 * MIB} 10.0.2.2 {down.port} -- {kills}; "
                     f"together --apart 100 nc -d --sha256 10.0.2.2 {up.port} -- {kills}; "
                     "netstat -s; ifconfig eth0; netstat",
                     "--net", "user", timeout=TIMEOUT)
@@ -189,7 +190,7 @@ def test_link(tmp_path):
         begun.set()
         return count + len(receive_all(connection))
     peer = Peer(receive)
-    machine = Machine(f"nc -d --send {32 * MIB} 10.0.2.2 {peer.port}; ifconfig eth0", "--net", "user",
+    machine = Machine(f"{REACH}nc -d --send {32 * MIB} 10.0.2.2 {peer.port}; ifconfig eth0", "--net", "user",
                       "--qmp", tmp_path / "qmp")
     try:
         monitor = Monitor(tmp_path / "qmp")
@@ -210,9 +211,9 @@ def test_server_death(boot):
     """Programs learn that their connections are gone, whatever they wait in, and others begin anew."""
     over = threading.Event()
     quiet, later = Peer(lambda connection: over.wait(PATIENCE)), Peer(receive_all)
-    result = boot(f"together --apart 300 nc -d 10.0.2.2 {quiet.port} -- nc -dl 7 -- "
+    result = boot(f"{REACH}together --apart 300 nc -d 10.0.2.2 {quiet.port} -- nc -dl 7 -- "
                   "service kill inet; "
-                  f"ping -c 1 127.0.0.1; nc -d --send 1000 10.0.2.2 {later.port}; service list",
+                  f"{REACH}nc -d --send 1000 10.0.2.2 {later.port}; service list",
                   "--net", "user", timeout=TIMEOUT)
     over.set()
     assert result.output.count("together: nc: ") == 2, str(result)
@@ -288,7 +289,7 @@ def test_floods(tmp_path, passes):
         return digest
 
     peer = Peer(send_under_flood)
-    result = passes("ifconfig eth1 10.0.9.15/24; ping -c 1 10.0.2.2; "
+    result = passes(f"ifconfig eth1 10.0.9.15/24; {REACH}"
                     f"together nc -dl -w 60 --sha256 7 -- nc -d --sha256 10.0.2.2 {peer.port}; "
                     "echo after; netstat -s; ifconfig eth1; ping -c 1 10.0.9.2; service status inet",
                     "--net", "user", "--hostfwd", f"tcp:{port}:7", "--net", host.net(),
