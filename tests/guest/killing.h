@@ -10,7 +10,7 @@
 #include <libanole/anole.h>
 #include <librs/rs_client.h>
 
-#define VICTIMS 8u
+#define VICTIMS 16u
 
 struct victim {
     char service[RS_NAME_LEN];

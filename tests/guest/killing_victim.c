@@ -22,6 +22,7 @@ static void count_one(struct victim *victim, const struct rs_log_entry *entry)
     if (victim->strike.state == STRIKE_STRUCK) {
         victim->hits++;
         victim->strike.state = STRIKE_NONE;
+        victim->next_ticks = deadline_in_us(victim->every_us);
     }
 }
 
