@@ -41,6 +41,7 @@ struct server *server_make(const char *type)
         if (server->type[0])
             continue;
         memcpy(server->type, type, strnlen(type, RS_NAME_LEN - 1));
+        strcpy(server->service, service_noted(type));
         server->away_since_ticks = ticks_now();
         return server;
     }
@@ -193,10 +194,13 @@ static void server_leave(struct server *server)
     }
 }
 
+/* It finds the channel broken, too, and may come again. */
 static void server_broke(struct server *server, const char *what)
 {
     log_printf(LOG_ERROR, "the file server %s %s", server->service, what);
     peer_complain(server->process, RS_COMPLAINT_PROTOCOL, deadline_in_us(1000000));
+    channel_shut(&server->channel.channel);
+    (void)ipc_notify(server->process, server->channel.service_doorbell);
     server_leave(server);
 }
 
@@ -262,6 +266,7 @@ int request_serve(struct ipc_delivery *request)
     if (server->state != SERVER_AWAY)
         server_leave(server);
     memcpy(server->service, service, sizeof(service));
+    service_note(server->type, service);
     error = channel_make(server, process, message->word[2], message);
     if (!error)
         error = coro_start(tell, server);

@@ -121,6 +121,9 @@ bool mounts_are_new(void); /* there were none */
 /* Unmounts that were done: who asks again is told so. */
 bool unmount_was_done(uint64_t origin, uint64_t number);
 void unmount_note(uint64_t origin, uint64_t number);
+/* Which service serves a type, for the next vfs: it can't ask one that hangs. "": nobody did yet. */
+void service_note(const char *type, const char *service);
+const char *service_noted(const char *type);
 /* A new entry. -ENOMEM, -ENAMETOOLONG. */
 struct mount_plan {
     const char *path, *type, *source;
