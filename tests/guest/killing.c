@@ -1,12 +1,14 @@
 /*
- * killing [--least N] SERVICE[:FAULT] MS [SERVICE[:FAULT] MS]... -- PROGRAM [ARGUMENT...]: runs a
- * program, and kills each service, or has it commit that fault, every so many milliseconds until the
- * program ends; runs it again until each was killed, or its fault struck, N times (1), so that however
- * fast the machine is, there were deaths. The exit status is the program's, or 1 if it died, or if
+ * killing [--least N] [--most N] SERVICE[:FAULT] MS [SERVICE[:FAULT] MS]... -- PROGRAM [ARGUMENT...]:
+ * runs a program, and kills each service, or has it commit that fault, every so many milliseconds until
+ * the program ends; runs it again until each was killed, or its fault struck, --least times (1), so
+ * that however fast the machine is, there were deaths, and leaves it alone after --most times, so that
+ * however slow, the program gets to its end. The exit status is the program's, or 1 if it died, or if
  * a service can't be killed.
  */
 #include "killing.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@
 #define RUNS_MAX 1000u
 #define LOOK_US 100000ul /* soon enough to see the program's end */
 
-static unsigned long least = 1;
+static unsigned long least = 1, most = ULONG_MAX;
 static _Atomic bool ended;    /* the program has */
 static _Atomic bool finished; /* the thread that kills has, and the counts stand still */
 
@@ -24,8 +26,8 @@ static _Atomic bool finished; /* the thread that kills has, and the counts stand
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: killing [--least N] SERVICE[:FAULT] MS [SERVICE[:FAULT] MS]... -- "
-                    "PROGRAM [ARGUMENT...]\n"
+    fprintf(stderr, "usage: killing [--least N] [--most N] SERVICE[:FAULT] MS "
+                    "[SERVICE[:FAULT] MS]... -- PROGRAM [ARGUMENT...]\n"
                     "Without a FAULT the service is killed. FAULT is one of\n");
     for (uint32_t kind = 1; kind < FAULT_NO_IRQ; kind++)
         fprintf(stderr, "       %-14s %s\n", fault_kind_name(kind), fault_kind_text(kind));
@@ -68,15 +70,27 @@ static bool parse_victim(const char *word, struct victim *victim)
     return true;
 }
 
+/* The index behind the options; 0: they are wrong. */
+static int parse_options(int argc, char *argv[])
+{
+    int i = 1;
+
+    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0'; i += 2) {
+        bool is_least = strcmp(argv[i], "--least") == 0;
+
+        if ((!is_least && strcmp(argv[i], "--most") != 0) ||
+            !parse_number(argv[i + 1], is_least ? &least : &most))
+            return 0;
+    }
+    return least <= most ? i : 0;
+}
+
 /* The index of the program among the words; 0: they are wrong. */
 static int parse(int argc, char *argv[])
 {
-    bool has_least = argc > 2 && strcmp(argv[1], "--least") == 0;
-    int i = has_least ? 3 : 1;
+    int i = parse_options(argc, argv);
 
-    if (has_least && !parse_number(argv[2], &least))
-        return 0;
-    for (; i + 2 < argc && strcmp(argv[i], "--") != 0; i += 2) {
+    for (; i > 0 && i + 2 < argc && strcmp(argv[i], "--") != 0; i += 2) {
         struct victim victim = {0};
         unsigned long ms;
 
@@ -97,7 +111,7 @@ static void kill_them(void *argument)
 {
     (void)argument;
     while (!ended) {
-        uint64_t next = victims_strike(), soon = deadline_in_us(LOOK_US);
+        uint64_t next = victims_strike(most), soon = deadline_in_us(LOOK_US);
 
         sleep_until(next < soon ? next : soon);
     }

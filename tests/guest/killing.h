@@ -26,8 +26,9 @@ extern unsigned victim_count;
 
 /* Where the log is read from: what is in it now is of no interest. */
 int victims_begin(void);
-/* Does what it is time for; when there is more to do, in ticks. One caller at a time. */
-uint64_t victims_strike(void);
+/* Does what it is time for, to none more than so often; when there is more to do, in ticks. One caller
+ * at a time. */
+uint64_t victims_strike(unsigned long most);
 /* Counts what has struck since. */
 void victims_count(void);
 /* Has each been hit so often? */

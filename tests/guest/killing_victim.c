@@ -49,23 +49,28 @@ static void hit(struct victim *victim)
     }
 }
 
-uint64_t victims_strike(void)
+/* When to come back to it. */
+static uint64_t turn(struct victim *victim, unsigned long most)
 {
-    uint64_t next = DEADLINE_NEVER;
+    if (victim->hits >= most)
+        return DEADLINE_NEVER;
+    if (ticks_now() >= victim->next_ticks && victim->strike.state != STRIKE_ORDERED) {
+        hit(victim);
+        victim->next_ticks = deadline_in_us(victim->every_us);
+    }
+    return victim->strike.state == STRIKE_ORDERED ? deadline_in_us(LOOK_US) : victim->next_ticks;
+}
+
+uint64_t victims_strike(unsigned long most)
+{
+    uint64_t first = DEADLINE_NEVER;
 
     victims_count();
     for (unsigned i = 0; i < victim_count; i++) {
-        struct victim *victim = &victims[i];
-
-        if (ticks_now() >= victim->next_ticks && victim->strike.state != STRIKE_ORDERED) {
-            hit(victim);
-            victim->next_ticks = deadline_in_us(victim->every_us);
-        }
-        bool awaited = victim->strike.state == STRIKE_ORDERED;
-        uint64_t look = awaited ? deadline_in_us(LOOK_US) : victim->next_ticks;
-        next = look < next ? look : next;
+        uint64_t next = turn(&victims[i], most);
+        first = next < first ? next : first;
     }
-    return next;
+    return first;
 }
 
 bool victims_all_hit(unsigned long least)
