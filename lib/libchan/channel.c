@@ -211,3 +211,14 @@ int channel_room(struct channel *channel)
     int pending = send_pending(channel);
     return pending < 0 ? pending : (int)channel->send.entries - pending;
 }
+
+void channel_shut(struct channel *channel)
+{
+    struct channel_ring *ring = &channel->send;
+
+    /* The peer has taken at most what was published, and at least all but `entries` of that: seen from
+     * wherever it is, this is more than the ring holds. Release: as in channel_publish. */
+    atomic_store_explicit(&ring->header->produced, ring->flushed + ring->entries + 1,
+                          memory_order_release);
+    (void)channel_break(channel);
+}

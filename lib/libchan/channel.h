@@ -76,5 +76,8 @@ int channel_take(struct channel *channel, struct message *message);
 int channel_arm(struct channel *channel);
 /* How many messages fit now; -EPROTO. */
 int channel_room(struct channel *channel);
+/* Ends it for both: I show the peer an index that can't be, so that its next look breaks the channel
+ * there. For a side that found it broken and wants the peer to know; the caller rings. */
+void channel_shut(struct channel *channel);
 
 #endif

@@ -48,11 +48,20 @@ static int channel_map(struct fs_channel *channel, const struct message *answer)
     return error;
 }
 
+/* One of its sides broke it: vfs lives, and asks again through the next one. */
+static void channel_lose(struct fs_channel *channel)
+{
+    log_printf(LOG_ERROR, "the channel of type %s to vfs broke", channel->type);
+    channel_close(channel);
+    channel->lost = true;
+}
+
 static void channel_open(struct fs_channel *channel, endpoint_t vfs)
 {
     struct message message = {0};
 
     channel_close(channel);
+    channel->lost = false;
     channel->vfs = vfs;
     int error = kcall_doorbell(vfs, BIT_CHANNEL, &channel->doorbell);
     if (!error) {
@@ -150,7 +159,7 @@ static void run_of_vfs(void *argument)
         if (error == 1)
             (void)ipc_notify(channel->vfs, channel->vfs_doorbell);
         if (error < 0)
-            channel_close(channel); /* vfs makes another when it comes back */
+            channel_lose(channel);
     }
     request_end(request);
 }
@@ -193,10 +202,10 @@ static void channel_step(struct fs_channel *channel)
         while (channel->memory && (got = channel_take(&channel->channel, &message)) > 0)
             message_take(channel, &message);
     } while (channel->memory && got == 0 && (got = channel_arm(&channel->channel)) > 0);
-    if (channel->memory && got < 0) {
-        log_printf(LOG_ERROR, "vfs broke the channel of type %s", channel->type);
-        channel_close(channel);
-    }
+    if (channel->memory && got < 0)
+        channel_lose(channel);
+    if (channel->lost)
+        channel_open(channel, channel->vfs);
 }
 
 void channels_step(void)

@@ -276,6 +276,7 @@ struct fs_channel {
     handle_t vfs_doorbell; /* of vfs's making, to ring it */
     handle_t doorbell;     /* of ours, for vfs to ring us */
     uint64_t epoch;
+    bool lost; /* it was broken: another one is asked for */
 };
 void channels_init(void);
 void channels_vfs_published(void);

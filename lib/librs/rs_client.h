@@ -78,6 +78,26 @@ struct recovery {
 void recovery_add(struct recovery *recovery, const char *service, const struct rs_log_entry *entry);
 const char *recovery_phase_name(enum recovery_phase phase);
 
+/* ---- what became of an ordered fault (strike.c; pure) ---- */
+enum strike_state {
+    STRIKE_NONE, /* nothing was ordered */
+    STRIKE_ORDERED,
+    STRIKE_STRUCK, /* it was committed, or the instance died of it */
+    STRIKE_LOST,   /* the instance died of something else, or had another order since */
+};
+
+struct strike {
+    uint32_t kind; /* enum fault_kind */
+    endpoint_t
+        endpoint; /* of the instance that was ordered; ENDPOINT_NONE: not seen in the log yet */
+    enum strike_state state;
+};
+
+/* After rs_inject succeeded; entries from before that don't matter. Not for kinds of the next instance. */
+void strike_ordered(struct strike *strike, enum fault_kind kind);
+/* Adds one log entry to what is known. Entries come in order; nothing changes what struck or was lost. */
+void strike_add(struct strike *strike, const char *service, const struct rs_log_entry *entry);
+
 /* ---- going through a recovery (observe.c) ---- */
 
 /* Waits until the service is up; *info is what RS says of it then. -ETIMEDOUT. */

@@ -15,9 +15,8 @@
 #include <libvirtio/split.h>
 #include <stdatomic.h>
 
-/* How far an index is off by order: further than any ring is long, so that what lies there isn't
- * taken for requests. A driver that writes a plausible index only harms its own disk, like one that
- * writes a wrong sector. */
+/* How far an index is off by order: further than any ring is long. Not every device minds (QEMU 7.2
+ * goes on from slot to slot); what it finds there names heads that have nothing in them, see forget(). */
 #define FAULTY_DISTANCE 0x9000u
 
 static uint64_t align_up(uint64_t value, uint64_t alignment)
@@ -193,6 +192,13 @@ static inline bool read_used(const struct virtq *queue, uint16_t *id, uint32_t *
     return chain_used(queue, head, len_bytes, !queue->legacy);
 }
 
+/* A head that isn't the device's describes nothing, so that one which it should come to by a wrong
+ * index stops it (a buffer of no length, virtio 1.4, 2.7.5), rather than doing an old request again. */
+static inline void forget(struct virtq *queue, uint16_t head)
+{
+    queue->split.descriptors[head] = (struct split_descriptor){0};
+}
+
 static int split_take(struct virtq *queue, struct virtq_used *used)
 {
     struct virtq_split *split = &queue->split;
@@ -209,6 +215,7 @@ static int split_take(struct virtq *queue, struct virtq_used *used)
             return -ANOLE_EPROTO;
         if (!queue->in_order) {
             split->used_index++;
+            forget(queue, id);
             chain_free(queue, id, queue->chains[id].descriptors);
             chain_close(queue, id, len_bytes, used);
             return 1;
@@ -217,6 +224,7 @@ static int split_take(struct virtq *queue, struct virtq_used *used)
             return -ANOLE_EPROTO;
     }
     split->used_index++;
+    forget(queue, queue->oldest);
     chain_close_oldest(queue, queue->chains[queue->oldest].descriptors, used);
     return 1;
 }

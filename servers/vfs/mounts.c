@@ -6,8 +6,13 @@
 
 #include <string.h>
 
-#define KEPT_MAGIC 0x31746d5f73667600ull
+#define KEPT_MAGIC 0x32746d5f73667600ull
 #define UNMOUNTS 16u
+
+struct kept_service {
+    char type[RS_NAME_LEN]; /* "": free. Written last */
+    char service[RS_NAME_LEN];
+};
 
 struct kept {
     uint64_t magic;
@@ -17,6 +22,7 @@ struct kept {
         uint64_t origin, number;
     } unmounted[UNMOUNTS];
     struct kept_mount mounts[MOUNTS];
+    struct kept_service services[SERVERS];
 };
 
 static struct kept own; /* if RS keeps nothing for us */
@@ -34,6 +40,18 @@ static bool is_valid(const struct kept_mount *mount)
     return memchr(mount->path, 0, sizeof(mount->path)) && mount->path[0] == '/' &&
            memchr(mount->type, 0, sizeof(mount->type)) &&
            memchr(mount->source, 0, sizeof(mount->source)) && mount->number <= kept->numbers;
+}
+
+static bool all_valid(void)
+{
+    for (unsigned i = 0; i < MOUNTS; i++)
+        if (kept->mounts[i].number != 0 && !is_valid(&kept->mounts[i]))
+            return false;
+    for (unsigned i = 0; i < SERVERS; i++)
+        if (!memchr(kept->services[i].type, 0, RS_NAME_LEN) ||
+            !memchr(kept->services[i].service, 0, RS_NAME_LEN))
+            return false;
+    return true;
 }
 
 static int kept_map(void)
@@ -58,11 +76,10 @@ void mounts_init(void)
 
     if (error)
         log_printf(LOG_WARNING, "mounts won't survive vfs: %s", anole_error_text(error));
-    for (unsigned i = 0; kept->magic == KEPT_MAGIC && i < MOUNTS; i++)
-        if (kept->mounts[i].number != 0 && !is_valid(&kept->mounts[i])) {
-            log_printf(LOG_ERROR, "what was kept of the mounts isn't valid");
-            kept->magic = 0;
-        }
+    if (kept->magic == KEPT_MAGIC && !all_valid()) {
+        log_printf(LOG_ERROR, "what was kept of the mounts isn't valid");
+        kept->magic = 0;
+    }
     if (kept->magic != KEPT_MAGIC) {
         memset(kept, 0, sizeof(*kept));
         in_order();
@@ -95,6 +112,30 @@ void unmount_note(uint64_t origin, uint64_t number)
     kept->unmounted[at].origin = origin;
     in_order();
     kept->unmounted[at].number = number;
+}
+
+void service_note(const char *type, const char *service)
+{
+    unsigned i = 0;
+
+    while (i < SERVERS && kept->services[i].type[0] && strcmp(kept->services[i].type, type) != 0)
+        i++;
+    if (i == SERVERS || strcmp(kept->services[i].service, service) == 0)
+        return;
+    struct kept_service *entry = &kept->services[i];
+    memset(entry, 0, sizeof(*entry));
+    in_order();
+    memcpy(entry->service, service, strnlen(service, RS_NAME_LEN - 1));
+    in_order();
+    memcpy(entry->type, type, strnlen(type, RS_NAME_LEN - 1));
+}
+
+const char *service_noted(const char *type)
+{
+    for (unsigned i = 0; i < SERVERS; i++)
+        if (strcmp(kept->services[i].type, type) == 0)
+            return kept->services[i].service;
+    return "";
 }
 
 static struct mount *mount_free(void)

@@ -41,6 +41,7 @@ struct server *server_make(const char *type)
         if (server->type[0])
             continue;
         memcpy(server->type, type, strnlen(type, RS_NAME_LEN - 1));
+        strcpy(server->service, service_noted(type));
         server->away_since_ticks = ticks_now();
         return server;
     }
@@ -93,6 +94,7 @@ static void ask_send(struct server *server, struct ask *ask)
     if (slot < 0)
         return; /* with the next answer there is one */
     ask->slot = slot;
+    ask->sent_ticks = ticks_now();
     memcpy(message.word, ask->word, sizeof(message.word));
     message.word[0] = ask->word[0] = ++exchanges;
     message.word[3] = (uint64_t)slot;
@@ -180,6 +182,7 @@ static void server_leave(struct server *server)
     server->watch = HANDLE_NONE;
     server->state = SERVER_AWAY;
     server->away_since_ticks = ticks_now();
+    server->complained_ticks = 0;
     server->slots_used = 0;
     server->slots = NULL;
     /* tell() gives up; the others' are asked of the next instance. */
@@ -191,10 +194,13 @@ static void server_leave(struct server *server)
     }
 }
 
+/* It finds the channel broken, too, and may come again. */
 static void server_broke(struct server *server, const char *what)
 {
     log_printf(LOG_ERROR, "the file server %s %s", server->service, what);
     peer_complain(server->process, RS_COMPLAINT_PROTOCOL, deadline_in_us(1000000));
+    channel_shut(&server->channel.channel);
+    (void)ipc_notify(server->process, server->channel.service_doorbell);
     server_leave(server);
 }
 
@@ -226,6 +232,7 @@ static int channel_make(struct server *server, endpoint_t process, handle_t door
     server->channel.service_doorbell = doorbell;
     server->slots = (struct fs_slot *)(void *)((char *)server->channel.memory + slots);
     server->state = SERVER_COMES;
+    server->complained_ticks = 0;
     server->epoch++;
     answer->word[0] = server->channel.offer;
     answer->word[1] = server->channel.doorbell;
@@ -259,6 +266,7 @@ int request_serve(struct ipc_delivery *request)
     if (server->state != SERVER_AWAY)
         server_leave(server);
     memcpy(server->service, service, sizeof(service));
+    service_note(server->type, service);
     error = channel_make(server, process, message->word[2], message);
     if (!error)
         error = coro_start(tell, server);
@@ -296,6 +304,8 @@ void servers_step(void)
         server_step(&servers[i]);
 }
 
+/* ---- those that don't come, or don't answer ---- */
+
 static uint64_t patience_of(const struct server *server)
 {
     return server->state == SERVER_AWAY && server->asks
@@ -303,19 +313,60 @@ static uint64_t patience_of(const struct server *server)
                : DEADLINE_NEVER;
 }
 
+/* Since when somebody has waited for it, or DEADLINE_NEVER. */
+static uint64_t waited_since(const struct server *server)
+{
+    uint64_t since = DEADLINE_NEVER;
+
+    if (server->state == SERVER_AWAY)
+        return server->asks ? server->away_since_ticks : since;
+    for (const struct ask *ask = server->asks; ask; ask = ask->next)
+        if (ask->slot >= 0 && ask->sent_ticks < since)
+            since = ask->sent_ticks;
+    return since;
+}
+
+/* When RS is told that it doesn't answer: the kernel can't see that somebody waits at a channel. */
+static uint64_t complaint_due(const struct server *server)
+{
+    uint64_t since = waited_since(server);
+
+    if (since == DEADLINE_NEVER || server->service[0] == '\0')
+        return DEADLINE_NEVER;
+    uint64_t due = since + ticks_from_us(COMPLAIN_US);
+    uint64_t again = server->complained_ticks + ticks_from_us(COMPLAIN_AGAIN_US);
+    return server->complained_ticks != 0 && again > due ? again : due;
+}
+
+/* RS looks, and kills one that hangs. One that is at work answers its ping, and stays. */
+static void complain(struct server *server)
+{
+    endpoint_t process = server->process;
+
+    server->complained_ticks = ticks_now();
+    if (server->state == SERVER_AWAY && name_lookup(server->service, &process))
+        return; /* it is on its way, which RS itself sees to */
+    peer_complain(process, RS_COMPLAINT_TIMEOUT, deadline_in_us(1000000));
+}
+
 uint64_t servers_deadline(void)
 {
     uint64_t first = DEADLINE_NEVER;
 
-    for (unsigned i = 0; i < SERVERS; i++)
-        if (patience_of(&servers[i]) < first)
-            first = patience_of(&servers[i]);
+    for (unsigned i = 0; i < SERVERS; i++) {
+        uint64_t patience = patience_of(&servers[i]), due = complaint_due(&servers[i]);
+        uint64_t sooner = patience < due ? patience : due;
+        first = sooner < first ? sooner : first;
+    }
     return first;
 }
 
 void servers_timeout(void)
 {
-    for (unsigned i = 0; i < SERVERS; i++)
+    for (unsigned i = 0; i < SERVERS; i++) {
         while (servers[i].asks && patience_of(&servers[i]) <= ticks_now())
             ask_end(&servers[i], servers[i].asks, -ANOLE_EIO);
+        if (complaint_due(&servers[i]) <= ticks_now())
+            complain(&servers[i]);
+    }
 }

@@ -26,6 +26,8 @@
 #define REQUESTS 48u
 #define REQUESTS_A_PROCESS 8u
 #define SERVER_PATIENCE_US 30000000u /* for a file server that is away */
+#define COMPLAIN_US 200000u          /* RS is to find one that hangs within half a second */
+#define COMPLAIN_AGAIN_US 2000000u   /* it may come to hang after RS has looked */
 #define MOUNT_PATH_LEN 112u
 #define MOUNT_SOURCE_LEN 16u
 
@@ -44,7 +46,8 @@ struct server {
     char service[RS_NAME_LEN]; /* under which its next instance is found */
     enum server_state state;
     uint64_t away_since_ticks;
-    unsigned epoch; /* how often it came */
+    uint64_t complained_ticks; /* about this instance; 0: not yet */
+    unsigned epoch;            /* how often it came */
     endpoint_t process;
     handle_t watch;
     struct peer_channel channel;
@@ -71,6 +74,7 @@ struct ask {
     struct ask *next;
     struct coro *asker;
     int slot; /* < 0: not sent */
+    uint64_t sent_ticks;
     bool answered;
 };
 
@@ -117,6 +121,9 @@ bool mounts_are_new(void); /* there were none */
 /* Unmounts that were done: who asks again is told so. */
 bool unmount_was_done(uint64_t origin, uint64_t number);
 void unmount_note(uint64_t origin, uint64_t number);
+/* Which service serves a type, for the next vfs: it can't ask one that hangs. "": nobody did yet. */
+void service_note(const char *type, const char *service);
+const char *service_noted(const char *type);
 /* A new entry. -ENOMEM, -ENAMETOOLONG. */
 struct mount_plan {
     const char *path, *type, *source;

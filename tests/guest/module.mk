@@ -31,7 +31,7 @@ together_SRCS := tests/guest/together.c
 together_LIBS := libanole
 
 PROGRAMS += killing
-killing_SRCS := tests/guest/killing.c
+killing_SRCS := $(wildcard tests/guest/killing*.c)
 killing_LIBS := librs libanole
 
 PROGRAMS += servfuzz

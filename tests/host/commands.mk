@@ -17,7 +17,8 @@ HOST_TESTS += test_netbench
 test_netbench_SRCS := tests/host/test_netbench.c commands/netbench/flow.c commands/netbench/iperf.c
 
 HOST_TESTS += test_librs
-test_librs_SRCS := tests/host/test_librs.c lib/librs/phases.c lib/librs/text.c
+test_librs_SRCS := tests/host/test_librs.c \
+    $(addprefix lib/librs/, phases.c strike.c text.c)
 
 # libsock's addresses in text.
 HOST_TESTS += test_sock_text

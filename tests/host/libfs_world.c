@@ -32,6 +32,7 @@ static char *shared;
 static const struct service_entry *handlers;
 static unsigned handler_count;
 static uint64_t numbers;
+static unsigned served;
 
 /* ---- what libfs asks of others ---- */
 
@@ -85,6 +86,7 @@ int anole_call(endpoint_t endpoint, uint32_t type, struct message *message, uint
     (void)deadline;
     assert_int_equal(endpoint, vfs_now);
     assert_int_equal(type, VFS_SERVE);
+    served++;
     if (shared)
         free(shared);
     shared = aligned_alloc(4096, len);
@@ -160,6 +162,22 @@ void world_vfs_restart(void)
     fake_thread(vfs_now, vfs_now);
     fs_server_notified(NOTIFY_BIT(FIRST_BIT));
     fs_server_step();
+}
+
+void world_break_sent(void)
+{
+    channel_shut(&vfs_channel);
+    fs_server_step();
+}
+
+void world_break_taken(void)
+{
+    atomic_fetch_add(&vfs_channel.receive.header->consumed, RING + 1);
+}
+
+unsigned world_served(void)
+{
+    return served;
 }
 
 void world_end(void)

@@ -25,6 +25,11 @@ void world_start(const struct fs_ops *const *types);
 int world_restart(void);
 /* vfs dies; its next instance serves again. */
 void world_vfs_restart(void);
+/* vfs breaks the channel: by what it claims to have sent, or to have taken. How often it was asked for
+ * one so far. */
+void world_break_sent(void);
+void world_break_taken(void);
+unsigned world_served(void);
 void world_end(void);
 extern _Alignas(8) char world_kept[FS_KEPT_LEN];
 

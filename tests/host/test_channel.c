@@ -274,6 +274,31 @@ static void test_hostile_event(void **state)
     pair_close(&pair);
 }
 
+/* Whatever is in the rings; the peer may be taking meanwhile. */
+static void test_shut(void **state)
+{
+    (void)state;
+    struct message message = message_numbered(3);
+    for (uint32_t put = 0; put <= 16; put++) {
+        struct pair pair;
+        pair_open(&pair, 16);
+        pair_seek(&pair, 0xfffffff8u);
+        for (uint32_t i = 0; i < put; i++)
+            assert_int_equal(channel_put(&pair.client, &message), 0);
+        assert_true(channel_publish(&pair.client) >= 0);
+        for (uint32_t i = 0; i < put / 2; i++)
+            assert_int_equal(channel_take(&pair.server, &message), 1);
+        channel_shut(&pair.client);
+        assert_int_equal(channel_put(&pair.client, &message), -ANOLE_EPROTO);
+        assert_int_equal(channel_publish(&pair.client), -ANOLE_EPROTO);
+        assert_int_equal(channel_take(&pair.client, &message), -ANOLE_EPROTO);
+        assert_int_equal(channel_take(&pair.server, &message), -ANOLE_EPROTO);
+        assert_int_equal(channel_put(&pair.server, &message), -ANOLE_EPROTO);
+        assert_int_equal(channel_arm(&pair.server), -ANOLE_EPROTO);
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_hostile_produced),
         cmocka_unit_test(test_hostile_consumed),
         cmocka_unit_test(test_hostile_event),
+        cmocka_unit_test(test_shut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,6 +286,34 @@ static void what_is_being_done_is_not_begun_again(void **state)
     assert_int_equal(slow.created_by, ALICE);
 }
 
+/* Whoever broke it: vfs is asked for another one, and what was under way is done once. */
+static void a_broken_channel_is_replaced(void **state)
+{
+    struct path_call call = {.mount = 1,
+                             .node = 2,
+                             .text = "new",
+                             .flags = DIRECTORY,
+                             .origin = ALICE,
+                             .number = world_number()};
+    struct message reply;
+
+    (void)state;
+    unsigned served = world_served();
+    world_break_sent();
+    assert_int_equal(world_served(), served + 1);
+    slow.wait = true;
+    path_send(FS_MAKE, &call);
+    world_break_taken(); /* found when it is answered */
+    slow.wait = false;
+    coro_wake(slow.waiting);
+    fs_server_step();
+    assert_int_equal(world_served(), served + 2);
+    assert_int_equal(path_call(FS_MAKE, &call, &reply), 0);
+    assert_int_equal(slow.creates, 1);
+    fs_server_step();
+    assert_int_equal(world_served(), served + 2);
+}
+
 static void read_only_mounts_change_nothing(void **state)
 {
     struct path_call call = {.mount = 2, .node = 2, .text = "file", .flags = RW, .origin = ALICE};
@@ -320,17 +348,12 @@ static void read_only_mounts_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SLOW(files_survive_the_server),
-        SLOW(appending_survives_the_server),
-        SLOW(sharing_survives_the_server),
-        SLOW(synchronous_writes_keep_their_order),
-        SLOW(kept_nonsense_is_refused),
-        SLOW(who_waits_delays_nobody_else),
-        SLOW(the_dead_are_buried),
-        SLOW(the_dead_are_buried_by_the_next_instance),
-        SLOW(waiting_requests_are_bounded),
-        SLOW(what_is_being_done_is_not_begun_again),
-        SLOW(read_only_mounts_change_nothing),
+        SLOW(files_survive_the_server),     SLOW(appending_survives_the_server),
+        SLOW(sharing_survives_the_server),  SLOW(synchronous_writes_keep_their_order),
+        SLOW(kept_nonsense_is_refused),     SLOW(who_waits_delays_nobody_else),
+        SLOW(the_dead_are_buried),          SLOW(the_dead_are_buried_by_the_next_instance),
+        SLOW(waiting_requests_are_bounded), SLOW(what_is_being_done_is_not_begun_again),
+        SLOW(a_broken_channel_is_replaced), SLOW(read_only_mounts_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

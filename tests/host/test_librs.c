@@ -73,6 +73,84 @@ static void test_crash(void **state)
     assert_true(recovery.given_up);
 }
 
+/* ---- strikes ---- */
+
+static struct strike strike;
+
+static void order(enum fault_kind kind)
+{
+    strike_ordered(&strike, kind);
+}
+
+static void tell(const char *service, uint32_t event, uint32_t cause, endpoint_t endpoint,
+                 uint64_t detail)
+{
+    struct rs_log_entry entry = {
+        .event = event, .cause = cause, .endpoint = endpoint, .detail = detail};
+
+    strncpy(entry.service, service, sizeof(entry.service) - 1);
+    strike_add(&strike, "disk", &entry);
+}
+
+static void test_strike_that_is_told(void **state)
+{
+    (void)state;
+    order(FAULT_EARLY);
+    tell("other", RS_EVENT_INJECT, 0, 9, FAULT_EARLY);
+    tell("disk", RS_EVENT_INJECT, 0, 10, FAULT_CHANNEL);
+    tell("disk", RS_EVENT_COMMITTED, 0, 10, FAULT_EARLY); /* of an order before */
+    assert_int_equal(strike.state, STRIKE_ORDERED);
+    tell("disk", RS_EVENT_INJECT, 0, 10, FAULT_EARLY);
+    tell("disk", RS_EVENT_COMMITTED, 0, 10, FAULT_CHANNEL);
+    tell("disk", RS_EVENT_COMPLAINT, 0, 10, FAULT_EARLY);
+    tell("other", RS_EVENT_COMMITTED, 0, 10, FAULT_EARLY);
+    tell("disk", RS_EVENT_COMMITTED, 0, 11, FAULT_EARLY);
+    assert_int_equal(strike.state, STRIKE_ORDERED);
+    tell("disk", RS_EVENT_COMMITTED, 0, 10, FAULT_EARLY);
+    assert_int_equal(strike.state, STRIKE_STRUCK);
+    tell("disk", RS_EVENT_DEAD, DEATH_KILLED, 10, 0); /* doesn't matter any more */
+    assert_int_equal(strike.state, STRIKE_STRUCK);
+
+    /* A death alone doesn't say that it was committed. */
+    order(FAULT_USED);
+    tell("disk", RS_EVENT_INJECT, 0, 11, FAULT_USED);
+    tell("disk", RS_EVENT_DEAD, DEATH_DEVICE_RESET, 11, 0);
+    assert_int_equal(strike.state, STRIKE_LOST);
+}
+
+static void test_strike_that_is_a_death(void **state)
+{
+    (void)state;
+    order(FAULT_SPIN);
+    tell("disk", RS_EVENT_INJECT, 0, 10, FAULT_SPIN);
+    tell("disk", RS_EVENT_DETECTED, DEATH_NO_PROGRESS, 10, DEATH_NO_PROGRESS);
+    assert_int_equal(strike.state, STRIKE_ORDERED);
+    tell("disk", RS_EVENT_DEAD, DEATH_NO_PROGRESS, 10, 0);
+    assert_int_equal(strike.state, STRIKE_STRUCK);
+    for (uint32_t cause = DEATH_KILLED;; cause = DEATH_STOPPED) {
+        order(FAULT_PANIC);
+        tell("disk", RS_EVENT_INJECT, 0, 11, FAULT_PANIC);
+        tell("disk", RS_EVENT_DEAD, cause, 11, 0);
+        assert_int_equal(strike.state, STRIKE_LOST);
+        if (cause == DEATH_STOPPED)
+            break;
+    }
+}
+
+static void test_strike_that_is_replaced(void **state)
+{
+    (void)state;
+    order(FAULT_CHANNEL);
+    tell("disk", RS_EVENT_INJECT, 0, 10, FAULT_CHANNEL);
+    tell("disk", RS_EVENT_INJECT, 0, 10, FAULT_EARLY);
+    assert_int_equal(strike.state, STRIKE_LOST);
+    tell("disk", RS_EVENT_COMMITTED, 0, 10, FAULT_CHANNEL);
+    assert_int_equal(strike.state, STRIKE_LOST);
+    strike = (struct strike){0}; /* without an order nothing happens */
+    tell("disk", RS_EVENT_INJECT, 0, 10, 0);
+    assert_int_equal(strike.state, STRIKE_NONE);
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -104,6 +182,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_whole, setup),
         cmocka_unit_test_setup(test_crash, setup),
+        cmocka_unit_test(test_strike_that_is_told),
+        cmocka_unit_test(test_strike_that_is_a_death),
+        cmocka_unit_test(test_strike_that_is_replaced),
         cmocka_unit_test_setup(test_words, setup),
     };
 

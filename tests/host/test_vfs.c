@@ -71,12 +71,65 @@ static void patience_ends(void **state)
     assert_int_equal(world_send(PROGRAM, VFS_STAT, "/d/x", NULL, 0, 1), SERVICE_NO_REPLY);
     world_run();
     unsigned replies = fake_kernel.replies;
-    assert_true(servers_deadline() != DEADLINE_NEVER);
-    fake_kernel.now_ticks = servers_deadline();
-    servers_timeout();
-    world_run();
+    uint64_t end = fake_kernel.now_ticks + ticks_from_us(SERVER_PATIENCE_US);
+    while (fake_kernel.now_ticks < end) {
+        assert_int_equal(fake_kernel.replies, replies);
+        assert_in_range(servers_deadline(), fake_kernel.now_ticks + 1, end);
+        world_time_passes();
+    }
     assert_int_equal(fake_kernel.replies, replies + 1);
     assert_int_equal(fake_kernel.reply[replies].status, -ANOLE_EIO);
+    assert_int_equal(servers_deadline(), DEADLINE_NEVER);
+}
+
+static void who_does_not_answer_is_told_of(void **state)
+{
+    (void)state;
+    world_both_serve();
+    world.second.answer = NULL;
+    assert_int_equal(servers_deadline(), DEADLINE_NEVER);
+    assert_int_equal(world_send(PROGRAM, VFS_STAT, "/d/x", NULL, 0, 1), SERVICE_NO_REPLY);
+    world_run();
+    uint64_t asked_ticks = fake_kernel.now_ticks;
+    assert_int_equal(servers_deadline(), asked_ticks + ticks_from_us(COMPLAIN_US));
+    /* A later question doesn't put it off. */
+    fake_kernel.now_ticks += ticks_from_us(COMPLAIN_US) / 2;
+    assert_int_equal(world_send(OTHER, VFS_STAT, "/d/y", NULL, 0, 1), SERVICE_NO_REPLY);
+    world_run();
+    servers_timeout();
+    assert_int_equal(world.complaints, 0);
+    world_time_passes();
+    assert_int_equal(fake_kernel.now_ticks, asked_ticks + ticks_from_us(COMPLAIN_US));
+    assert_int_equal(world.complaints, 1);
+    assert_int_equal(world.complained_of, world.second.process);
+    /* It had answered RS's ping, and hangs now. */
+    uint64_t told_ticks = fake_kernel.now_ticks;
+    world_time_passes();
+    assert_int_equal(fake_kernel.now_ticks, told_ticks + ticks_from_us(COMPLAIN_AGAIN_US));
+    assert_int_equal(world.complaints, 2);
+    unsigned replies = fake_kernel.replies;
+    world.second.answer = world_answer;
+    world_run();
+    assert_int_equal(fake_kernel.replies, replies + 2);
+    assert_int_equal(servers_deadline(), DEADLINE_NEVER);
+}
+
+static void who_does_not_come_is_told_of(void **state)
+{
+    (void)state;
+    world_both_serve();
+    world_server_dies(&world.second);
+    assert_int_equal(world_send(PROGRAM, VFS_STAT, "/d/x", NULL, 0, 1), SERVICE_NO_REPLY);
+    world_run();
+    const char *service = world.second.service;
+    world.second.service = NULL; /* RS has no new instance: that isn't vfs's to tell of */
+    world_time_passes();
+    assert_int_equal(world.complaints, 0);
+    world.second.service = service;
+    world_time_passes();
+    assert_int_equal(world.complaints, 1);
+    assert_int_equal(world.complained_of, world.second.process);
+    assert_int_equal(world_serve(&world.second), 0);
     assert_int_equal(servers_deadline(), DEADLINE_NEVER);
 }
 
@@ -96,9 +149,28 @@ static void mounts_survive(void **state)
     assert_string_equal(world.last_path, "/z");
 }
 
+/* The next vfs knows of whom to tell RS, though that one hangs and doesn't come. */
+static void names_of_services_survive(void **state)
+{
+    (void)state;
+    world_both_serve();
+    world_restart();
+    assert_int_equal(world_serve(&world.first), 0);
+    assert_int_equal(world_send(PROGRAM, VFS_STAT, "/d/x", NULL, 0, 1), SERVICE_NO_REPLY);
+    world_run();
+    world_time_passes();
+    assert_int_equal(world.complaints, 1);
+    assert_int_equal(world.complained_of, world.second.process);
+    assert_int_equal(world_serve(&world.second), 0);
+}
+
 static void kept_nonsense_is_refused(void **state)
 {
     (void)state;
+    world_both_serve();
+    memset((char *)(uintptr_t)service_noted("two"), 'x', RS_NAME_LEN);
+    world_restart();
+    assert_true(mounts_are_new());
     world_both_serve();
     memset(mount_next(mount_root())->kept->path, 'x', MOUNT_PATH_LEN);
     world_restart();
@@ -195,7 +267,10 @@ int main(void)
         TEST(real_paths),
         TEST(who_comes_back_is_asked_again),
         TEST(patience_ends),
+        TEST(who_does_not_answer_is_told_of),
+        TEST(who_does_not_come_is_told_of),
         TEST(mounts_survive),
+        TEST(names_of_services_survive),
         TEST(kept_nonsense_is_refused),
         TEST(mounting),
         TEST(half_a_mount_is_undone),

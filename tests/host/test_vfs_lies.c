@@ -149,13 +149,29 @@ static void answers_to_nothing_end_a_channel(void **state)
 
     (void)state;
     world_both_serve();
+    unsigned rings = fake_rings(world.second.process, WORLD_DOORBELL);
     assert_int_equal(channel_put(&world.second.channel, &nonsense), 0);
     assert_true(channel_publish(&world.second.channel) >= 0);
     world_run();
     assert_int_equal(world.complaints, 1);
     assert_int_equal(server_find("two")->state, SERVER_AWAY);
-    world.second.memory = NULL;
+    assert_true(world.found_broken);
+    assert_int_equal(fake_rings(world.second.process, WORLD_DOORBELL), rings + 1);
     assert_int_equal(world_call(VFS_STAT, "/x", NULL, 0), -ANOLE_ENOENT); /* others go on */
+    /* The same instance may come again, and is asked again what it hadn't answered. */
+    assert_int_equal(world_serve(&world.second), 0);
+    world.second.answer = NULL;
+    assert_int_equal(world_send(PROGRAM, VFS_MKDIR, "/d/new", NULL, 0755, 42), SERVICE_NO_REPLY);
+    world_run();
+    assert_int_equal(channel_put(&world.second.channel, &nonsense), 0);
+    assert_true(channel_publish(&world.second.channel) >= 0);
+    world_run();
+    unsigned replies = fake_kernel.replies;
+    world.second.answer = world_answer;
+    assert_int_equal(world_serve(&world.second), 0);
+    assert_int_equal(fake_kernel.replies, replies + 1);
+    assert_int_equal(fake_kernel.reply[replies].status, 0);
+    assert_int_equal(world.last_number, 42);
 }
 
 static void only_services_serve(void **state)

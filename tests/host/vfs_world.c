@@ -80,6 +80,11 @@ int peer_channel_open_with(struct peer_channel *channel, endpoint_t service, uin
 
 void peer_channel_close(struct peer_channel *channel)
 {
+    struct fake_server *server = world.first.memory == channel->memory ? &world.first
+                                                                       : &world.second;
+    struct message message;
+
+    world.found_broken = channel->memory && channel_take(&server->channel, &message) < 0;
     free(channel->memory);
     if (world.first.memory == channel->memory)
         world.first.memory = NULL;
@@ -101,10 +106,10 @@ int peer_channel_ring(struct peer_channel *channel)
 
 void peer_complain(endpoint_t service, enum rs_complaint complaint, uint64_t deadline)
 {
-    (void)service;
     (void)complaint;
     (void)deadline;
     world.complaints++;
+    world.complained_of = service;
 }
 
 _Noreturn void panic(const char *format, ...)
@@ -148,7 +153,7 @@ int world_serve(struct fake_server *server)
     struct ipc_delivery request = {.message = {.endpoint = server->process}, .call_id = 1};
 
     rs_name_pack(request.message.word, server->type);
-    request.message.word[2] = 55;
+    request.message.word[2] = WORLD_DOORBELL;
     rs_name_pack(&request.message.word[3], server->service);
     serving = server;
     int status = request_serve(&request);
@@ -295,6 +300,14 @@ int world_teardown(void **state)
         assert_false(requests[i].used);
     world_restart();
     return 0;
+}
+
+void world_time_passes(void)
+{
+    assert_true(servers_deadline() != DEADLINE_NEVER);
+    fake_kernel.now_ticks = servers_deadline();
+    servers_timeout();
+    world_run();
 }
 
 /* ---- programs ---- */

@@ -12,6 +12,7 @@
 #define PROGRAM ((endpoint_t)0x601)
 #define OTHER ((endpoint_t)0x701)
 #define WORLD_KEPT_LEN 65536u
+#define WORLD_DOORBELL 55u /* of each file server */
 
 /* ---- file servers ---- */
 
@@ -38,6 +39,8 @@ struct vfs_world {
     struct fake_server first, second;
     bool keeps, controls; /* RS has memory for vfs; the program may mount */
     unsigned complaints;
+    endpoint_t complained_of;
+    bool found_broken;   /* by the server whose channel was closed last */
     uint64_t mounted_on; /* what the first one was told of its directory */
     char last_path[FS_PATH_MAX];
     uint64_t last_origin, last_number, last_mount;
@@ -59,6 +62,8 @@ void world_server_dies(struct fake_server *server);
 void world_restart(void);
 /* All do what they can, until nobody can any more. */
 void world_run(void);
+/* Until vfs wakes by itself, which it must be about to; and what comes of that. */
+void world_time_passes(void);
 
 /* ---- programs ---- */
 

@@ -8,6 +8,7 @@
 #include "virtq_fixture.h"
 
 #include <anole/error.h>
+#include <libvirtio/split.h>
 #include <string.h>
 
 static struct fixture fixture;
@@ -304,6 +305,39 @@ static void test_describe(void **state)
     }
 }
 
+/* Old heads in the available ring lead to nothing: a device that is shown too much stops there. */
+static void test_heads_are_forgotten(void **state)
+{
+    (void)state;
+    static struct model_chain chain;
+    struct virtq_used used;
+    for (unsigned in_order = 0; in_order < 2; in_order++) {
+        fixture_set_up(&fixture, (struct ring_kind){.size = 4, .in_order = in_order});
+        const struct split_descriptor *descriptors = fixture.queue.split.descriptors;
+        uint16_t heads[3];
+        for (uint16_t token = 0; token < 3; token++)
+            add(token);
+        assert_int_equal(virtq_kick(&fixture.queue), 1);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_true(fixture_pop(&fixture, &chain));
+            heads[i] = chain.head;
+            assert_int_equal(descriptors[heads[i]].len_bytes, segment.len_bytes);
+        }
+        if (in_order) /* a run */
+            fixture_push(&fixture, heads, 2, 0);
+        for (unsigned i = 0; i < 2; i++) {
+            if (!in_order)
+                fixture_push(&fixture, &heads[i], 1, 0);
+            assert_int_equal(virtq_take(&fixture.queue, &used), 1);
+            assert_int_equal(descriptors[heads[i]].len_bytes, 0);
+            assert_int_equal(descriptors[heads[i]].address, 0);
+            assert_int_equal(descriptors[heads[i]].flags, 0);
+        }
+        assert_int_equal(descriptors[heads[2]].len_bytes, segment.len_bytes);
+        fixture_tear_down(&fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_reset_refused),
         cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_heads_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
