@@ -5,9 +5,11 @@
 #include <libanole/anole.h>
 #include <librs/rs_client.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* RS answers everything at once; if it doesn't, something is very wrong with it. */
 #define RS_TIMEOUT_US 5000000ul
+#define VFS_WAIT_US 1000000ul /* for one that is just coming back */
 
 static int call_rs(uint32_t type, struct message *message)
 {
@@ -174,6 +176,10 @@ int rs_served(endpoint_t endpoint)
 int rs_shutdown(uint32_t how, unsigned status)
 {
     struct message message = {.word = {how, status}};
+    endpoint_t vfs;
 
+    /* Services are stopped one by one, and a file server's disk may be gone before it. */
+    if (name_wait("vfs", &vfs, ANOLE_NOTIFY_BIT, deadline_in_us(VFS_WAIT_US)) == 0)
+        sync();
     return call_rs(RS_SHUTDOWN, &message);
 }

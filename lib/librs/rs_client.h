@@ -34,8 +34,8 @@ int rs_status(const char *name, struct rs_status *status);
 int rs_complain(endpoint_t endpoint, enum rs_complaint complaint);
 /* Tells RS that the instance answered its first request to us. */
 int rs_served(endpoint_t endpoint);
-/* Stops all services, then the machine: how is POWER_*, status what the machine's power-off carries.
- * Answered at once. */
+/* Writes out what files have, stops all services, then the machine: how is POWER_*, status what the
+ * machine's power-off carries. Returns when RS has begun. */
 int rs_shutdown(uint32_t how, unsigned status);
 
 /* ---- words (text.c); never NULL ---- */

@@ -3,6 +3,7 @@
  */
 #include "fstest_model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PAGE_BYTES 4096u
@@ -20,7 +21,7 @@ static size_t page_place(const struct node *file, uint64_t index)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (file->pages[middle].index < index)
+        if (file->pages[middle]->index < index)
             low = middle + 1;
         else
             high = middle;
@@ -31,9 +32,9 @@ static size_t page_place(const struct node *file, uint64_t index)
 static struct page *page_find(const struct node *file, uint64_t index)
 {
     size_t place = page_place(file, index);
-    bool found = place < file->page_count && file->pages[place].index == index;
+    bool found = place < file->page_count && file->pages[place]->index == index;
 
-    return found ? &file->pages[place] : NULL;
+    return found ? file->pages[place] : NULL;
 }
 
 static struct page *page_make(struct node *file, uint64_t index)
@@ -46,10 +47,12 @@ static struct page *page_make(struct node *file, uint64_t index)
         file->page_room = file->page_room * 2 + 4;
         file->pages = must_allocate(file->pages, file->page_room * sizeof(*file->pages));
     }
-    page = &file->pages[page_place(file, index)];
-    memmove(page + 1, page, (size_t)(&file->pages[file->page_count] - page) * sizeof(*page));
+    struct page **place = &file->pages[page_place(file, index)];
+    memmove(place + 1, place, (size_t)(&file->pages[file->page_count] - place) * sizeof(*place));
     file->page_count++;
-    *page = (struct page){.index = index};
+    page = *place = must_allocate(NULL, sizeof(*page));
+    memset(page, 0, sizeof(*page));
+    page->index = index;
     return page;
 }
 
@@ -95,14 +98,16 @@ uint64_t model_next_page(const struct node *file, uint64_t position)
 {
     size_t place = page_place(file, position / PAGE_BYTES);
 
-    return place < file->page_count ? file->pages[place].index * PAGE_BYTES : UINT64_MAX;
+    return place < file->page_count ? file->pages[place]->index * PAGE_BYTES : UINT64_MAX;
 }
 
 void model_truncate(struct node *file, uint64_t size)
 {
     struct page *last = page_find(file, size / PAGE_BYTES);
+    size_t left = page_place(file, (size + PAGE_BYTES - 1) / PAGE_BYTES);
 
-    file->page_count = page_place(file, (size + PAGE_BYTES - 1) / PAGE_BYTES);
+    while (file->page_count > left)
+        free(file->pages[--file->page_count]);
     if (last != NULL && size % PAGE_BYTES != 0)
         memset(last->bytes + size % PAGE_BYTES, 0, PAGE_BYTES - size % PAGE_BYTES);
     file->size = size;

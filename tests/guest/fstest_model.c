@@ -31,6 +31,7 @@ static void node_release(struct node *node)
 {
     if (node->names > 0 || node->opens > 0)
         return;
+    model_truncate(node, 0);
     free(node->pages);
     free(node->entries);
     free(node->target);

@@ -28,7 +28,7 @@ struct node {
     unsigned names, opens;
 
     uint64_t size; /* of a file */
-    struct page *pages;
+    struct page **pages;
     size_t page_count, page_room;
 
     struct node *parent; /* of a directory */

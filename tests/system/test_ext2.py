@@ -34,6 +34,16 @@ def test_written_inside(passes, tmp_path):
     assert inside == tree_sums(images.extract(disk, "/x", tmp_path / "out"))
 
 
+def test_power_off_writes_out(passes, tmp_path):
+    """Without sync or unmount: nothing is lost, and the disk can be mounted again as it is."""
+    disk = images.make(tmp_path / "disk.img", 16)
+    passes("mount /dev/vda /mnt && echo one > /mnt/a", "--disk", disk)
+    passes("mount /dev/vda /mnt && echo two >> /mnt/a; poweroff", "--disk", disk)
+    images.check(disk)
+    assert images.debugfs(disk, "cat /a") == b"one\ntwo\n"
+    assert b"state:         clean" in images.debugfs(disk, "stats -h")
+
+
 def test_written_on_the_host(passes, tmp_path):
     """Files, holes, links and a wide directory that debugfs and mke2fs put there."""
     source = tmp_path / "source"
