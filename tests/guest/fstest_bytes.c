@@ -45,10 +45,11 @@ static struct page *page_make(struct node *file, uint64_t index)
         return page;
     if (file->page_count == file->page_room) {
         file->page_room = file->page_room * 2 + 4;
-        file->pages = must_allocate(file->pages, file->page_room * sizeof(*file->pages));
+        file->pages = must_allocate(file->pages, file->page_room * sizeof(struct page *));
     }
     struct page **place = &file->pages[page_place(file, index)];
-    memmove(place + 1, place, (size_t)(&file->pages[file->page_count] - place) * sizeof(*place));
+    memmove(place + 1, place,
+            (size_t)(&file->pages[file->page_count] - place) * sizeof(struct page *));
     file->page_count++;
     page = *place = must_allocate(NULL, sizeof(*page));
     memset(page, 0, sizeof(*page));
