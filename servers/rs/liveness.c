@@ -26,11 +26,17 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Has somebody waited for longer than the bound, and is it time to ask (again) because of it? */
-static bool caller_is_old(const struct config_liveness *bounds, const struct liveness_facts *facts,
+/* Since when somebody has waited for it, in a call or for a name; 0: nobody does. */
+static uint64_t waited_since(const struct liveness_facts *facts)
+{
+    uint64_t caller = facts->oldest_caller, name = facts->owes_name;
+    return caller == 0 || (name != 0 && name < caller) ? name : caller;
+}
+
+/* Is that longer ago than the bound, and is it time to ask (again) because of it? */
+static bool caller_is_old(const struct config_liveness *bounds, uint64_t caller,
                           const struct liveness_memory *memory, uint64_t now_ms)
 {
-    uint64_t caller = facts->oldest_caller;
     if (bounds->caller_ms == 0 || caller == 0 || now_ms <= caller ||
         now_ms - caller <= bounds->caller_ms) {
         return false;
@@ -88,15 +94,16 @@ enum liveness_verdict liveness_judge(const struct config_liveness *bounds,
     if (memory->pinged) {
         return judge_pinged(facts, memory, now_ms);
     }
-    bool old = caller_is_old(bounds, facts, memory, now_ms);
+    uint64_t since = waited_since(facts);
+    bool old = caller_is_old(bounds, since, memory, now_ms);
     if (!old && !memory->complaint) {
         return LIVENESS_FINE;
     }
     if (old) {
         /* A service that answers pings may keep a caller for long: asked ever more seldom. */
-        memory->caller = facts->oldest_caller;
-        memory->next_ping_ms = now_ms + clamp((now_ms - facts->oldest_caller) / 8,
-                                              bounds->caller_ms, LIVENESS_PING_PAUSE_MS);
+        memory->caller = since;
+        memory->next_ping_ms = now_ms + clamp((now_ms - since) / 8, bounds->caller_ms,
+                                              LIVENESS_PING_PAUSE_MS);
     }
     memory->pinged = true;
     memory->complained = memory->complaint;

@@ -1,6 +1,7 @@
 /*
  * Does a service make progress? Judged by what the kernel knows about its threads, not by what the
- * suspect says; a ping only for one that looks idle although somebody waits for it or complained.
+ * suspect says; a ping only for one that looks idle although somebody waits for it or complained, or
+ * a name that its predecessor published hasn't come back: who waits for that can't call anybody.
  * Pure: facts come in, a verdict goes out. watch.c collects the facts and acts.
  */
 #ifndef RS_LIVENESS_H
@@ -21,6 +22,7 @@ struct liveness_facts {
     bool busy;       /* some thread runs, wants to, or waits for a server above */
     uint64_t cpu_ms; /* the most that a thread that isn't waiting has run since its last wait */
     uint64_t oldest_caller; /* when the oldest unanswered caller called; 0: none */
+    uint64_t owes_name; /* since when a name that it should publish leads nowhere; 0: none does */
 };
 
 /* What RS remembers of a living service between rounds. */
@@ -32,7 +34,7 @@ struct liveness_memory {
     bool complained;  /* the ping is because of that */
     uint64_t ping_ms;
     uint64_t next_ping_ms; /* not before that for the same caller */
-    uint64_t caller;       /* for whom the last ping was */
+    uint64_t caller;       /* for whom the last ping was, or since when a name was owed */
 };
 
 enum liveness_verdict {

@@ -84,6 +84,16 @@ void names_withdraw(const struct rs_service *service)
     }
 }
 
+bool names_owed(const struct rs_service *service)
+{
+    for (unsigned i = 0; i < rs.name_count; i++) {
+        if (rs.names[i].owner == service && rs.names[i].endpoint == ENDPOINT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void names_ring_all(const struct rs_service *service)
 {
     for (unsigned i = 0; i < rs.name_count; i++) {

@@ -170,6 +170,8 @@ int names_reserve(struct rs_service *service, const char *name);
 int names_publish(struct rs_service *service, const char *name, endpoint_t endpoint);
 /* All names of the service lead nowhere until it publishes them again. */
 void names_withdraw(const struct rs_service *service);
+/* Does one of its names lead nowhere? */
+bool names_owed(const struct rs_service *service);
 /* Rings the subscribers of all of the service's names: it was given up. */
 void names_ring_all(const struct rs_service *service);
 int request_publish(struct message *message, const struct rs_caller *caller);

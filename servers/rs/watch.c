@@ -23,6 +23,9 @@ static void judge(struct rs_service *service, unsigned thread_count, uint64_t no
             liveness_add(&facts, &threads[i], ticks_per_ms());
         }
     }
+    if (names_owed(service)) {
+        facts.owes_name = service->up_since_ticks / ticks_per_ms();
+    }
     service->facts = facts;
     service->looked_ms = now_ms;
     switch (liveness_judge(&service->config->liveness, &facts, &service->liveness, now_ms)) {

@@ -194,6 +194,33 @@ static void test_complaint(void **state)
     assert_int_equal(liveness_judge(&bounds, &facts, &memory, 1300), LIVENESS_CORROBORATED);
 }
 
+/* Nobody can call it under a name that isn't there: it is asked as if somebody did. */
+static void test_a_name_that_is_owed(void **state)
+{
+    struct liveness_memory memory = {0};
+    struct liveness_facts facts = facts_of(thread(THREAD_RECEIVING, 0, 0));
+    facts.owes_name = 1000;
+    (void)state;
+    assert_int_equal(liveness_judge(&bounds, &facts, &memory, 1200), LIVENESS_FINE);
+    assert_int_equal(liveness_judge(&bounds, &facts, &memory, 1201), LIVENESS_PING);
+    assert_int_equal(liveness_judge(&bounds, &facts, &memory, 1301), LIVENESS_SILENT);
+    /* One that lives needn't have it again, and is asked seldom. */
+    unsigned pings = 0;
+    memory = (struct liveness_memory){0};
+    for (uint64_t now = 1000; now <= 61000; now += 100) {
+        enum liveness_verdict verdict = liveness_judge(&bounds, &facts, &memory, now);
+        assert_true(verdict == LIVENESS_FINE || verdict == LIVENESS_PING);
+        pings += verdict == LIVENESS_PING;
+        liveness_pong(&memory);
+    }
+    assert_in_range(pings, 30, 60);
+    /* Whoever waited first counts. */
+    memory = (struct liveness_memory){0};
+    facts.oldest_caller = 500;
+    assert_int_equal(liveness_judge(&bounds, &facts, &memory, 1000), LIVENESS_PING);
+    assert_int_equal(memory.caller, 500);
+}
+
 static void test_callers_not_watched(void **state)
 {
     struct config_liveness off = {.spin_ms = 250, .caller_ms = 0};
@@ -226,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_new_caller_is_asked_for_at_once),
         cmocka_unit_test(test_starved),
         cmocka_unit_test(test_complaint),
+        cmocka_unit_test(test_a_name_that_is_owed),
         cmocka_unit_test(test_callers_not_watched),
         cmocka_unit_test(test_late_round),
     };
