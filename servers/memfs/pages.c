@@ -201,7 +201,8 @@ int bytes_resize(struct mem_bytes *bytes, uint64_t size)
 {
     if (size > MEM_SIZE_MAX)
         return -ANOLE_EFBIG;
-    if (size < bytes->size) {
+    /* Also of its own size: a copy that failed may have left pages behind the end. */
+    if (size <= bytes->size) {
         char *page = page_at(bytes, size);
         if (size % MEM_PAGE != 0 && page) /* what is added later reads as zeroes */
             memset(page + size % MEM_PAGE, 0, MEM_PAGE - size % MEM_PAGE);
